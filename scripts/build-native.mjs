@@ -1,0 +1,69 @@
+// Builds the addon with node-gyp into build/Release (or build/Debug with --debug).
+//
+//   node scripts/build-native.mjs [--debug] [--if-needed] [--quiet]
+//
+// Make decides what is out of date. With --if-needed nothing is built where a prebuilt addon fits
+// this machine and is newer than the sources. Environment: FLOW_WERROR=1 turns warnings into errors,
+// JOBS=n sets the number of parallel compilers.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { buildEnvironment } from './nodedir.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const options = new Set(process.argv.slice(2));
+
+/** The time of the newest native source or build file. */
+function newestSource() {
+  const files = ['binding.gyp', 'scripts/sources.cjs'].map((file) => join(root, file));
+  for (const entry of readdirSync(join(root, 'native'), { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) files.push(join(entry.parentPath, entry.name));
+  }
+  return Math.max(...files.map((file) => statSync(file).mtimeMs));
+}
+
+/** The prebuilt addon that makes a build unnecessary, or undefined. A build/ folder always wins. */
+function fittingPrebuild() {
+  if (existsSync(join(root, 'build', 'Release')) || existsSync(join(root, 'build', 'Debug'))) {
+    return undefined;
+  }
+  let path;
+  try {
+    path = require('node-gyp-build').resolve(root);
+  } catch {
+    return undefined; // node-gyp-build throws when there is none: then it is built
+  }
+  return statSync(path).mtimeMs >= newestSource() ? path : undefined;
+}
+
+const prebuilt = options.has('--if-needed') ? fittingPrebuild() : undefined;
+if (prebuilt !== undefined) {
+  process.stdout.write(`[build-native] uses the prebuilt addon ${prebuilt}\n`);
+  process.exit(0);
+}
+
+const jobs = process.env.JOBS ?? String(availableParallelism());
+const command = ['configure', 'build', options.has('--debug') ? '--debug' : '--release'];
+const quiet = options.has('--quiet') ? ['--loglevel', 'error'] : ['--loglevel', 'warn'];
+const result = spawnSync(
+  process.execPath,
+  [require.resolve('node-gyp/bin/node-gyp.js'), ...command, '--jobs', jobs, ...quiet],
+  {
+    cwd: root,
+    env: buildEnvironment(),
+    stdio: ['ignore', options.has('--quiet') ? 'ignore' : 'inherit', 'inherit'],
+  },
+);
+if (result.error) throw result.error;
+if (result.status !== 0) {
+  process.stderr.write(
+    '[build-native] the addon was not built: a C++20 compiler (g++ 11 or clang 14, or newer), make ' +
+      'and python3 are needed; on Debian or Ubuntu: apt-get install g++ make python3\n',
+  );
+  process.exit(result.status ?? 1);
+}

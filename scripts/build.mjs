@@ -1,0 +1,24 @@
+// Builds everything that a git checkout needs: the addon (where no prebuilt one fits) and dist/.
+//
+//   node scripts/build.mjs [--quiet]
+
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const quiet = process.argv.includes('--quiet') ? ['--quiet'] : [];
+
+function run(script, args) {
+  const result = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
+  if (result.error) throw result.error;
+  if (result.status !== 0) process.exit(result.status ?? 1);
+}
+
+run(join(root, 'scripts', 'build-native.mjs'), ['--if-needed', ...quiet]);
+run(join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'), [
+  '-p',
+  'tsconfig.build.json',
+]);
