@@ -1,0 +1,214 @@
+// The Node-API surface: handles, bytes in and out, and `run`. Adding an op changes nothing here.
+#include <napi.h>
+
+#include <cmath>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "core/engine.h"
+#include "core/thread_pool.h"
+
+namespace {
+
+using flow::Buffer;
+using flow::DType;
+using flow::Engine;
+using flow::Handle;
+
+// One an environment: found through instance data, freed with the environment.
+struct Addon {
+  explicit Addon(const flow::OpTable& table) : engine(table) {}
+
+  Engine engine;
+  Napi::Reference<Napi::Float64Array> words;
+  double* words_data = nullptr;
+  size_t words_length = 0;
+  flow::Failure failure{};
+  int64_t reported_bytes = 0;
+};
+
+// V8 hears of native bytes in steps: a call a tensor would cost more than the tensor.
+constexpr int64_t report_step = int64_t{4} << 20;
+
+Addon& addon_of(napi_env env) { return *Napi::Env(env).GetInstanceData<Addon>(); }
+
+void report_memory(napi_env env, Addon& addon) {
+  int64_t live = static_cast<int64_t>(addon.engine.pool().live_bytes());
+  int64_t change = live - addon.reported_bytes;
+  if (change < report_step && change > -report_step) return;
+  int64_t total;
+  napi_adjust_external_memory(env, change, &total);
+  addon.reported_bytes = live;
+}
+
+void require_arguments(const Napi::CallbackInfo& info, size_t count) {
+  if (info.Length() < count) throw Napi::TypeError::New(info.Env(), "flow-kernels native: missing arguments");
+}
+
+Napi::Value bind(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Addon& addon = addon_of(info.Env());
+  auto words = info[0].As<Napi::Float64Array>();
+  addon.words = Napi::Persistent(words);
+  addon.words_data = words.Data();
+  addon.words_length = words.ElementLength();
+  return info.Env().Undefined();
+}
+
+napi_value run_words(napi_env env, Addon& addon, double* words, int64_t count) {
+  flow::Status status = addon.engine.run(words, count, addon.failure);
+  report_memory(env, addon);
+  napi_value result;
+  napi_create_int32(env, static_cast<int32_t>(status), &result);
+  return result;
+}
+
+// run(count): the first `count` of the bound words. Raw Node-API: this is the hot call.
+napi_value run(napi_env env, napi_callback_info info) {
+  size_t argc = 1;
+  napi_value argument = nullptr;
+  napi_get_cb_info(env, info, &argc, &argument, nullptr, nullptr);
+  int32_t count = 0;
+  Addon& addon = addon_of(env);
+  if (argc < 1 || napi_get_value_int32(env, argument, &count) != napi_ok || count < 0 ||
+      static_cast<size_t>(count) > addon.words_length) {
+    napi_throw_range_error(env, nullptr, "flow-kernels native: run(count) is outside of the bound words");
+    return nullptr;
+  }
+  return run_words(env, addon, addon.words_data, count);
+}
+
+// runProgram(words): every instruction of a recorded program.
+Napi::Value run_program(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  auto words = info[0].As<Napi::Float64Array>();
+  return Napi::Value(info.Env(), run_words(info.Env(), addon_of(info.Env()), words.Data(),
+                                           static_cast<int64_t>(words.ElementLength())));
+}
+
+Napi::Value last_error(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), addon_of(info.Env()).failure.message);
+}
+
+// alloc(dtype, elements) → handle, 0 when there is no memory.
+Napi::Value alloc(const Napi::CallbackInfo& info) {
+  require_arguments(info, 2);
+  Addon& addon = addon_of(info.Env());
+  int32_t dtype = info[0].As<Napi::Number>().Int32Value();
+  double elements = info[1].As<Napi::Number>().DoubleValue();
+  if (dtype < 0 || dtype >= flow::dtype_count || !(elements >= 0 && elements <= 1e15))
+    throw Napi::RangeError::New(info.Env(), "flow-kernels native: alloc(dtype, elements) is out of range");
+  try {
+    Handle handle = addon.engine.allocate(static_cast<DType>(dtype), static_cast<int64_t>(elements));
+    report_memory(info.Env(), addon);
+    return Napi::Number::New(info.Env(), handle);
+  } catch (const std::exception&) {
+    return Napi::Number::New(info.Env(), 0);
+  }
+}
+
+// free(handle) → false when it is stale.
+Napi::Value free_buffer(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Addon& addon = addon_of(info.Env());
+  bool found = addon.engine.release(info[0].As<Napi::Number>().DoubleValue());
+  report_memory(info.Env(), addon);
+  return Napi::Boolean::New(info.Env(), found);
+}
+
+struct Transfer {
+  void* native;
+  void* script;
+  size_t bytes;
+};
+
+// (handle, offset, typed array): the array's elements against buffer[offset …), of the same element size.
+Transfer transfer_of(const Napi::CallbackInfo& info) {
+  require_arguments(info, 3);
+  const Buffer* buffer = addon_of(info.Env()).engine.find(info[0].As<Napi::Number>().DoubleValue());
+  if (!buffer) throw Napi::Error::New(info.Env(), "flow-kernels native: the tensor was disposed");
+  double offset = info[1].As<Napi::Number>().DoubleValue();
+  auto array = info[2].As<Napi::TypedArray>();
+  if (array.ElementSize() != flow::size_of(buffer->dtype))
+    throw Napi::TypeError::New(info.Env(), "flow-kernels native: the array's element size is not the buffer's");
+  double length = static_cast<double>(array.ElementLength());
+  if (!(offset >= 0) || offset != std::floor(offset) || offset + length > static_cast<double>(buffer->elements))
+    throw Napi::RangeError::New(info.Env(), "flow-kernels native: transfer outside of the buffer");
+  return {static_cast<char*>(buffer->data) + static_cast<size_t>(offset) * array.ElementSize(),
+          static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
+}
+
+Napi::Value write(const Napi::CallbackInfo& info) {
+  Transfer transfer = transfer_of(info);
+  if (transfer.bytes) std::memcpy(transfer.native, transfer.script, transfer.bytes);
+  return info.Env().Undefined();
+}
+
+Napi::Value read(const Napi::CallbackInfo& info) {
+  Transfer transfer = transfer_of(info);
+  if (transfer.bytes) std::memcpy(transfer.script, transfer.native, transfer.bytes);
+  return info.Env().Undefined();
+}
+
+// memory() → [live buffers, live bytes, cached bytes, peak bytes, instructions run]
+Napi::Value memory(const Napi::CallbackInfo& info) {
+  Engine& engine = addon_of(info.Env()).engine;
+  const double values[] = {static_cast<double>(engine.live_buffers()), static_cast<double>(engine.pool().live_bytes()),
+                           static_cast<double>(engine.pool().cached_bytes()),
+                           static_cast<double>(engine.pool().peak_bytes()),
+                           static_cast<double>(engine.instructions())};
+  auto result = Napi::Array::New(info.Env(), 5);
+  for (uint32_t i = 0; i < 5; ++i) result.Set(i, values[i]);
+  return result;
+}
+
+Napi::Value trim(const Napi::CallbackInfo& info) {
+  Engine& engine = addon_of(info.Env()).engine;
+  engine.pool().trim();
+  engine.pool().reset_peak();
+  return info.Env().Undefined();
+}
+
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  flow::set_thread_count(info[0].As<Napi::Number>().Int32Value());
+  return info.Env().Undefined();
+}
+
+Napi::Value threads(const Napi::CallbackInfo& info) { return Napi::Number::New(info.Env(), flow::thread_count()); }
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  std::unique_ptr<Addon> addon;
+  try {
+    addon = std::make_unique<Addon>(flow::choose_table());
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, error.what());
+  }
+  const flow::OpTable& table = addon->engine.table();
+  auto ops = Napi::Array::New(env, static_cast<size_t>(table.count));
+  for (int i = 0; i < table.count; ++i) ops.Set(static_cast<uint32_t>(i), table.ops[i]->name);
+  exports.Set("ops", ops);
+  exports.Set("isa", table.isa);
+  env.SetInstanceData(addon.release());
+
+  napi_value run_function;
+  napi_create_function(env, "run", NAPI_AUTO_LENGTH, run, nullptr, &run_function);
+  exports.Set("run", Napi::Value(env, run_function));
+  exports.Set("bind", Napi::Function::New<bind>(env));
+  exports.Set("runProgram", Napi::Function::New<run_program>(env));
+  exports.Set("lastError", Napi::Function::New<last_error>(env));
+  exports.Set("alloc", Napi::Function::New<alloc>(env));
+  exports.Set("free", Napi::Function::New<free_buffer>(env));
+  exports.Set("write", Napi::Function::New<write>(env));
+  exports.Set("read", Napi::Function::New<read>(env));
+  exports.Set("memory", Napi::Function::New<memory>(env));
+  exports.Set("trim", Napi::Function::New<trim>(env));
+  exports.Set("setThreads", Napi::Function::New<set_threads>(env));
+  exports.Set("threads", Napi::Function::New<threads>(env));
+  return exports;
+}
+
+}  // namespace
+
+NODE_API_MODULE(flow_kernels, init)

@@ -1,0 +1,382 @@
+// Vec<T>: one register of float or double lanes, and its scalar twin.
+//
+// Every function here is overloaded for Vec<float>, Vec<double>, float and double, so that a formula
+// written as `template <class V> V f(V x)` serves all four. Constants are written V(0.5), comparisons give
+// mask_t<V>, and a choice is select(mask, a, b); there is no branch on a lane.
+//
+// NaN: max(a, b) and min(a, b) return b if either is NaN (the rule of x86), so max(V(0), x) propagates a
+// NaN in x and max(x, V(0)) hides it. Comparisons with NaN are false, except !=.
+#pragma once
+
+#include "isa.h"
+
+namespace flow::FLOW_ISA {
+
+template <class T>
+struct LaneBits;
+template <>
+struct LaneBits<float> {
+  using type = int32_t;
+};
+template <>
+struct LaneBits<double> {
+  using type = int64_t;
+};
+
+/** The result of a lane-wise comparison: all ones or all zeros in each lane. */
+template <class T>
+struct Mask {
+  typedef typename LaneBits<T>::type Native __attribute__((vector_size(kVectorBytes)));
+  Native m;
+};
+
+/** `width` lanes of T in one register. Trivially copyable; an uninitialised Vec holds anything. */
+template <class T>
+struct Vec {
+  using Lane = T;
+  using Int = typename LaneBits<T>::type;
+  typedef T Native __attribute__((vector_size(kVectorBytes)));
+  typedef Int Bits __attribute__((vector_size(kVectorBytes)));
+  // The same register type with the alignment of one lane, for loads and stores at any address.
+  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
+  static constexpr int width = kVectorBytes / static_cast<int>(sizeof(T));
+
+  Native v;
+
+  Vec() = default;
+  FLOW_INLINE Vec(Native n) : v(n) {}
+  FLOW_INLINE Vec(T s) : v(Native{} + s) {
+    // -0 + 0 is +0: a broadcast of -0 has to keep its sign.
+    if (__builtin_constant_p(s) ? (s == T(0)) : true) v = broadcast(s);
+  }
+  static FLOW_INLINE Native broadcast(T s) {
+    if constexpr (width == 2) {
+      return Native{s, s};
+    } else if constexpr (width == 4) {
+      return Native{s, s, s, s};
+    } else if constexpr (width == 8) {
+      return Native{s, s, s, s, s, s, s, s};
+    } else {
+      return Native{s, s, s, s, s, s, s, s, s, s, s, s, s, s, s, s};
+    }
+  }
+};
+
+// ---- traits -------------------------------------------------------------------------------------------
+
+template <class V>
+struct Traits;
+template <class T>
+struct Traits<Vec<T>> {
+  using Lane = T;
+  using Bits = typename Vec<T>::Bits;
+  using M = Mask<T>;
+  static constexpr int width = Vec<T>::width;
+};
+template <>
+struct Traits<float> {
+  using Lane = float;
+  using Bits = int32_t;
+  using M = bool;
+  static constexpr int width = 1;
+};
+template <>
+struct Traits<double> {
+  using Lane = double;
+  using Bits = int64_t;
+  using M = bool;
+  static constexpr int width = 1;
+};
+
+template <class V>
+using lane_t = typename Traits<V>::Lane;
+/** int32/int64 lanes as wide as V's: + - & | ^ << >> work on it as they do on an integer. */
+template <class V>
+using bits_t = typename Traits<V>::Bits;
+template <class V>
+using mask_t = typename Traits<V>::M;
+template <class V>
+inline constexpr int width_of = Traits<V>::width;
+
+// ---- loads and stores (no alignment needed) -----------------------------------------------------------
+
+template <class V>
+FLOW_INLINE V load(const lane_t<V>* p) {
+  if constexpr (width_of<V> == 1) {
+    return *p;
+  } else {
+    return V(static_cast<typename V::Native>(*reinterpret_cast<const typename V::Unaligned*>(p)));
+  }
+}
+
+FLOW_INLINE void store(float* p, float x) { *p = x; }
+FLOW_INLINE void store(double* p, double x) { *p = x; }
+template <class T>
+FLOW_INLINE void store(T* p, Vec<T> x) {
+  *reinterpret_cast<typename Vec<T>::Unaligned*>(p) = x.v;
+}
+
+/** The first n lanes (0 ≤ n ≤ width) from p, zeros above; nothing behind p + n is read. */
+template <class V>
+FLOW_INLINE V load_partial(const lane_t<V>* p, int n) {
+  using T = lane_t<V>;
+  if constexpr (width_of<V> == 1) {
+    return n > 0 ? *p : T(0);
+  } else {
+#if defined(__AVX512F__)
+    if constexpr (sizeof(T) == 4) {
+      return V(_mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << n) - 1), p));
+    } else {
+      return V(_mm512_maskz_loadu_pd(static_cast<__mmask8>((1u << n) - 1), p));
+    }
+#elif defined(__AVX2__)
+    if constexpr (sizeof(T) == 4) {
+      const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+      return V(_mm256_maskload_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane)));
+    } else {
+      const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+      return V(_mm256_maskload_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), lane)));
+    }
+#else
+    T buffer[width_of<V>] = {};
+    for (int i = 0; i < n; ++i) buffer[i] = p[i];
+    return load<V>(buffer);
+#endif
+  }
+}
+
+template <class T>
+FLOW_INLINE void store_partial(T* p, T x, int n) {
+  if (n > 0) *p = x;
+}
+/** The first n lanes (0 ≤ n ≤ width) to p; nothing behind p + n is written. */
+template <class T>
+FLOW_INLINE void store_partial(T* p, Vec<T> x, int n) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), x.v);
+  } else {
+    _mm512_mask_storeu_pd(p, static_cast<__mmask8>((1u << n) - 1), x.v);
+  }
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4) {
+    const __m256i lane = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+    _mm256_maskstore_ps(p, _mm256_cmpgt_epi32(_mm256_set1_epi32(n), lane), x.v);
+  } else {
+    const __m256i lane = _mm256_setr_epi64x(0, 1, 2, 3);
+    _mm256_maskstore_pd(p, _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), lane), x.v);
+  }
+#else
+  T buffer[Vec<T>::width];
+  store(buffer, x);
+  for (int i = 0; i < n; ++i) p[i] = buffer[i];
+#endif
+}
+
+// ---- arithmetic ---------------------------------------------------------------------------------------
+
+#define FLOW_VEC_OPERATOR(op)                                                                      \
+  template <class T>                                                                               \
+  FLOW_INLINE Vec<T> operator op(Vec<T> a, Vec<T> b) {                                             \
+    return Vec<T>(a.v op b.v);                                                                     \
+  }                                                                                                \
+  template <class T>                                                                               \
+  FLOW_INLINE Vec<T> operator op(Vec<T> a, typename Vec<T>::Lane b) {                              \
+    return a op Vec<T>(b);                                                                         \
+  }                                                                                                \
+  template <class T>                                                                               \
+  FLOW_INLINE Vec<T> operator op(typename Vec<T>::Lane a, Vec<T> b) {                              \
+    return Vec<T>(a) op b;                                                                         \
+  }                                                                                                \
+  template <class T>                                                                               \
+  FLOW_INLINE Vec<T>& operator op##=(Vec<T>& a, Vec<T> b) {                                        \
+    return a = a op b;                                                                             \
+  }
+FLOW_VEC_OPERATOR(+)
+FLOW_VEC_OPERATOR(-)
+FLOW_VEC_OPERATOR(*)
+FLOW_VEC_OPERATOR(/)
+#undef FLOW_VEC_OPERATOR
+template <class T>
+FLOW_INLINE Vec<T> operator-(Vec<T> a) {
+  return Vec<T>(-a.v);
+}
+
+// Comparisons with vectors; the scalar twins are the language's own operators.
+#define FLOW_VEC_COMPARE(op)                                                                       \
+  template <class T>                                                                               \
+  FLOW_INLINE Mask<T> operator op(Vec<T> a, Vec<T> b) {                                            \
+    return {a.v op b.v};                                                                           \
+  }                                                                                                \
+  template <class T>                                                                               \
+  FLOW_INLINE Mask<T> operator op(Vec<T> a, typename Vec<T>::Lane b) {                             \
+    return a op Vec<T>(b);                                                                         \
+  }
+FLOW_VEC_COMPARE(<)
+FLOW_VEC_COMPARE(<=)
+FLOW_VEC_COMPARE(>)
+FLOW_VEC_COMPARE(>=)
+FLOW_VEC_COMPARE(==)
+FLOW_VEC_COMPARE(!=)
+#undef FLOW_VEC_COMPARE
+
+template <class T>
+FLOW_INLINE Mask<T> operator&(Mask<T> a, Mask<T> b) {
+  return {a.m & b.m};
+}
+template <class T>
+FLOW_INLINE Mask<T> operator|(Mask<T> a, Mask<T> b) {
+  return {a.m | b.m};
+}
+template <class T>
+FLOW_INLINE Mask<T> operator!(Mask<T> a) {
+  return {~a.m};
+}
+FLOW_INLINE bool any(bool m) { return m; }
+FLOW_INLINE bool all(bool m) { return m; }
+template <class T>
+FLOW_INLINE bool any(Mask<T> m) {
+  typename LaneBits<T>::type r = 0;
+  for (int i = 0; i < Vec<T>::width; ++i) r |= m.m[i];
+  return r != 0;
+}
+template <class T>
+FLOW_INLINE bool all(Mask<T> m) {
+  return !any(!m);
+}
+
+FLOW_INLINE float select(bool m, float a, float b) { return m ? a : b; }
+FLOW_INLINE double select(bool m, double a, double b) { return m ? a : b; }
+/** m ? a : b, lane by lane. */
+template <class T>
+FLOW_INLINE Vec<T> select(Mask<T> m, Vec<T> a, Vec<T> b) {
+  return Vec<T>(m.m ? a.v : b.v);
+}
+
+// ---- bits ---------------------------------------------------------------------------------------------
+
+template <class V>
+FLOW_INLINE bits_t<V> to_bits(V x) {
+  bits_t<V> b;
+  static_assert(sizeof(b) == sizeof(x));
+  __builtin_memcpy(&b, &x, sizeof(b));
+  return b;
+}
+template <class V>
+FLOW_INLINE V from_bits(bits_t<V> b) {
+  V x;
+  __builtin_memcpy(&x, &b, sizeof(x));
+  return x;
+}
+template <class V>
+inline constexpr lane_t<bits_t<V>>* kNoBits = nullptr;
+
+/** The integer type of one lane of V. */
+template <class V>
+using int_t = typename LaneBits<lane_t<V>>::type;
+
+template <class V>
+FLOW_INLINE V abs(V x) {
+  constexpr int_t<V> magnitude = static_cast<int_t<V>>((uint64_t(1) << (8 * sizeof(int_t<V>) - 1)) - 1);
+  return from_bits<V>(to_bits(x) & magnitude);
+}
+/** |x| with the sign of s (also of −0 and NaN). */
+template <class V>
+FLOW_INLINE V copysign(V x, V s) {
+  constexpr int_t<V> magnitude = static_cast<int_t<V>>((uint64_t(1) << (8 * sizeof(int_t<V>) - 1)) - 1);
+  return from_bits<V>((to_bits(x) & magnitude) | (to_bits(s) & ~magnitude));
+}
+
+// ---- fma, max, min, sqrt ------------------------------------------------------------------------------
+
+/** a·b + c: fused where the instruction set fuses, else rounded twice. */
+template <class V>
+FLOW_INLINE V fma(V a, V b, V c) {
+  return a * b + c;  // -ffp-contract=fast makes one instruction of it
+}
+
+FLOW_INLINE float max(float a, float b) { return a > b ? a : b; }
+FLOW_INLINE double max(double a, double b) { return a > b ? a : b; }
+FLOW_INLINE float min(float a, float b) { return a < b ? a : b; }
+FLOW_INLINE double min(double a, double b) { return a < b ? a : b; }
+FLOW_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
+FLOW_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
+
+#if defined(__AVX512F__)
+#define FLOW_X86_OP(name, a) _mm512_##name##_##a
+#elif defined(__AVX2__)
+#define FLOW_X86_OP(name, a) _mm256_##name##_##a
+#else
+#define FLOW_X86_OP(name, a) _mm_##name##_##a
+#endif
+
+template <class T>
+FLOW_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
+#if defined(FLOW_X86)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(FLOW_X86_OP(max, ps)(a.v, b.v));
+  } else {
+    return Vec<T>(FLOW_X86_OP(max, pd)(a.v, b.v));
+  }
+#else
+  return select(a > b, a, b);
+#endif
+}
+template <class T>
+FLOW_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
+#if defined(FLOW_X86)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(FLOW_X86_OP(min, ps)(a.v, b.v));
+  } else {
+    return Vec<T>(FLOW_X86_OP(min, pd)(a.v, b.v));
+  }
+#else
+  return select(a < b, a, b);
+#endif
+}
+template <class T>
+FLOW_INLINE Vec<T> sqrt(Vec<T> x) {
+#if defined(FLOW_X86)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(FLOW_X86_OP(sqrt, ps)(x.v));
+  } else {
+    return Vec<T>(FLOW_X86_OP(sqrt, pd)(x.v));
+  }
+#else
+  Vec<T> r;
+  for (int i = 0; i < Vec<T>::width; ++i) r.v[i] = sqrt(static_cast<T>(x.v[i]));
+  return r;
+#endif
+}
+#undef FLOW_X86_OP
+
+/** x rounded to the nearest integer, ties to even. ±inf, NaN and −0 stay what they are. */
+template <class V>
+FLOW_INLINE V round(V x) {
+  // Adding 1.5·2^mantissa leaves no fraction bits; numbers from 2^mantissa on are integers already.
+  constexpr lane_t<V> whole = sizeof(lane_t<V>) == 4 ? lane_t<V>(8388608.0) : lane_t<V>(4503599627370496.0);
+  const V a = abs(x);
+  const V r = (a + V(whole)) - V(whole);
+  return select(a < V(whole), copysign(r, x), x);
+}
+/** The largest integer that is not above x. ±inf, NaN and −0 stay what they are. */
+template <class V>
+FLOW_INLINE V floor(V x) {
+  const V r = round(x);
+  return copysign(select(r > x, r - V(1), r), x);
+}
+
+/** The sum of the lanes by halves: the same order for every call. */
+FLOW_INLINE float horizontal_sum(float x) { return x; }
+FLOW_INLINE double horizontal_sum(double x) { return x; }
+template <class T>
+FLOW_INLINE T horizontal_sum(Vec<T> x) {
+  T lane[Vec<T>::width];
+  store(lane, x);
+  for (int half = Vec<T>::width / 2; half > 0; half /= 2) {
+    for (int i = 0; i < half; ++i) lane[i] += lane[i + half];
+  }
+  return lane[0];
+}
+
+}  // namespace flow::FLOW_ISA
