@@ -1,18 +1,110 @@
+# The CPU addon by node-gyp. Sources and flags: scripts/sources.cjs, shared with CMakeLists.txt.
+# gyp has no flags for single files: so one static library an instruction set.
 {
-  # Sources: scripts/sources.cjs. Flags are explained in native/README.md; CMakeLists.txt has the same.
-  "variables": {
-    "flow_sse2%": 0,
-    "flow_avx2%": 0,
-    "flow_avx512%": 0,
-    "flow_neon%": 0,
-    "flow_werror": "<!(node -p \"process.env.FLOW_WERROR === '1' ? 1 : 0\")",
-    "flow_isa_flags": [
-      "-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
-      "-fno-exceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall", "-Wextra"
-    ],
-    "flow_core_flags": [
-      "-std=c++20", "-O3", "-ffp-contract=fast", "-fno-math-errno", "-fno-trapping-math",
-      "-fexceptions", "-fno-rtti", "-fvisibility=hidden", "-Wall", "-Wextra"
-    ]
-  }
+  "target_defaults": {
+    "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
+    "include_dirs": ["native"],
+    # Node's own defaults, which ours replace.
+    "cflags!": ["-fno-exceptions", "-fno-omit-frame-pointer"],
+    "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
+    "msbuild_toolset": "ClangCL",
+    "configurations": {
+      "Release": {
+        "cflags": ["-O3", "-fomit-frame-pointer"],
+        "xcode_settings": {"GCC_OPTIMIZATION_LEVEL": "3"},
+        "msvs_settings": {
+          "VCCLCompilerTool": {"WholeProgramOptimization": "false", "AdditionalOptions": ["/clang:-O3"]},
+          "VCLinkerTool": {"LinkTimeCodeGeneration": 0}
+        }
+      },
+      "Debug": {
+        "cflags": ["-Og", "-g"]
+      }
+    },
+    "xcode_settings": {
+      "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+      "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+      "MACOSX_DEPLOYMENT_TARGET": "11.0"
+    }
+  },
+  "targets": [
+    {
+      "target_name": "flow_kernels",
+      "sources": ["<!@(node scripts/sources.cjs core)"],
+      "include_dirs": ["<!(node -p \"require('node-addon-api').include_dir\")"],
+      "cflags_cc": ["<!@(node scripts/sources.cjs flags core)"],
+      "xcode_settings": {
+        "GCC_ENABLE_CPP_EXCEPTIONS": "YES",
+        "OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags core)"]
+      },
+      "msvs_settings": {
+        "VCCLCompilerTool": {
+          "ExceptionHandling": 1,
+          "AdditionalOptions": ["<!@(node scripts/sources.cjs flags core)"]
+        }
+      },
+      "conditions": [
+        # The thread pool outlives the environment: the library must never be unmapped.
+        ["OS=='linux'", {"ldflags": ["-Wl,-z,nodelete"]}],
+        ["target_arch=='x64'", {
+          "defines": ["FLOW_HAVE_SSE2", "FLOW_HAVE_AVX2", "FLOW_HAVE_AVX512"],
+          "dependencies": ["flow_sse2", "flow_avx2", "flow_avx512"]
+        }],
+        ["target_arch=='arm64'", {
+          "defines": ["FLOW_HAVE_NEON"],
+          "dependencies": ["flow_neon"]
+        }]
+      ]
+    }
+  ],
+  "conditions": [
+    ["target_arch=='x64'", {
+      "targets": [
+        {
+          "target_name": "flow_sse2",
+          "type": "static_library",
+          "sources": ["<!@(node scripts/sources.cjs isa)"],
+          "cflags_cc": ["<!@(node scripts/sources.cjs flags sse2)"],
+          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags sse2)"]},
+          "msvs_settings": {
+            "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags sse2)"]}
+          }
+        },
+        {
+          "target_name": "flow_avx2",
+          "type": "static_library",
+          "sources": ["<!@(node scripts/sources.cjs isa)"],
+          "cflags_cc": ["<!@(node scripts/sources.cjs flags avx2)"],
+          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags avx2)"]},
+          "msvs_settings": {
+            "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags avx2)"]}
+          }
+        },
+        {
+          "target_name": "flow_avx512",
+          "type": "static_library",
+          "sources": ["<!@(node scripts/sources.cjs isa)"],
+          "cflags_cc": ["<!@(node scripts/sources.cjs flags avx512)"],
+          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags avx512)"]},
+          "msvs_settings": {
+            "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags avx512)"]}
+          }
+        }
+      ]
+    }],
+    ["target_arch=='arm64'", {
+      "targets": [
+        {
+          "target_name": "flow_neon",
+          "type": "static_library",
+          "sources": ["<!@(node scripts/sources.cjs isa)"],
+          "cflags_cc": ["<!@(node scripts/sources.cjs flags neon)"],
+          "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags neon)"]},
+          "msvs_settings": {
+            "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags neon)"]}
+          }
+        }
+      ]
+    }]
+  ]
 }

@@ -1,6 +1,6 @@
 // Builds the addon with node-gyp into build/Release (or build/Debug with --debug).
 //
-//   node scripts/build-native.mjs [--debug] [--if-needed] [--quiet]
+//   node scripts/build-native.mjs [--debug] [--if-needed] [--quiet] [--arch=arm64]
 //
 // Make decides what is out of date. With --if-needed nothing is built where a prebuilt addon fits
 // this machine and is newer than the sources. Environment: FLOW_WERROR=1 turns warnings into errors,
@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { locked } from './lock.mjs';
 import { buildEnvironment } from './nodedir.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -49,15 +50,18 @@ if (prebuilt !== undefined) {
 
 const jobs = process.env.JOBS ?? String(availableParallelism());
 const command = ['configure', 'build', options.has('--debug') ? '--debug' : '--release'];
+for (const option of options) if (option.startsWith('--arch=')) command.push(option);
 const quiet = options.has('--quiet') ? ['--loglevel', 'error'] : ['--loglevel', 'warn'];
-const result = spawnSync(
-  process.execPath,
-  [require.resolve('node-gyp/bin/node-gyp.js'), ...command, '--jobs', jobs, ...quiet],
-  {
-    cwd: root,
-    env: buildEnvironment(),
-    stdio: ['ignore', options.has('--quiet') ? 'ignore' : 'inherit', 'inherit'],
-  },
+const result = locked(root, () =>
+  spawnSync(
+    process.execPath,
+    [require.resolve('node-gyp/bin/node-gyp.js'), ...command, '--jobs', jobs, ...quiet],
+    {
+      cwd: root,
+      env: buildEnvironment(),
+      stdio: ['ignore', options.has('--quiet') ? 'ignore' : 'inherit', 'inherit'],
+    },
+  ),
 );
 if (result.error) throw result.error;
 if (result.status !== 0) {

@@ -1,15 +1,33 @@
 'use strict';
-// The one source list of both builds. binding.gyp and CMakeLists.txt call
-// `node scripts/sources.cjs core|isa` and get paths relative to the package root, one a line.
+// What both native builds have in common. binding.gyp and CMakeLists.txt call
 //
-//   core  compiled once, with the compiler's baseline: native/core, native/binding
-//   isa   compiled once an instruction set: native/simd, native/ops/table.cc and one file for
-//         each row FLOW_OP(name) of native/ops/registry.def
+//   node scripts/sources.cjs core         sources compiled once, for the compiler's baseline:
+//                                         native/core, native/binding
+//   node scripts/sources.cjs isa          sources compiled once an instruction set: native/simd,
+//                                         native/ops/table.cc and one file for each row
+//                                         FLOW_OP(name) of native/ops/registry.def
+//   node scripts/sources.cjs flags SET    compiler flags of core, sse2, avx2, avx512 or neon
+//   node scripts/sources.cjs sets ARCH    the instruction sets built for x64 or arm64
 //
-// An op is added by its file and its row; neither build file is edited.
+// and get one item a line, sources relative to the package root. An op is added by its file and
+// its row: neither build file is edited.
 
 const { existsSync, readdirSync, readFileSync } = require('node:fs');
 const { join } = require('node:path');
+
+/** The instruction sets of each architecture, weakest first. */
+const SETS = { x64: ['sse2', 'avx2', 'avx512'], arm64: ['neon'] };
+
+const SET_FLAGS = {
+  sse2: ['-msse2'],
+  avx2: ['-mavx2', '-mfma', '-mf16c'],
+  // GCC prefers 256-bit vectors for some AVX-512 tunings: the kernels are written for 512.
+  avx512: [
+    ...['-mavx512f', '-mavx512bw', '-mavx512dq', '-mavx512vl', '-mavx2', '-mfma', '-mf16c'],
+    '-mprefer-vector-width=512',
+  ],
+  neon: [],
+};
 
 /** The `.cc` files of one folder, sorted so that every build sees the same order. */
 function folder(root, name) {
@@ -23,9 +41,8 @@ function folder(root, name) {
 
 /** The op names of registry.def, in the order of its rows (which is the order of the opcodes). */
 function opNames(root) {
-  const text = readFileSync(join(root, 'native/ops/registry.def'), 'utf8');
   const names = [];
-  for (const line of text.split(/\r?\n/)) {
+  for (const line of readFileSync(join(root, 'native/ops/registry.def'), 'utf8').split('\n')) {
     const row = /^\s*FLOW_OP\(\s*(\w+)/.exec(line);
     if (row === null) continue;
     if (names.includes(row[1])) {
@@ -55,18 +72,44 @@ function isaSources(root) {
   return [...folder(root, 'native/simd'), ...ops];
 }
 
-module.exports = { coreSources, isaSources, opNames };
+/**
+ * Compiler flags without the optimisation level, which belongs to the configuration (Release, Debug).
+ * FLOW_WERROR=1 in the environment turns warnings into errors.
+ */
+function flags(set, platform = process.platform, env = process.env) {
+  if (set !== 'core' && SET_FLAGS[set] === undefined) {
+    throw new Error(`[sources] flags: expected core, sse2, avx2, avx512 or neon, got ${set}`);
+  }
+  const isa = set === 'core' ? [] : [`-DFLOW_ISA=${set}`, ...SET_FLAGS[set]];
+  // a*b + c may become one fma; nothing else of -ffast-math: NaN, infinities and the order of sums keep.
+  const math = ['-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math'];
+  if (platform === 'win32') {
+    // clang-cl: its -Wall means -Weverything, and it takes clang's own flags behind /clang:
+    const werror = env.FLOW_WERROR === '1' ? ['/WX'] : [];
+    return ['/std:c++20', '/W4', ...werror, ...math.map((flag) => `/clang:${flag}`), ...isa];
+  }
+  return [
+    ...['-std=c++20', '-Wall', '-Wextra', ...(env.FLOW_WERROR === '1' ? ['-Werror'] : [])],
+    ...[...math, '-fno-strict-aliasing', '-fvisibility=hidden', '-fno-rtti', '-fPIC', '-pthread'],
+    ...(set === 'core' ? ['-fexceptions'] : ['-fno-exceptions']),
+    ...isa,
+  ];
+}
+
+module.exports = { SETS, coreSources, flags, isaSources, opNames };
 
 if (require.main === module) {
   const root = join(__dirname, '..');
-  const lists = { core: coreSources, isa: isaSources };
-  const list = lists[process.argv[2]];
-  if (list === undefined) {
-    process.stderr.write('[sources] list: expected core or isa\n');
-    process.exit(2);
-  }
+  const [what, argument] = process.argv.slice(2);
+  const lists = {
+    core: () => coreSources(root),
+    isa: () => isaSources(root),
+    flags: () => flags(argument),
+    sets: () => SETS[argument] ?? [],
+  };
   try {
-    process.stdout.write(`${list(root).join('\n')}\n`);
+    if (lists[what] === undefined) throw new Error('[sources] expected core, isa, flags or sets');
+    process.stdout.write(`${lists[what]().join('\n')}\n`);
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

@@ -1,0 +1,39 @@
+// Builds the addon with cmake-js into build-cmake/build/Release.
+//
+//   node scripts/build-cmake.mjs [--sanitize=address,undefined]
+//
+// A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
+// find it: FLOW_KERNELS_PREBUILD=build-asan node ... loads that addon in place of the usual one.
+
+import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { locked } from './lock.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const require = createRequire(import.meta.url);
+const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize='))?.slice(11);
+
+const out = join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
+const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
+const result = locked(root, () =>
+  spawnSync(
+    process.execPath,
+    [
+      ...[
+        cmakeJs,
+        'build',
+        '-O',
+        out,
+        '--parallel',
+        process.env.JOBS ?? String(availableParallelism()),
+      ],
+      ...(sanitize ? [`--CDFLOW_SANITIZE=${sanitize}`] : []),
+    ],
+    { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
+  ),
+);
+if (result.error) throw result.error;
+process.exitCode = result.status ?? 1;
