@@ -3,7 +3,7 @@
 //   node scripts/build-cmake.mjs [--sanitize=address,undefined]
 //
 // A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
-// find it: FLOW_KERNELS_PREBUILD=build-asan node ... loads that addon in place of the usual one.
+// find it: FLOW_KERNELS_PREBUILD=$PWD/build-asan node ... loads that addon in place of the usual one.
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
