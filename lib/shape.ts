@@ -1,0 +1,29 @@
+/**
+ * Shapes. Whatever its rank, a tensor is to a kernel a matrix of rows × channels: the last axis are the channels
+ * (columns), all others together the rows. A vector [C] is one row.
+ */
+export type Shape = readonly number[];
+
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const extent of shape) size *= extent;
+  return size;
+}
+
+export function colsOf(shape: Shape): number {
+  return shape.length === 0 ? 1 : (shape[shape.length - 1] as number);
+}
+
+export function rowsOf(shape: Shape): number {
+  let rows = 1;
+  for (let i = 0; i < shape.length - 1; i++) rows *= shape[i] as number;
+  return rows;
+}
+
+export function sameShape(a: Shape, b: Shape): boolean {
+  return a.length === b.length && a.every((extent, i) => extent === b[i]);
+}
+
+export function formatShape(shape: Shape): string {
+  return `[${shape.join(', ')}]`;
+}

@@ -1,0 +1,134 @@
+/** Runs one native instruction: the only place that writes instruction words. */
+import { type DType, dtypeCode } from '../dtype';
+import { FlowError, type FlowErrorCode } from '../errors';
+import { native, nativeStatus, opcodeOf, words } from '../native';
+import { colsOf, rowsOf, type Shape, sizeOf } from '../shape';
+import { allocateBuffer, Storage } from './storage';
+import { isRecording, Tensor } from './tensor';
+
+/** An output to be made. */
+export interface OutputSpec {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Hears of every instruction that ran; see program.ts. */
+export type Listener = (instruction: Float64Array, operands: readonly (Tensor | null)[]) => void;
+
+let listener: Listener | null = null;
+
+export function setListener(next: Listener | null): void {
+  listener = next;
+}
+
+const headerWords = 4;
+const operandWords = 6;
+
+function writeOperand(
+  at: number,
+  handle: number,
+  dtype: DType,
+  offset: number,
+  shape: Shape,
+  rowStride: number,
+): void {
+  words[at] = handle;
+  words[at + 1] = dtypeCode(dtype);
+  words[at + 2] = offset;
+  words[at + 3] = rowsOf(shape);
+  words[at + 4] = colsOf(shape);
+  words[at + 5] = rowStride;
+}
+
+export function throwNative(status: number): never {
+  const code: FlowErrorCode = status === nativeStatus.staleHandle ? 'DISPOSED' : 'NATIVE';
+  throw new FlowError(code, native.lastError());
+}
+
+/**
+ * Runs one instruction.
+ *
+ * @param op native name
+ * @param inputs tensors; null for one that is left out
+ * @param outputs specs of outputs to be made, or tensors that are written (or updated) in place; null: left out
+ * @param attributes numbers, as the op's C++ file lists them
+ * @returns the outputs that were made, in order (in-place ones and null are skipped)
+ */
+export function execute(
+  op: string,
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly (OutputSpec | Tensor | null)[],
+  attributes: readonly number[] = [],
+): Tensor[] {
+  const count = headerWords + (inputs.length + outputs.length) * operandWords + attributes.length;
+  if (count > words.length) {
+    throw new FlowError(
+      'UNSUPPORTED',
+      `[${op}] operands: expected at most ${words.length} instruction words, got ${count}`,
+    );
+  }
+  words[0] = opcodeOf(op);
+  words[1] = inputs.length;
+  words[2] = outputs.length;
+  words[3] = attributes.length;
+  let at = headerWords;
+  for (const input of inputs) {
+    if (input)
+      writeOperand(
+        at,
+        input.storage.handle,
+        input.dtype,
+        input.offset,
+        input.shape,
+        input.rowStride,
+      );
+    else words.fill(0, at, at + operandWords);
+    at += operandWords;
+  }
+  const firstOutput = at;
+  for (const output of outputs) {
+    if (output === null) {
+      words.fill(0, at, at + operandWords);
+    } else if (output instanceof Tensor) {
+      writeOperand(
+        at,
+        output.storage.handle,
+        output.dtype,
+        output.offset,
+        output.shape,
+        output.rowStride,
+      );
+    } else {
+      // In a recording the recorder plans the memory; otherwise the instruction allocates, which saves a call. An
+      // empty output would look left out, so it gets its (empty) buffer here too.
+      const planned = isRecording() || sizeOf(output.shape) === 0;
+      const handle = planned ? allocateBuffer(output.dtype, sizeOf(output.shape)) : 0;
+      writeOperand(at, handle, output.dtype, 0, output.shape, colsOf(output.shape));
+    }
+    at += operandWords;
+  }
+  for (const attribute of attributes) words[at++] = attribute;
+  const status = native.run(count);
+  if (status !== nativeStatus.ok) {
+    // What the recorder planned for this instruction stays its own; what the engine allocated it has freed.
+    throwNative(status);
+  }
+  const made: Tensor[] = [];
+  at = firstOutput;
+  for (const output of outputs) {
+    if (output !== null && !(output instanceof Tensor)) {
+      made.push(
+        new Tensor(
+          new Storage(words[at] as number, output.dtype, sizeOf(output.shape)),
+          output.shape,
+        ),
+      );
+    }
+    at += operandWords;
+  }
+  if (listener) {
+    const given = outputs.filter((output): output is Tensor => output instanceof Tensor);
+    listener(words.slice(0, count), [...inputs, ...given]);
+  }
+  return made;
+}

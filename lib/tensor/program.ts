@@ -1,0 +1,140 @@
+/**
+ * Programs: a step of fixed shapes, recorded once while it runs and replayed in one native call.
+ *
+ * The memory plan is the recording's own: a buffer that is freed during the recording is given to a later tensor of
+ * the same size, and since every replay runs the same instructions in the same order, the reuse is as right in the
+ * replay as it was in the recording.
+ */
+import type { DType } from '../dtype';
+import { native, nativeStatus } from '../native';
+import { setListener, throwNative } from './execute';
+import { type Allocator, allocateFromEngine, type Storage, setAllocator } from './storage';
+import { setRecording, type Tensor } from './tensor';
+
+class Recorder implements Allocator {
+  readonly #instructions: Float64Array[] = [];
+  /** Every buffer of the program, and which of them are free for reuse, by type and size. */
+  readonly owned = new Set<number>();
+  readonly #vacant = new Map<string, number[]>();
+  /** Made before the recording and read or written by it: kept alive by the program. */
+  readonly external = new Set<Storage>();
+
+  allocate(dtype: DType, elements: number): number {
+    const reused = this.#vacant.get(`${dtype}:${elements}`)?.pop();
+    if (reused !== undefined) return reused;
+    const handle = allocateFromEngine(dtype, elements);
+    this.owned.add(handle);
+    return handle;
+  }
+
+  release(storage: Storage): boolean {
+    if (!this.owned.has(storage.handle)) return false;
+    // A constant must still be there in the next replay.
+    if (!storage.constant) {
+      const key = `${storage.dtype}:${storage.elements}`;
+      const list = this.#vacant.get(key);
+      if (list) list.push(storage.handle);
+      else this.#vacant.set(key, [storage.handle]);
+    }
+    return true;
+  }
+
+  hear(instruction: Float64Array, operands: readonly (Tensor | null)[]): void {
+    this.#instructions.push(instruction);
+    for (const operand of operands) {
+      if (
+        operand &&
+        !this.owned.has(operand.storage.handle) &&
+        !this.external.has(operand.storage)
+      ) {
+        operand.storage.retain();
+        this.external.add(operand.storage);
+      }
+    }
+  }
+
+  words(): Float64Array {
+    const total = this.#instructions.reduce((sum, instruction) => sum + instruction.length, 0);
+    const all = new Float64Array(total);
+    let at = 0;
+    for (const instruction of this.#instructions) {
+      all.set(instruction, at);
+      at += instruction.length;
+    }
+    return all;
+  }
+}
+
+/** Programs whose buffers are alive, so that tensors of a program that outlive the recording are not freed twice. */
+const programBuffers = new Set<number>();
+
+export class Program<T> {
+  readonly #words: Float64Array;
+  readonly #owned: Set<number>;
+  readonly #external: Set<Storage>;
+  #disposed = false;
+
+  /** What the body returned; its tensors hold the values of the latest run. */
+  readonly result: T;
+
+  constructor(words: Float64Array, owned: Set<number>, external: Set<Storage>, result: T) {
+    this.#words = words;
+    this.#owned = owned;
+    this.#external = external;
+    this.result = result;
+  }
+
+  /** Runs every instruction again, on the tensors that the recording used, in their state of now. */
+  run(): void {
+    const status = native.runProgram(this.#words);
+    if (status !== nativeStatus.ok) throwNative(status);
+  }
+
+  /** Frees the program's memory; `result` is gone with it. */
+  dispose(): void {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    for (const handle of this.#owned) {
+      programBuffers.delete(handle);
+      native.free(handle);
+    }
+    for (const storage of this.#external) storage.release();
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** Storages of a program belong to the program even after the recording. */
+const afterwards: Allocator = {
+  allocate: allocateFromEngine,
+  release: (storage) => programBuffers.has(storage.handle),
+};
+
+/**
+ * Runs `body` once and records its instructions. The body must not read tensors (dataSync, item) nor write values into
+ * tensors made before; inputs that change from run to run are tensors that the caller overwrites between runs.
+ * What the body returns stays alive as long as the program: it is disposed with it.
+ */
+export function record<T>(body: () => T): Program<T> {
+  const recorder = new Recorder();
+  setAllocator(recorder);
+  setListener((instruction, operands) => recorder.hear(instruction, operands));
+  setRecording(true);
+  let result: T;
+  try {
+    result = body();
+  } catch (error) {
+    setAllocator(programBuffers.size > 0 ? afterwards : null);
+    for (const handle of recorder.owned) native.free(handle);
+    for (const storage of recorder.external) storage.release();
+    throw error;
+  } finally {
+    setRecording(false);
+    setListener(null);
+  }
+  for (const handle of recorder.owned) programBuffers.add(handle);
+  setAllocator(afterwards);
+  return new Program(recorder.words(), recorder.owned, recorder.external, result);
+}
