@@ -159,26 +159,8 @@ export async function readSafetensors(
 ): Promise<Safetensors> {
   const { handle, size } = await openFile('readSafetensors', path);
   try {
-    const read = async (target: Uint8Array, position: number) => {
-      const count = await readFully(handle, target, position);
-      if (count < target.byteLength) {
-        const got = `its end after ${position + count}`;
-        throw formatError(path, 'file', `${position + target.byteLength} bytes`, got);
-      }
-    };
-    const { header, dataStart } = await readHeader(path, size, read);
-    const tensors = new Map<string, SafetensorsTensor>();
-    for (const { name, dtype, shape, begin, end } of header.entries) {
-      const itemSize = SAFETENSORS_SIZES[dtype];
-      const data = new ARRAYS[dtype]((end - begin) / itemSize);
-      await read(bytesOf(data), dataStart + begin);
-      if (!HOST_IS_LITTLE_ENDIAN) swapElements(bytesOf(data), itemSize);
-      tensors.set(name, { dtype, shape, data });
-    }
-    // fromEntries defines its keys: a key "__proto__" is then a key like any other.
-    const metadata: Record<string, string> = Object.fromEntries(header.metadata);
-    if (options.verify !== false) verifyDigest(path, tensors, metadata);
-    return { tensors, metadata };
+    const read: Read = (target, position) => readFully(handle, target, position);
+    return await decode(path, size, read, options.verify);
   } catch (error) {
     throw fileError('readSafetensors', path, 'a file that can be read', error);
   } finally {
@@ -186,27 +168,76 @@ export async function readSafetensors(
   }
 }
 
+/**
+ * The same as {@link readSafetensors} for a file that is in memory already.
+ *
+ * @param source a name for errors
+ */
+export async function parseSafetensors(
+  bytes: Uint8Array,
+  source: string,
+  options: { verify?: boolean } = {},
+): Promise<Safetensors> {
+  const read: Read = async (target, position) => {
+    const piece = bytes.subarray(position, position + target.byteLength);
+    target.set(piece);
+    return piece.byteLength;
+  };
+  return await decode(source, bytes.byteLength, read, options.verify);
+}
+
+/** Fills `target` from a position on; gives the number of bytes that there were. */
+type Read = (target: Uint8Array, position: number) => Promise<number>;
+
+async function decode(
+  source: string,
+  size: number,
+  readSome: Read,
+  verify = true,
+): Promise<Safetensors> {
+  const read = async (target: Uint8Array, position: number) => {
+    const count = await readSome(target, position);
+    if (count < target.byteLength) {
+      const got = `its end after ${position + count}`;
+      throw formatError(source, 'file', `${position + target.byteLength} bytes`, got);
+    }
+  };
+  const { header, dataStart } = await readHeader(source, size, read);
+  const tensors = new Map<string, SafetensorsTensor>();
+  for (const { name, dtype, shape, begin, end } of header.entries) {
+    const itemSize = SAFETENSORS_SIZES[dtype];
+    const data = new ARRAYS[dtype]((end - begin) / itemSize);
+    await read(bytesOf(data), dataStart + begin);
+    if (!HOST_IS_LITTLE_ENDIAN) swapElements(bytesOf(data), itemSize);
+    tensors.set(name, { dtype, shape, data });
+  }
+  // fromEntries defines its keys: a key "__proto__" is then a key like any other.
+  const metadata: Record<string, string> = Object.fromEntries(header.metadata);
+  if (verify) verifyDigest(source, tensors, metadata);
+  return { tensors, metadata };
+}
+
 async function readHeader(
-  path: string,
+  source: string,
   size: number,
   read: (target: Uint8Array, position: number) => Promise<void>,
 ): Promise<{ header: SafetensorsHeader; dataStart: number }> {
-  if (size < 8) throw formatError(path, 'file', 'at least 8 bytes', `${size} bytes`);
+  if (size < 8) throw formatError(source, 'file', 'at least 8 bytes', `${size} bytes`);
   const prefix = Buffer.alloc(8);
   await read(prefix, 0);
   const length = prefix.readBigUInt64LE(0);
   const most = Math.min(MAX_HEADER_BYTES, size - 8);
   if (length > BigInt(most)) {
-    throw formatError(path, 'length of the header', `at most ${most} bytes`, `${length} bytes`);
+    throw formatError(source, 'length of the header', `at most ${most} bytes`, `${length} bytes`);
   }
   const bytes = new Uint8Array(Number(length));
   await read(bytes, 8);
   const dataStart = 8 + bytes.byteLength;
-  return { header: parseHeader(bytes, size - dataStart, path), dataStart };
+  return { header: parseHeader(bytes, size - dataStart, source), dataStart };
 }
 
 function verifyDigest(
-  path: string,
+  source: string,
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>>,
 ): void {
@@ -215,5 +246,5 @@ function verifyDigest(
   const actual = contentDigest(tensors, metadata);
   if (stored === actual) return;
   const remedy = 'the content was changed after it was written; get a good copy of the file';
-  throw formatError(path, 'SHA-256 of the content', quote(stored), `"${actual}"`, remedy);
+  throw formatError(source, 'SHA-256 of the content', quote(stored), `"${actual}"`, remedy);
 }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { FlowError } from '../../lib/errors';
 import {
+  parseSafetensors,
   readSafetensors,
   type SafetensorsTensor,
   writeSafetensors,
@@ -81,9 +82,11 @@ describe('damaged files', () => {
     const outcomes = { loaded: 0, refused: 0 };
     for (let i = 0; i < MUTATIONS; i++) {
       const bytes = mutate(valid, random);
-      writeFileSync(path, bytes);
+      // Every tenth goes through a file, the others through memory: the same code but for the read.
+      if (i % 10 === 0) writeFileSync(path, bytes);
+      const read = i % 10 === 0 ? readSafetensors(path) : parseSafetensors(bytes, 'bytes');
       try {
-        const { tensors: found } = await readSafetensors(path);
+        const { tensors: found } = await read;
         outcomes.loaded++;
         // What loads is consistent: no more data than the file has.
         let size = 0;
@@ -114,8 +117,7 @@ describe('damaged files', () => {
     const random = randomIntegers(7);
     let loaded = 0;
     for (let i = 0; i < 2000; i++) {
-      writeFileSync(path, mutate(valid, random));
-      const found = await readSafetensors(path).catch(() => undefined);
+      const found = await parseSafetensors(mutate(valid, random), 'bytes').catch(() => undefined);
       // A file whose digest's own name was damaged is read as one without a digest.
       if (found === undefined || !('flow_kernels.sha256' in found.metadata)) continue;
       loaded++;
