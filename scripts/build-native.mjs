@@ -7,7 +7,7 @@
 // JOBS=n sets the number of parallel compilers.
 
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -18,6 +18,30 @@ import { buildEnvironment } from './nodedir.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const options = new Set(process.argv.slice(2));
+
+/**
+ * node-gyp of this package's development, or the one inside of npm: an installed package, where no
+ * prebuilt addon fits, is built by `node scripts/build-native.mjs` in its folder and nothing else.
+ */
+function nodeGyp() {
+  const prefix = dirname(dirname(realpathSync(process.execPath)));
+  const places = [
+    import.meta.url,
+    process.env.npm_execpath,
+    join(prefix, 'lib', 'node_modules', 'npm', 'package.json'),
+    join(dirname(process.execPath), 'node_modules', 'npm', 'package.json'), // Windows
+  ];
+  for (const place of places) {
+    if (place === undefined) continue;
+    try {
+      return createRequire(place).resolve('node-gyp/bin/node-gyp.js');
+    } catch (error) {
+      if (error.code !== 'MODULE_NOT_FOUND') throw error;
+    }
+  }
+  process.stderr.write('[build-native] node-gyp was not found: run "npm install node-gyp" first\n');
+  process.exit(1);
+}
 
 /** The time of the newest native source or build file. */
 function newestSource() {
@@ -53,15 +77,11 @@ const command = ['configure', 'build', options.has('--debug') ? '--debug' : '--r
 for (const option of options) if (option.startsWith('--arch=')) command.push(option);
 const quiet = options.has('--quiet') ? ['--loglevel', 'error'] : ['--loglevel', 'warn'];
 const result = locked(root, () =>
-  spawnSync(
-    process.execPath,
-    [require.resolve('node-gyp/bin/node-gyp.js'), ...command, '--jobs', jobs, ...quiet],
-    {
-      cwd: root,
-      env: buildEnvironment(),
-      stdio: ['ignore', options.has('--quiet') ? 'ignore' : 'inherit', 'inherit'],
-    },
-  ),
+  spawnSync(process.execPath, [nodeGyp(), ...command, '--jobs', jobs, ...quiet], {
+    cwd: root,
+    env: buildEnvironment(),
+    stdio: ['ignore', options.has('--quiet') ? 'ignore' : 'inherit', 'inherit'],
+  }),
 );
 if (result.error) throw result.error;
 if (result.status !== 0) {
