@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -6,17 +6,22 @@ import { dirname, join } from 'node:path';
 /** The root of this checkout. */
 export const PACKAGE_ROOT = dirname(dirname(__dirname));
 
-/** Runs a command, waits, and returns what it printed; its error output is in the error when it fails. */
+/** Runs a command, waits, and returns what it printed. When it fails, the error has the end of all its output. */
 export function run(command: string, args: string[], cwd: string, env = process.env): string {
-  return execFileSync(command, args, {
+  const result = spawnSync(command, args, {
     cwd,
     env,
     encoding: 'utf8',
-    stdio: ['ignore', 'pipe', 'pipe'],
     // npm and npx are scripts on Windows.
-    shell: process.platform === 'win32',
+    shell: process.platform === 'win32' && command.startsWith('np'),
     maxBuffer: 1 << 28,
   });
+  if (result.error) throw result.error;
+  if (result.status !== 0) {
+    const output = `${result.stdout}${result.stderr}`.split('\n').slice(-60).join('\n');
+    throw new Error(`${command} ${args.join(' ')} ended with ${result.status}:\n${output}`);
+  }
+  return result.stdout;
 }
 
 /** An empty folder in the system's temporary folder. */
