@@ -38,6 +38,7 @@
 
 #define FLOW_INLINE inline __attribute__((always_inline))
 #define FLOW_NOINLINE __attribute__((noinline))
+#define FLOW_INLINE_LAMBDA __attribute__((always_inline))
 
 namespace flow::FLOW_ISA {
 

@@ -12,43 +12,53 @@
 
 namespace flow::FLOW_ISA {
 
+// The register types stand here one by one: GCC takes a vector_size that depends on a template parameter
+// for the plain element type when it compares overloads.
+typedef float FloatRegister __attribute__((vector_size(kVectorBytes)));
+typedef double DoubleRegister __attribute__((vector_size(kVectorBytes)));
+typedef int32_t Int32Register __attribute__((vector_size(kVectorBytes)));
+typedef int64_t Int64Register __attribute__((vector_size(kVectorBytes)));
+// The same with the alignment of one lane, for loads and stores at any address.
+typedef float FloatUnaligned __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+typedef double DoubleUnaligned __attribute__((vector_size(kVectorBytes), aligned(8), may_alias));
+
 template <class T>
-struct LaneBits;
+struct Registers;
 template <>
-struct LaneBits<float> {
-  using type = int32_t;
+struct Registers<float> {
+  using Native = FloatRegister;
+  using Unaligned = FloatUnaligned;
+  using Int = int32_t;
+  using Bits = Int32Register;
 };
 template <>
-struct LaneBits<double> {
-  using type = int64_t;
+struct Registers<double> {
+  using Native = DoubleRegister;
+  using Unaligned = DoubleUnaligned;
+  using Int = int64_t;
+  using Bits = Int64Register;
 };
 
 /** The result of a lane-wise comparison: all ones or all zeros in each lane. */
 template <class T>
 struct Mask {
-  typedef typename LaneBits<T>::type Native __attribute__((vector_size(kVectorBytes)));
-  Native m;
+  typename Registers<T>::Bits m;
 };
 
 /** `width` lanes of T in one register. Trivially copyable; an uninitialised Vec holds anything. */
 template <class T>
 struct Vec {
   using Lane = T;
-  using Int = typename LaneBits<T>::type;
-  typedef T Native __attribute__((vector_size(kVectorBytes)));
-  typedef Int Bits __attribute__((vector_size(kVectorBytes)));
-  // The same register type with the alignment of one lane, for loads and stores at any address.
-  typedef T Unaligned __attribute__((vector_size(kVectorBytes), aligned(sizeof(T)), may_alias));
+  using Native = typename Registers<T>::Native;
+  using Bits = typename Registers<T>::Bits;
+  using Unaligned = typename Registers<T>::Unaligned;
   static constexpr int width = kVectorBytes / static_cast<int>(sizeof(T));
 
   Native v;
 
   Vec() = default;
   FLOW_INLINE Vec(Native n) : v(n) {}
-  FLOW_INLINE Vec(T s) : v(Native{} + s) {
-    // -0 + 0 is +0: a broadcast of -0 has to keep its sign.
-    if (__builtin_constant_p(s) ? (s == T(0)) : true) v = broadcast(s);
-  }
+  FLOW_INLINE Vec(T s) : v(broadcast(s)) {}
   static FLOW_INLINE Native broadcast(T s) {
     if constexpr (width == 2) {
       return Native{s, s};
@@ -236,7 +246,7 @@ FLOW_INLINE bool any(bool m) { return m; }
 FLOW_INLINE bool all(bool m) { return m; }
 template <class T>
 FLOW_INLINE bool any(Mask<T> m) {
-  typename LaneBits<T>::type r = 0;
+  typename Registers<T>::Int r = 0;
   for (int i = 0; i < Vec<T>::width; ++i) r |= m.m[i];
   return r != 0;
 }
@@ -268,12 +278,9 @@ FLOW_INLINE V from_bits(bits_t<V> b) {
   __builtin_memcpy(&x, &b, sizeof(x));
   return x;
 }
-template <class V>
-inline constexpr lane_t<bits_t<V>>* kNoBits = nullptr;
-
 /** The integer type of one lane of V. */
 template <class V>
-using int_t = typename LaneBits<lane_t<V>>::type;
+using int_t = typename Registers<lane_t<V>>::Int;
 
 template <class V>
 FLOW_INLINE V abs(V x) {
@@ -302,21 +309,26 @@ FLOW_INLINE double min(double a, double b) { return a < b ? a : b; }
 FLOW_INLINE float sqrt(float x) { return __builtin_sqrtf(x); }
 FLOW_INLINE double sqrt(double x) { return __builtin_sqrt(x); }
 
+// The forms of AVX-512 with a mask of ones: the plain ones of GCC 12's header read a variable that they
+// never set, and -Wall says so. The instruction is the same.
 #if defined(__AVX512F__)
-#define FLOW_X86_OP(name, a) _mm512_##name##_##a
+#define FLOW_X86_1(name, t, a) _mm512_maskz_##name##_##t(0xff | (sizeof(a) / sizeof(a[0]) == 16 ? 0xff00 : 0), a)
+#define FLOW_X86_2(name, t, a, b) _mm512_maskz_##name##_##t(0xff | (sizeof(a) / sizeof(a[0]) == 16 ? 0xff00 : 0), a, b)
 #elif defined(__AVX2__)
-#define FLOW_X86_OP(name, a) _mm256_##name##_##a
+#define FLOW_X86_1(name, t, a) _mm256_##name##_##t(a)
+#define FLOW_X86_2(name, t, a, b) _mm256_##name##_##t(a, b)
 #else
-#define FLOW_X86_OP(name, a) _mm_##name##_##a
+#define FLOW_X86_1(name, t, a) _mm_##name##_##t(a)
+#define FLOW_X86_2(name, t, a, b) _mm_##name##_##t(a, b)
 #endif
 
 template <class T>
 FLOW_INLINE Vec<T> max(Vec<T> a, Vec<T> b) {
 #if defined(FLOW_X86)
   if constexpr (sizeof(T) == 4) {
-    return Vec<T>(FLOW_X86_OP(max, ps)(a.v, b.v));
+    return Vec<T>(FLOW_X86_2(max, ps, a.v, b.v));
   } else {
-    return Vec<T>(FLOW_X86_OP(max, pd)(a.v, b.v));
+    return Vec<T>(FLOW_X86_2(max, pd, a.v, b.v));
   }
 #else
   return select(a > b, a, b);
@@ -326,9 +338,9 @@ template <class T>
 FLOW_INLINE Vec<T> min(Vec<T> a, Vec<T> b) {
 #if defined(FLOW_X86)
   if constexpr (sizeof(T) == 4) {
-    return Vec<T>(FLOW_X86_OP(min, ps)(a.v, b.v));
+    return Vec<T>(FLOW_X86_2(min, ps, a.v, b.v));
   } else {
-    return Vec<T>(FLOW_X86_OP(min, pd)(a.v, b.v));
+    return Vec<T>(FLOW_X86_2(min, pd, a.v, b.v));
   }
 #else
   return select(a < b, a, b);
@@ -338,9 +350,9 @@ template <class T>
 FLOW_INLINE Vec<T> sqrt(Vec<T> x) {
 #if defined(FLOW_X86)
   if constexpr (sizeof(T) == 4) {
-    return Vec<T>(FLOW_X86_OP(sqrt, ps)(x.v));
+    return Vec<T>(FLOW_X86_1(sqrt, ps, x.v));
   } else {
-    return Vec<T>(FLOW_X86_OP(sqrt, pd)(x.v));
+    return Vec<T>(FLOW_X86_1(sqrt, pd, x.v));
   }
 #else
   Vec<T> r;
@@ -348,7 +360,8 @@ FLOW_INLINE Vec<T> sqrt(Vec<T> x) {
   return r;
 #endif
 }
-#undef FLOW_X86_OP
+#undef FLOW_X86_1
+#undef FLOW_X86_2
 
 /** x rounded to the nearest integer, ties to even. ±inf, NaN and −0 stay what they are. */
 template <class V>

@@ -1,0 +1,251 @@
+// Elementary functions for Vec<float>, Vec<double>, float and double: one formula for all four, no branch.
+//
+// Accuracy against long double libm (test/native/math_test.cc, dense sweeps; worst error in ulp of the
+// result, results below the smallest normal number in units of the smallest subnormal): see the table that
+// the test prints and checks; every function stays within 2 ulp. Arguments that are NaN give NaN.
+//
+//   exp        −inf → 0, overflow → inf, subnormal results are rounded correctly
+//   expm1      −inf → −1, ±0 → ±0
+//   log        +0, −0 → −inf, x < 0 → NaN, subnormal arguments are exact
+//   log1p      −1 → −inf, x < −1 → NaN, ±0 → ±0
+//   tanh, erf  odd, ±0 → ±0, ±inf → ±1
+//   sigmoid    1/(1 + exp(−x)); softplus log(1 + exp(x)); log_sigmoid −softplus(−x): relative accuracy in
+//              both tails
+//   sincos_2pi sin(2πu), cos(2πu) for |u| ≤ 2^20 (float) or 2^50 (double)
+//   gelu       x·Φ(x): absolute accuracy eps·|x| only, since it is made of 1 + erf
+#pragma once
+
+#include "math_coefficients.h"
+#include "vec.h"
+
+namespace flow::FLOW_ISA {
+
+template <class V>
+using coefficients_of = Coefficients<lane_t<V>>;
+
+/** c[0] + c[1]·x + … */
+template <class V, int N>
+FLOW_INLINE V polynomial(V x, const lane_t<V> (&c)[N]) {
+  V y(c[N - 1]);
+  FLOW_UNROLL
+  for (int i = N - 2; i >= 0; --i) y = fma(y, x, V(c[i]));
+  return y;
+}
+
+/** How the bits of T are laid out. */
+template <class T>
+struct Layout;
+template <>
+struct Layout<float> {
+  static constexpr int mantissa_bits = 23;
+  static constexpr int32_t bias = 127;
+  static constexpr int32_t mantissa_mask = 0x7fffff;
+  static constexpr float infinity = __builtin_inff();
+  static constexpr float smallest_normal = 0x1p-126f;
+  static constexpr float magic = 0x1.8p23f;  // x + magic has the integer x in its low bits
+  static constexpr float lowest_exponent = -126, highest_exponent = 127;
+  static constexpr float exp_low = -104.5f, exp_high = 89.0f;
+};
+template <>
+struct Layout<double> {
+  static constexpr int mantissa_bits = 52;
+  static constexpr int64_t bias = 1023;
+  static constexpr int64_t mantissa_mask = 0xfffffffffffff;
+  static constexpr double infinity = __builtin_inf();
+  static constexpr double smallest_normal = 0x1p-1022;
+  static constexpr double magic = 0x1.8p52;
+  static constexpr double lowest_exponent = -1022, highest_exponent = 1023;
+  static constexpr double exp_low = -746.0, exp_high = 710.0;
+};
+template <class V>
+using layout_of = Layout<lane_t<V>>;
+
+/** 2^n for an integral n in the range of normal exponents. */
+template <class V>
+FLOW_INLINE V power_of_two(V n) {
+  using L = layout_of<V>;
+  return from_bits<V>((to_bits(n + V(L::magic)) + L::bias) << L::mantissa_bits);
+}
+
+/** x·2^n for an integral n, |n| ≤ 2·bias, rounded once. */
+template <class V>
+FLOW_INLINE V scale(V x, V n) {
+  using L = layout_of<V>;
+#if defined(__AVX512F__)
+  if constexpr (width_of<V> == 16) {
+    return V(_mm512_maskz_scalef_ps(0xffff, x.v, n.v));
+  } else if constexpr (width_of<V> == 8) {
+    return V(_mm512_maskz_scalef_pd(0xff, x.v, n.v));
+  }
+#endif
+  const V near = min(max(n, V(L::lowest_exponent)), V(L::highest_exponent));
+  return (x * power_of_two(near)) * power_of_two(n - near);
+}
+
+/** x = n·ln 2 + r with n integral, |r| ≤ ln 2 / 2; returns expm1(r). */
+template <class V>
+FLOW_INLINE V expm1_reduced(V x, V& n) {
+  using C = coefficients_of<V>;
+  using L = layout_of<V>;
+  n = fma(x, V(C::log2e), V(L::magic)) - V(L::magic);
+  V r = fma(n, V(-C::ln2_high), x);
+  const V low = n * V(C::ln2_low);
+  r = r - low;
+  return fma(r * r, polynomial(r, C::expm1), r);
+}
+
+template <class V>
+FLOW_INLINE V exp(V x) {
+  using L = layout_of<V>;
+  // Beyond these the result is 0 or inf; the order of the arguments keeps a NaN.
+  const V inside = max(V(L::exp_low), min(V(L::exp_high), x));
+  V n;
+  const V p = expm1_reduced(inside, n);
+  return scale(p + V(1), n);
+}
+
+template <class V>
+FLOW_INLINE V expm1(V x) {
+  using L = layout_of<V>;
+  const V inside = max(V(-L::mantissa_bits), min(V(L::exp_high), x));
+  V n;
+  const V p = expm1_reduced(inside, n);
+  // 2^n·p + (2^n − 1); half of 2^n twice, since 2^128 overflows where the result does not.
+  const V half = power_of_two(min(n, V(L::highest_exponent + 1)) - V(1));
+  const V y = fma(half, p, half - V(0.5));
+  // n = 0 needs no sum, and keeps −0.
+  return select(n == V(0), select(x == V(0), x, p), y + y);
+}
+
+/** log(1 + f) for √½ − 1 ≤ f ≤ √2 − 1, plus n·ln 2. */
+template <class V>
+FLOW_INLINE V log_reduced(V f, V n) {
+  using C = coefficients_of<V>;
+  const V s = f / (f + V(2));
+  const V z = s * s;
+  // 2·atanh(s) = 2s + s·R and 2s = f − s·f, where f is exact.
+  const V correction = s * (f - z * polynomial(z, C::log)) - n * V(C::ln2_low);
+  return fma(n, V(C::ln2_high), f - correction);
+}
+
+/** x = m·2^n, √½ ≤ m < √2 for a positive normal x; n − shift is given. */
+template <class V>
+FLOW_INLINE V split(V x, V shift, V& n) {
+  using L = layout_of<V>;
+  const auto bits = to_bits(x);
+  const auto exponent = (bits >> L::mantissa_bits) & (2 * L::bias + 1);
+  // The integer in the low bits of 2^mantissa: no conversion instruction is needed.
+  constexpr lane_t<V> whole = lane_t<V>(int_t<V>(1) << L::mantissa_bits);
+  const V biased = from_bits<V>(exponent | to_bits(V(whole))) - V(whole);
+  const V m = from_bits<V>((bits & L::mantissa_mask) | to_bits(V(1)));
+  const auto high = m > V(1.4142135623730951);
+  n = (biased - V(L::bias)) - shift + select(high, V(1), V(0));
+  return select(high, m * V(0.5), m);
+}
+
+/** What log and log1p give at 0, inf, NaN and below 0; x is the argument of log. */
+template <class V>
+FLOW_INLINE V log_edges(V x, V y) {
+  using L = layout_of<V>;
+  y = select(x == V(L::infinity), x, y);
+  y = select(x == V(0), V(-L::infinity), y);
+  return select(x >= V(0), y, V(__builtin_nan("")));
+}
+
+template <class V>
+FLOW_INLINE V log(V x) {
+  using L = layout_of<V>;
+  const auto small = x < V(L::smallest_normal);
+  constexpr int shift = L::mantissa_bits + 1;
+  V n;
+  const V m = split(select(small, x * V(lane_t<V>(int_t<V>(1) << shift)), x), select(small, V(shift), V(0)), n);
+  return log_edges(x, log_reduced(m - V(1), n));
+}
+
+template <class V>
+FLOW_INLINE V log1p(V x) {
+  using L = layout_of<V>;
+  const V u = x + V(1);
+  V n;
+  const V m = split(u, V(0), n);
+  // 1 + x = 2^n·(1 + f): f from x itself, since the rounding of 1 + x would be an error of f.
+  const V t = power_of_two(-min(n, V(L::mantissa_bits + 2)));
+  const V f = select(n > V(L::mantissa_bits + 1), m - V(1), fma(x, t, t - V(1)));
+  const V y = log_edges(u, log_reduced(f, n));
+  return select(abs(x) < V(L::smallest_normal), x, y);
+}
+
+template <class V>
+FLOW_INLINE V tanh(V x) {
+  // Above 20 (double) it is 1 in either type; the order of min keeps a NaN.
+  const V a = min(V(20), abs(x));
+  const V t = expm1(a + a);
+  return copysign(select(a == a, V(1) - V(2) / (t + V(2)), a), x);
+}
+
+template <class V>
+FLOW_INLINE V sigmoid(V x) {
+  const V e = exp(-abs(x));
+  return select(x < V(0), e, V(1)) / (V(1) + e);
+}
+
+template <class V>
+FLOW_INLINE V softplus(V x) {
+  return max(V(0), x) + log1p(exp(-abs(x)));
+}
+
+template <class V>
+FLOW_INLINE V log_sigmoid(V x) {
+  return -softplus(-x);
+}
+
+template <class V>
+FLOW_INLINE V erf(V x) {
+  using C = coefficients_of<V>;
+  const V a = abs(x);
+  const V inner = fma(a, polynomial(a * a, C::erf), a);
+  const V t = min(V(C::erf_far), a) - V(C::erfc_centre);
+  const V outer = V(1) - exp(-polynomial(t, C::erfc_log));
+  return copysign(select(a > V(1), outer, inner), x);
+}
+
+/** x·Φ(x), Φ the normal distribution function. */
+template <class V>
+FLOW_INLINE V gelu(V x) {
+  const V half = V(0.5) * x;
+  return fma(half, erf(x * V(0.70710678118654752)), half);
+}
+
+/** sin(2πu) and cos(2πu). */
+template <class V>
+FLOW_INLINE void sincos_2pi(V u, V& sine, V& cosine) {
+  using C = coefficients_of<V>;
+  using L = layout_of<V>;
+  // u = q/4 + r, |r| ≤ 1/8, exactly.
+  const V shifted = fma(u, V(4), V(L::magic));
+  const V q = shifted - V(L::magic);
+  const V r = fma(q, V(-0.25), u);
+  const V z = r * r;
+  const V s = fma(r, V(C::two_pi), r * fma(z, polynomial(z, C::sin2pi), V(C::two_pi_low)));
+  const V c = fma(z, polynomial(z, C::cos2pi), V(1));
+  // Quadrant q mod 4 stands in the low bits of `shifted`.
+  const auto quadrant = to_bits(shifted);
+  constexpr int sign_shift = 8 * static_cast<int>(sizeof(lane_t<V>)) - 2;
+
+  const auto swap = (quadrant & 1) != 0;
+  V first, second;
+  if constexpr (width_of<V> == 1) {
+    first = swap ? c : s;
+    second = swap ? s : c;
+  } else {
+    first = V(swap ? c.v : s.v);
+    second = V(swap ? s.v : c.v);
+  }
+  // sin is negative in quadrants 2 and 3, cos in 1 and 2.
+  const auto sine_sign = (quadrant & 2) << sign_shift;
+  const auto cosine_sign = ((quadrant + 1) & 2) << sign_shift;
+  sine = from_bits<V>(to_bits(first) ^ sine_sign);
+  cosine = from_bits<V>(to_bits(second) ^ cosine_sign);
+}
+
+}  // namespace flow::FLOW_ISA
