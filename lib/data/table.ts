@@ -168,11 +168,17 @@ export class TableBuilder {
  * looks for NaN and infinities, and converts.
  *
  * @param table all columns, `missing` not yet looked at; `shape` has N as its first axis
- * @throws FlowError `DATA` that names the row and the column of a value that is not finite
+ * @throws FlowError `DATA` that names the row and the column of a value that is not finite, and
+ *   where no rows are left
  */
 export function applyOptions(reader: string, table: Table, options: ReadOptions): Table {
   const selected = pickColumns(reader, table, options);
   const checked = checkValues(reader, selected.table, selected.indices, table, options);
+  if (checked.rows === 0 || checked.cols === 0) {
+    const dropped = checked.droppedRows;
+    const got = dropped === undefined ? 'none' : `none: all ${dropped} had missing values`;
+    throw dataError(reader, table.source, 'rows of numbers', got, 'give a file with data');
+  }
   return convert(reader, checked, options.dtype);
 }
 
