@@ -36,8 +36,8 @@ write(
     "each row. training: m and v are of the batch and take part in the gradient; evaluation: they are given. "
     "loss = sum(y*outputWeights.y) + sum(logDet*outputWeights.logDet).",
     [
-        case("training", 31, 12, 4),
-        case("training-two-rows", 32, 2, 3),
+        case("training", 36, 12, 4),
+        case("training-two-rows", 34, 2, 3),
         case("evaluation", 33, 9, 5, evaluation=True),
     ],
 )

@@ -1,0 +1,240 @@
+/** Reads test/goldens/data: typed records, tensors as Float64Array, a golden MADE as the reference's {@link Made}. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ActivationName } from './activations';
+import type { Made, MadeGradients } from './made';
+import type { BoundA } from './maf';
+
+/** A tensor of a golden file, row-major; infinities are strings. */
+export interface GoldenTensor {
+  readonly shape: readonly number[];
+  readonly data: readonly (number | string)[];
+}
+
+/** Named tensors. */
+export type GoldenTensors = Readonly<Record<string, GoldenTensor>>;
+
+/** A MADE: names of params are `hidden.0.weight`, `hidden.0.bias`, `output.weight`, `output.bias`, `context.weight`, `direct.weight`. */
+export interface GoldenMade {
+  readonly type: 'made';
+  readonly features: number;
+  readonly outputsPerFeature: number;
+  readonly hidden: readonly number[];
+  readonly contextFeatures: number;
+  readonly direct: boolean;
+  readonly activation: ActivationName;
+  readonly inputDegrees: readonly number[];
+  readonly hiddenDegrees: readonly (readonly number[])[];
+  readonly masks: GoldenTensors;
+  readonly params: GoldenTensors;
+}
+
+/** A batch-norm layer: params `logGamma`, `beta`. */
+export interface GoldenBatchNorm {
+  readonly type: 'batchNorm';
+  readonly features: number;
+  readonly eps: number;
+  readonly params: GoldenTensors;
+}
+
+/** made.json */
+export interface GoldenMadeCase {
+  readonly name: string;
+  readonly made: GoldenMade;
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly outputWeights: GoldenTensor;
+  readonly loss: number;
+  readonly gradients: GoldenTensors;
+}
+
+/** maf.json */
+export interface GoldenMafCase {
+  readonly name: string;
+  readonly config: {
+    readonly features: number;
+    readonly transforms: number;
+    readonly hidden: readonly number[];
+    readonly contextFeatures: number;
+    readonly activation: ActivationName;
+    readonly boundA: BoundA;
+    readonly batchNorm: boolean;
+  };
+  readonly layers: readonly (GoldenMade | GoldenBatchNorm)[];
+  readonly inputs: GoldenTensors;
+  readonly outputs: {
+    readonly noise: GoldenTensor;
+    readonly logDet: GoldenTensor;
+    readonly logProb: GoldenTensor;
+    readonly loss: number;
+  };
+  readonly gradients: { readonly inputs: GoldenTensors; readonly layers: readonly GoldenTensors[] };
+  readonly evaluation?: {
+    readonly statistics: readonly {
+      readonly mean: GoldenTensor;
+      readonly variance: GoldenTensor;
+    }[];
+    readonly logProb: GoldenTensor;
+  };
+  readonly training: {
+    readonly optimizer: GoldenOptimizer;
+    readonly batches: readonly GoldenTensors[];
+    readonly losses: readonly number[];
+    readonly layers: readonly GoldenTensors[];
+  };
+}
+
+/** Options of Adam. */
+export interface GoldenOptimizer {
+  readonly type: 'adam' | 'adamw';
+  readonly lr: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly eps: number;
+  readonly weightDecay: number;
+}
+
+/** batchNorm.json */
+export interface GoldenBatchNormCase {
+  readonly name: string;
+  readonly mode: 'training' | 'evaluation';
+  readonly layer: GoldenBatchNorm;
+  readonly inputs: { readonly x: GoldenTensor };
+  readonly statistics: { readonly mean: GoldenTensor; readonly variance: GoldenTensor };
+  readonly outputs: { readonly y: GoldenTensor; readonly logDet: GoldenTensor };
+  readonly outputWeights: { readonly y: GoldenTensor; readonly logDet: GoldenTensor };
+  readonly loss: number;
+  readonly gradients: GoldenTensors;
+}
+
+/** optim.json */
+export interface GoldenOptimCase {
+  readonly name: string;
+  readonly optimizer: GoldenOptimizer;
+  readonly clipNorm: number | null;
+  readonly initial: GoldenTensors;
+  readonly gradients: readonly GoldenTensors[];
+  readonly norms: readonly number[];
+  readonly params: readonly GoldenTensors[];
+}
+
+/** distributions.json */
+export interface GoldenDistributionCase {
+  readonly name: string;
+  readonly distribution:
+    | 'standardNormal'
+    | 'normal'
+    | 'logistic'
+    | 'uniform'
+    | 'mixtureOfGaussians'
+    | 'bernoulli';
+  readonly inputs: { readonly x: GoldenTensor };
+  readonly params: GoldenTensors;
+  readonly outputs: { readonly logProb: GoldenTensor };
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
+/** bernoulliMade.json */
+export interface GoldenBernoulliCase {
+  readonly name: string;
+  readonly made: GoldenMade;
+  readonly inputs: { readonly x: GoldenTensor };
+  readonly outputs: {
+    readonly logits: GoldenTensor;
+    readonly logProb: GoldenTensor;
+    readonly loss: number;
+  };
+  readonly gradients: GoldenTensors;
+}
+
+/** iafReverseKl.json; the layers are in noise → data order. */
+export interface GoldenIafCase {
+  readonly name: string;
+  readonly config: { readonly features: number; readonly boundA: BoundA };
+  readonly layers: readonly GoldenMade[];
+  readonly target: GoldenTensors;
+  readonly inputs: GoldenTensors;
+  readonly outputs: {
+    readonly x: GoldenTensor;
+    readonly logDet: GoldenTensor;
+    readonly logQ: GoldenTensor;
+    readonly logTarget: GoldenTensor;
+    readonly loss: number;
+  };
+  readonly gradients: { readonly layers: readonly GoldenTensors[] };
+}
+
+/** What each file holds. */
+export interface GoldenFiles {
+  made: GoldenMadeCase;
+  maf: GoldenMafCase;
+  batchNorm: GoldenBatchNormCase;
+  optim: GoldenOptimCase;
+  distributions: GoldenDistributionCase;
+  bernoulliMade: GoldenBernoulliCase;
+  iafReverseKl: GoldenIafCase;
+}
+
+/** The cases of data/<name>.json. */
+export function goldenCases<Name extends keyof GoldenFiles>(name: Name): GoldenFiles[Name][] {
+  const path = join(__dirname, '..', 'goldens', 'data', `${name}.json`);
+  return JSON.parse(readFileSync(path, 'utf8')).cases;
+}
+
+/** The numbers of a tensor. */
+export function values(tensor: GoldenTensor | undefined): Float64Array {
+  if (tensor === undefined)
+    throw new Error('[goldens] tensor: expected one of this name, got none');
+  return Float64Array.from(tensor.data, Number);
+}
+
+/** A golden MADE for the reference; `params` replaces the stored parameters. */
+export function referenceMade(
+  record: GoldenMade,
+  params: Readonly<Record<string, Float64Array>> = parameterArrays(record),
+): Made {
+  const layer = (name: string) => ({
+    weight: params[`${name}.weight`]!,
+    mask: values(record.masks[`${name}.weight`]),
+    bias: params[`${name}.bias`]!,
+  });
+  return {
+    features: record.features,
+    outputsPerFeature: record.outputsPerFeature,
+    activation: record.activation,
+    inputDegrees: record.inputDegrees,
+    hidden: record.hidden.map((_, k) => layer(`hidden.${k}`)),
+    output: layer('output'),
+    ...(record.contextFeatures > 0
+      ? { contextWeight: params['context.weight']!, contextFeatures: record.contextFeatures }
+      : {}),
+    ...(record.direct
+      ? {
+          direct: { weight: params['direct.weight']!, mask: values(record.masks['direct.weight']) },
+        }
+      : {}),
+  };
+}
+
+/** The parameters of a record as arrays that can be changed. */
+export function parameterArrays(record: {
+  readonly params: GoldenTensors;
+}): Record<string, Float64Array> {
+  return Object.fromEntries(Object.entries(record.params).map(([name, t]) => [name, values(t)]));
+}
+
+/** Gradients of the reference under the names of the goldens. */
+export function namedGradients(gradients: MadeGradients): Record<string, Float64Array> {
+  const named: Record<string, Float64Array> = {
+    'output.weight': gradients.output.dWeight,
+    'output.bias': gradients.output.dBias,
+  };
+  gradients.hidden.forEach((layer, k) => {
+    named[`hidden.${k}.weight`] = layer.dWeight;
+    named[`hidden.${k}.bias`] = layer.dBias;
+  });
+  if (gradients.dContextWeight) named['context.weight'] = gradients.dContextWeight;
+  if (gradients.dDirectWeight) named['direct.weight'] = gradients.dDirectWeight;
+  return named;
+}
