@@ -7,8 +7,8 @@ import { dirname, join, posix, relative, sep } from 'node:path';
  */
 export const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
   ['errors', 'dtype', 'shape'],
-  ['native'],
-  ['tensor'],
+  ['native', 'io'],
+  ['tensor', 'runtime'],
   ['autograd'],
   ['ops'],
   ['nn'],
@@ -16,7 +16,7 @@ export const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
   ['distributions'],
   ['flows'],
   ['models'],
-  ['train', 'data', 'io', 'plot'],
+  ['train', 'data', 'plot'],
   ['cli', 'index'],
 ];
 

@@ -1,0 +1,119 @@
+/** y = x · exp(logScale) + shift, feature by feature: learned, or fixed (standardising a table, scaling pixels). */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import { add, affineScalar, cast, div, exp, expandRows, mul, sub, sum } from '../ops';
+import { scope } from '../tensor/scope';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+export interface AffineOptions {
+  /** log of the factor of each feature. The sign of the factor is positive. */
+  readonly logScale: Float64Array | readonly number[];
+  readonly shift: Float64Array | readonly number[];
+  /** Whether training changes them; default false. */
+  readonly learned?: boolean;
+  readonly dtype?: FloatDType;
+}
+
+export class Affine extends Bijection {
+  override readonly features: number;
+  readonly learned: boolean;
+  readonly dtype: FloatDType;
+  readonly logScale: Tensor;
+  readonly shift: Tensor;
+
+  constructor(options: AffineOptions) {
+    super();
+    const { logScale, shift, learned = false, dtype = 'float32' } = options;
+    if (logScale.length !== shift.length || logScale.length === 0) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          'Affine',
+          'shift',
+          `${logScale.length} numbers, as logScale (at least one)`,
+          String(shift.length),
+          'pass one of each a feature',
+        ),
+      );
+    }
+    this.features = logScale.length;
+    this.learned = learned;
+    this.dtype = dtype;
+    // Fixed ones stay float64, so that a standardised column is not rounded twice.
+    const held = (values: Float64Array | readonly number[]) => {
+      const array =
+        learned && dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+      return tensorOfArray(array, [values.length]);
+    };
+    this.logScale = learned
+      ? this.parameter('logScale', held(logScale))
+      : this.state('logScale', held(logScale));
+    this.shift = learned ? this.parameter('shift', held(shift)) : this.state('shift', held(shift));
+  }
+
+  /** The map that gives each column of the data mean 0 and standard deviation 1 (columns that do not vary: factor 1). */
+  static standardize(
+    mean: Float64Array,
+    standardDeviation: Float64Array,
+    dtype: FloatDType = 'float32',
+  ): Affine {
+    const logScale = standardDeviation.map((deviation) =>
+      deviation > 0 ? -Math.log(deviation) : 0,
+    );
+    return new Affine({
+      logScale,
+      shift: mean.map((m, i) => -m * Math.exp(logScale[i] as number)),
+      dtype,
+    });
+  }
+
+  /** x · factor + shift with the same two numbers for every feature. */
+  static uniform(
+    features: number,
+    factor: number,
+    shift: number,
+    dtype: FloatDType = 'float32',
+  ): Affine {
+    if (!(factor > 0)) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('Affine', 'factor', 'a number > 0', String(factor), 'the map must be increasing'),
+      );
+    }
+    return new Affine({
+      logScale: new Float64Array(features).fill(Math.log(factor)),
+      shift: new Float64Array(features).fill(shift),
+      dtype,
+    });
+  }
+
+  protected override mapForward(x: Tensor): Forward {
+    return scope(() => {
+      const y = add(mul(x, cast(exp(this.logScale), this.dtype)), cast(this.shift, this.dtype));
+      return { y, logDet: expandRows(sum(this.logScale, undefined, { dtype: 'float64' }), x.rows) };
+    });
+  }
+
+  protected override mapInverse(y: Tensor): Inverse {
+    return scope(() => {
+      const x = div(sub(y, cast(this.shift, this.dtype)), cast(exp(this.logScale), this.dtype));
+      const total = sum(this.logScale, undefined, { dtype: 'float64' });
+      return { x, logDet: expandRows(affineScalar(total, -1, 0), y.rows) };
+    });
+  }
+
+  config(): Config {
+    return {
+      kind: 'affine',
+      logScale: [...this.logScale.dataSync()],
+      shift: [...this.shift.dataSync()],
+      learned: this.learned,
+      dtype: this.dtype,
+    };
+  }
+}
+
+register<AffineOptions & Config & { kind: 'affine' }>('affine', (config) => new Affine(config));

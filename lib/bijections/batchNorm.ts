@@ -1,0 +1,140 @@
+/**
+ * Batch normalisation as a bijection: y = (x − m) / √(v + ε) · exp(logGamma) + beta.
+ * Papamakarios et al. 2017 (MAF), section 3.3 and appendix: m, v are the batch's in training and the whole training
+ * set's at validation and test.
+ *
+ * In training forward uses the statistics of the batch (and follows them with a running average); in use both
+ * directions use the stored ones: those of `calibrate`, or the running averages where it was never called.
+ */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { constant, zeros } from '../nn/initialization';
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import {
+  add,
+  affineScalar,
+  batchNormTrain,
+  blend,
+  cast,
+  columnMoments,
+  div,
+  exp,
+  expandRows,
+  log,
+  mul,
+  sub,
+  sum,
+} from '../ops';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+export interface BatchNormOptions {
+  readonly features: number;
+  /** Added to the variance; default 1e-5, as in the paper's code. */
+  readonly epsilon?: number;
+  /** Weight of a new batch in the running averages; default 0.1. */
+  readonly momentum?: number;
+  readonly dtype?: FloatDType;
+}
+
+export class BatchNorm extends Bijection {
+  override readonly features: number;
+  readonly epsilon: number;
+  readonly momentum: number;
+  readonly dtype: FloatDType;
+  readonly logGamma: Tensor;
+  readonly beta: Tensor;
+  /** float64 [D]; start at 0 and 1. */
+  readonly mean: Tensor;
+  readonly variance: Tensor;
+
+  constructor(options: BatchNormOptions) {
+    super();
+    this.features = options.features;
+    this.epsilon = options.epsilon ?? 1e-5;
+    this.momentum = options.momentum ?? 0.1;
+    this.dtype = options.dtype ?? 'float32';
+    const shape = [this.features];
+    this.logGamma = this.parameter('logGamma', zeros(shape, this.dtype));
+    this.beta = this.parameter('beta', zeros(shape, this.dtype));
+    this.mean = this.state('mean', zeros(shape, 'float64'));
+    this.variance = this.state('variance', constant(shape, 1, 'float64'));
+  }
+
+  protected override mapForward(x: Tensor): Forward {
+    return scope(() => {
+      if (!this.training) return this.#normalize(x);
+      if (x.rows < 2) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'BatchNorm',
+            'x',
+            'at least 2 rows in training',
+            String(x.rows),
+            'use a larger batch, or train(false)',
+          ),
+        );
+      }
+      const { y, logDet, mean, variance } = batchNormTrain(
+        x,
+        this.logGamma,
+        this.beta,
+        this.epsilon,
+      );
+      blend(this.mean, mean, this.momentum);
+      blend(this.variance, variance, this.momentum);
+      return { y, logDet: expandRows(logDet, x.rows) };
+    });
+  }
+
+  /** logGamma − ½ log(v + ε) per feature, float64 [D]: the log of the slope. */
+  #logSlope(): Tensor {
+    return sub(
+      cast(this.logGamma, 'float64'),
+      affineScalar(log(affineScalar(this.variance, 1, this.epsilon)), 0.5, 0),
+    );
+  }
+
+  #normalize(x: Tensor): Forward {
+    const logSlope = this.#logSlope();
+    const slope = cast(exp(logSlope), this.dtype);
+    const y = add(mul(sub(x, cast(this.mean, this.dtype)), slope), this.beta);
+    return { y, logDet: expandRows(sum(logSlope), x.rows) };
+  }
+
+  protected override mapInverse(y: Tensor): Inverse {
+    return scope(() => {
+      const logSlope = this.#logSlope();
+      const slope = cast(exp(logSlope), this.dtype);
+      const x = add(div(sub(y, this.beta), slope), cast(this.mean, this.dtype));
+      return { x, logDet: expandRows(affineScalar(sum(logSlope), -1, 0), y.rows) };
+    });
+  }
+
+  override get calibrates(): boolean {
+    return true;
+  }
+
+  /** Stores the mean and variance of all rows. */
+  override calibrate(data: Tensor, map: (rows: Tensor) => Tensor): Tensor {
+    scope(() => {
+      const { mean, variance } = columnMoments(data);
+      blend(this.mean, mean, 1);
+      blend(this.variance, variance, 1);
+    });
+    return map(data);
+  }
+
+  config(): Config {
+    const { features, epsilon, momentum, dtype } = this;
+    return { kind: 'batchNorm', features, epsilon, momentum, dtype };
+  }
+}
+
+register<BatchNormOptions & Config & { kind: 'batchNorm' }>(
+  'batchNorm',
+  (config) => new BatchNorm(config),
+);

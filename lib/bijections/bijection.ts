@@ -1,0 +1,100 @@
+/**
+ * Bijections: invertible maps of rows with the log-determinant of their Jacobian.
+ *
+ * `forward` is data → noise, the direction that maximum likelihood trains. logDet is log|det ∂out/∂in| of the call just
+ * made, float64, one number a row, never averaged over the batch.
+ */
+import { expected, FlowError } from '../errors';
+import { Module } from '../nn/module';
+import { formatShape } from '../shape';
+import type { Tensor } from '../tensor/tensor';
+
+export interface Forward {
+  /** [N, D] */
+  readonly y: Tensor;
+  /** [N] float64: log|det ∂y/∂x| */
+  readonly logDet: Tensor;
+}
+
+export interface Inverse {
+  /** [N, D] */
+  readonly x: Tensor;
+  /** [N] float64: log|det ∂x/∂y| */
+  readonly logDet: Tensor;
+}
+
+export abstract class Bijection extends Module {
+  /** D: columns in and out. */
+  abstract readonly features: number;
+  /** Columns of the context; 0: takes none. */
+  readonly contextFeatures: number = 0;
+  /** Which direction costs one pass; the other one is slower by the factor that the class documents. */
+  readonly fastDirection: 'both' | 'forward' | 'inverse' = 'both';
+
+  protected abstract mapForward(x: Tensor, context: Tensor | null): Forward;
+  protected abstract mapInverse(y: Tensor, context: Tensor | null): Inverse;
+
+  /** data → noise. @throws FlowError SHAPE */
+  forward(x: Tensor, context: Tensor | null = null): Forward {
+    this.#check(x, context, 'x');
+    return this.mapForward(x, context);
+  }
+
+  /** noise → data. @throws FlowError SHAPE */
+  inverse(y: Tensor, context: Tensor | null = null): Inverse {
+    this.#check(y, context, 'y');
+    return this.mapInverse(y, context);
+  }
+
+  /**
+   * Sets what is computed from a whole data set rather than learned by gradients (statistics of batch norm), and
+   * returns the data mapped forward. Most bijections have nothing to set.
+   *
+   * @param data rows of the training set as this bijection sees them
+   */
+  calibrate(data: Tensor, map: (rows: Tensor) => Tensor): Tensor {
+    return map(data);
+  }
+
+  /** Whether calibrate has something to set, here or below. */
+  get calibrates(): boolean {
+    for (const child of this.children().values())
+      if (child instanceof Bijection && child.calibrates) return true;
+    return false;
+  }
+
+  #check(input: Tensor, context: Tensor | null, name: string): void {
+    if (input.shape.length !== 2 || input.cols !== this.features) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          this.constructor.name,
+          name,
+          `shape [N, ${this.features}]`,
+          formatShape(input.shape),
+          'pass one row a sample with one column a feature',
+        ),
+      );
+    }
+    if (
+      this.contextFeatures > 0 &&
+      (context === null || context.rows !== input.rows || context.cols !== this.contextFeatures)
+    ) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          this.constructor.name,
+          'context',
+          `shape [N, ${this.contextFeatures}] = [${input.rows}, ${this.contextFeatures}]`,
+          context === null ? 'none' : formatShape(context.shape),
+          'pass one row of context a sample',
+        ),
+      );
+    }
+  }
+
+  /** The part of the context that a bijection below this one takes: null where it takes none. */
+  protected contextFor(below: Bijection, context: Tensor | null): Tensor | null {
+    return below.contextFeatures > 0 ? context : null;
+  }
+}

@@ -1,0 +1,101 @@
+/** A chain of bijections, applied first to last in the forward direction. */
+import { expected, FlowError } from '../errors';
+import type { Config } from '../nn/module';
+import { build, register } from '../nn/registry';
+import { add, fill } from '../ops';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+export class Chain extends Bijection {
+  override readonly features: number;
+  override readonly contextFeatures: number;
+  override readonly fastDirection: 'both' | 'forward' | 'inverse';
+  readonly bijections: readonly Bijection[];
+
+  /** @param features needed for an empty chain only, which is the identity */
+  constructor(bijections: readonly Bijection[], features = bijections[0]?.features ?? 0) {
+    super();
+    this.features = features;
+    this.bijections = bijections;
+    let context = 0;
+    for (const [index, bijection] of bijections.entries()) {
+      if (bijection.features !== features) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'Chain',
+            `bijection ${index}`,
+            `${features} features`,
+            `${bijection.features}`,
+            'all bijections of a chain have the same number of features',
+          ),
+        );
+      }
+      if (bijection.contextFeatures > 0) {
+        if (context > 0 && bijection.contextFeatures !== context) {
+          throw new FlowError(
+            'SHAPE',
+            expected(
+              'Chain',
+              `bijection ${index}`,
+              `context of ${context} columns`,
+              `${bijection.contextFeatures}`,
+              'all bijections of a chain see the same context',
+            ),
+          );
+        }
+        context = bijection.contextFeatures;
+      }
+      this.child(String(index), bijection);
+    }
+    this.contextFeatures = context;
+    const slow = new Set(bijections.map((bijection) => bijection.fastDirection));
+    slow.delete('both');
+    this.fastDirection = slow.size === 1 ? ([...slow][0] as 'forward' | 'inverse') : 'both';
+  }
+
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    return scope(() => {
+      let y = x;
+      let logDet: Tensor | null = null;
+      for (const bijection of this.bijections) {
+        const step = bijection.forward(y, this.contextFor(bijection, context));
+        y = step.y;
+        logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+      }
+      return { y, logDet: logDet ?? fill([x.rows], 0, 'float64') };
+    });
+  }
+
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
+    return scope(() => {
+      let x = y;
+      let logDet: Tensor | null = null;
+      for (let k = this.bijections.length - 1; k >= 0; k--) {
+        const bijection = this.bijections[k] as Bijection;
+        const step = bijection.inverse(x, this.contextFor(bijection, context));
+        x = step.x;
+        logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+      }
+      return { x, logDet: logDet ?? fill([y.rows], 0, 'float64') };
+    });
+  }
+
+  config(): Config {
+    return {
+      kind: 'chain',
+      features: this.features,
+      bijections: this.bijections.map((bijection) => bijection.config()),
+    };
+  }
+}
+
+register<{ kind: 'chain'; features: number; bijections: readonly Config[] }>(
+  'chain',
+  (config) =>
+    new Chain(
+      config.bijections.map((below) => build(below) as Bijection),
+      config.features,
+    ),
+);

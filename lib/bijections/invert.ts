@@ -1,0 +1,40 @@
+/** A bijection turned round: IAF is an inverted MAF. */
+
+import type { Config } from '../nn/module';
+import { build, register } from '../nn/registry';
+import type { Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+export class Invert extends Bijection {
+  override readonly features: number;
+  override readonly contextFeatures: number;
+  override readonly fastDirection: 'both' | 'forward' | 'inverse';
+
+  constructor(readonly bijection: Bijection) {
+    super();
+    this.features = bijection.features;
+    this.contextFeatures = bijection.contextFeatures;
+    const turned = { both: 'both', forward: 'inverse', inverse: 'forward' } as const;
+    this.fastDirection = turned[bijection.fastDirection];
+    this.child('bijection', bijection);
+  }
+
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    const step = this.bijection.inverse(x, context);
+    return { y: step.x, logDet: step.logDet };
+  }
+
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
+    const step = this.bijection.forward(y, context);
+    return { x: step.y, logDet: step.logDet };
+  }
+
+  config(): Config {
+    return { kind: 'invert', bijection: this.bijection.config() };
+  }
+}
+
+register<{ kind: 'invert'; bijection: Config }>(
+  'invert',
+  (config) => new Invert(build(config.bijection) as Bijection),
+);

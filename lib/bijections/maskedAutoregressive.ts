@@ -1,0 +1,60 @@
+/**
+ * The masked autoregressive affine map (MAF): y_i = (x_i − μ_i(x_<i)) · exp(−a_i(x_<i)).
+ * Papamakarios, Pavlakou, Murray 2017, "Masked Autoregressive Flow for Density Estimation", eqs. 3–6.
+ */
+import type { FloatDType } from '../dtype';
+import { Made, type MadeOptions } from '../nn/made';
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import { type AutoregressiveScale, autoregressiveAffine, madeInverse } from '../ops';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+export interface MaskedAutoregressiveOptions extends Omit<MadeOptions, 'outputsPerFeature'> {
+  /** How the network's raw output becomes the log-scale a; default tanh with bound 1… see AutoregressiveScale. */
+  readonly scale?: AutoregressiveScale;
+}
+
+/** Forward is one pass. The inverse computes each hidden unit once, in the order of the degrees: about one pass too. */
+export class MaskedAutoregressive extends Bijection {
+  override readonly features: number;
+  override readonly contextFeatures: number;
+  override readonly fastDirection = 'forward';
+  readonly made: Made;
+  readonly scale: AutoregressiveScale;
+  readonly #options: MaskedAutoregressiveOptions;
+
+  constructor(options: MaskedAutoregressiveOptions) {
+    super();
+    this.#options = options;
+    this.features = options.features;
+    this.contextFeatures = options.contextFeatures ?? 0;
+    this.scale = options.scale ?? { kind: 'softClamp', bound: 5 };
+    this.made = this.child('made', new Made({ ...options, outputsPerFeature: 2 }));
+  }
+
+  get dtype(): FloatDType {
+    return this.made.dtype;
+  }
+
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    return scope(() => autoregressiveAffine(x, this.made.apply(x, context), { scale: this.scale }));
+  }
+
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
+    return scope(() =>
+      madeInverse(y, this.made, this.made.contextTerm(context, y.rows), { scale: this.scale }),
+    );
+  }
+
+  config(): Config {
+    const { kind: _kind, outputsPerFeature: _outputs, ...made } = this.made.config();
+    return { ...made, kind: 'maskedAutoregressive', scale: { ...this.scale } };
+  }
+}
+
+register<MaskedAutoregressiveOptions & Config & { kind: 'maskedAutoregressive' }>(
+  'maskedAutoregressive',
+  (config) => new MaskedAutoregressive(config),
+);

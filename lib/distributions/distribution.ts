@@ -1,0 +1,69 @@
+/** Base distributions of flows: densities of rows that can be sampled. */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { Module } from '../nn/module';
+import type { RandomStream } from '../ops';
+import { formatShape } from '../shape';
+import type { Tensor } from '../tensor/tensor';
+
+export abstract class Distribution extends Module {
+  /** D: columns of a sample. */
+  abstract readonly features: number;
+  abstract readonly dtype: FloatDType;
+
+  protected abstract rowLogProb(z: Tensor): Tensor;
+  protected abstract draw(samples: number, stream: RandomStream, temperature: number): Tensor;
+
+  /**
+   * @param z [N, D]
+   * @returns [N] float64, natural logarithm; −∞ outside of the support
+   */
+  logProb(z: Tensor): Tensor {
+    if (z.shape.length !== 2 || z.cols !== this.features) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          this.constructor.name,
+          'z',
+          `shape [N, ${this.features}]`,
+          formatShape(z.shape),
+          'pass one row a sample',
+        ),
+      );
+    }
+    return this.rowLogProb(z);
+  }
+
+  /**
+   * @param temperature scales the spread around the centre (Kingma and Dhariwal 2018, Glow, section 6); 1: the
+   *   distribution itself
+   * @returns [samples, D]
+   */
+  sample(samples: number, stream: RandomStream, temperature = 1): Tensor {
+    if (!Number.isSafeInteger(samples) || samples < 0) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          this.constructor.name,
+          'samples',
+          'a whole number ≥ 0',
+          String(samples),
+          'pass how many rows to draw',
+        ),
+      );
+    }
+    if (!(temperature >= 0 && temperature < Infinity)) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          this.constructor.name,
+          'temperature',
+          'a number ≥ 0',
+          String(temperature),
+          '1 samples the distribution itself',
+        ),
+      );
+    }
+    return this.draw(samples, stream, temperature);
+  }
+}

@@ -1,0 +1,114 @@
+/** A mixture of K diagonal Gaussians with learned weights, means and scales. */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { zeros } from '../nn/initialization';
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import {
+  add,
+  affineScalar,
+  cast,
+  concatColumns,
+  div,
+  exp,
+  gatherRows,
+  logSumExp,
+  mul,
+  normalLogProb,
+  RandomStream,
+  reshape,
+  sub,
+  sum,
+} from '../ops';
+import { scope } from '../tensor/scope';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { Distribution } from './distribution';
+
+export class GaussianMixture extends Distribution {
+  /** [K]: log-weights up to a constant. */
+  readonly logits: Tensor;
+  /** [K, D] */
+  readonly loc: Tensor;
+  /** [K, D] */
+  readonly logScale: Tensor;
+
+  /** @param seed of the starting means, standard normal: equal ones would never part */
+  constructor(
+    override readonly features: number,
+    readonly components: number,
+    override readonly dtype: FloatDType = 'float32',
+    seed = 0,
+  ) {
+    super();
+    if (!Number.isSafeInteger(components) || components < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'GaussianMixture',
+          'components',
+          'a whole number ≥ 1',
+          String(components),
+          'pass K',
+        ),
+      );
+    }
+    const stream = new RandomStream(seed);
+    this.logits = this.parameter('logits', zeros([components], dtype));
+    this.loc = this.parameter('loc', stream.normal([components, features], dtype));
+    this.logScale = this.parameter('logScale', zeros([components, features], dtype));
+    stream.dispose();
+  }
+
+  protected override rowLogProb(z: Tensor): Tensor {
+    return scope(() => {
+      const columnsOfK: Tensor[] = [];
+      for (let k = 0; k < this.components; k++) {
+        const row = tensorOfArray(Int32Array.of(k), [1]);
+        const loc = reshape(gatherRows(this.loc, row), [this.features]);
+        const logScale = reshape(gatherRows(this.logScale, row), [this.features]);
+        const logProb = sub(
+          normalLogProb(div(sub(z, loc), exp(logScale))),
+          sum(logScale, undefined, { dtype: 'float64' }),
+        );
+        columnsOfK.push(reshape(logProb, [z.rows, 1]));
+      }
+      const logits = cast(this.logits, 'float64');
+      const logWeights = sub(logits, logSumExp(logits));
+      return logSumExp(add(concatColumns(columnsOfK), logWeights), -1);
+    });
+  }
+
+  protected override draw(samples: number, stream: RandomStream, temperature: number): Tensor {
+    return scope(() => {
+      const logits = [...this.logits.dataSync()];
+      const highest = Math.max(...logits);
+      const weights = logits.map((logit) => Math.exp(logit - highest));
+      const total = weights.reduce((a, b) => a + b, 0);
+      const u = stream.uniformArray(samples);
+      const chosen = Int32Array.from(u, (value) => {
+        let left = value * total;
+        let k = 0;
+        while (k < this.components - 1 && left >= (weights[k] as number))
+          left -= weights[k++] as number;
+        return k;
+      });
+      const indices = tensorOfArray(chosen, [samples]);
+      const z = affineScalar(stream.normal([samples, this.features], this.dtype), temperature, 0);
+      return add(mul(z, exp(gatherRows(this.logScale, indices))), gatherRows(this.loc, indices));
+    });
+  }
+
+  config(): Config {
+    return {
+      kind: 'gaussianMixture',
+      features: this.features,
+      components: this.components,
+      dtype: this.dtype,
+    };
+  }
+}
+
+register<{ kind: 'gaussianMixture'; features: number; components: number; dtype: FloatDType }>(
+  'gaussianMixture',
+  (config) => new GaussianMixture(config.features, config.components, config.dtype),
+);

@@ -1,0 +1,4 @@
+export * from './diagonalNormal';
+export * from './distribution';
+export * from './gaussianMixture';
+export * from './standard';

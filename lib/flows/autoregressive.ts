@@ -1,0 +1,85 @@
+/** Recipes: masked and inverse autoregressive flows. */
+import { BatchNorm } from '../bijections/batchNorm';
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Invert } from '../bijections/invert';
+import {
+  MaskedAutoregressive,
+  type MaskedAutoregressiveOptions,
+} from '../bijections/maskedAutoregressive';
+import { Permutation } from '../bijections/permutation';
+import { type Distribution, StandardNormal } from '../distributions';
+import { Flow, type FlowParts } from './flow';
+
+export interface MafOptions
+  extends Omit<MaskedAutoregressiveOptions, 'features'>,
+    Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** D. */
+  readonly features: number;
+  /** K: autoregressive transforms; default 5. */
+  readonly transforms?: number;
+  /** Batch norm after each transform, as in the MAF paper. Default false. */
+  readonly batchNorm?: boolean;
+  /** What happens to the order of the features between two transforms; default reverse. */
+  readonly permutation?: 'reverse' | 'random' | 'none';
+  /** Default: the standard normal. */
+  readonly base?: Distribution;
+}
+
+function autoregressiveChain(options: MafOptions): Chain {
+  const {
+    transforms = 5,
+    batchNorm = false,
+    permutation = 'reverse',
+    seed = 0,
+    features,
+    dtype = 'float32',
+    base: _base,
+    preprocessing: _preprocessing,
+    dequantization: _dequantization,
+    description: _description,
+    ...network
+  } = options;
+  const bijections: Bijection[] = [];
+  for (let k = 0; k < transforms; k++) {
+    if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
+    if (k > 0 && permutation === 'random')
+      bijections.push(Permutation.random(features, seed + 7919 * k));
+    bijections.push(
+      new MaskedAutoregressive({ ...network, features, dtype, seed: seed + 104729 * (k + 1) }),
+    );
+    if (batchNorm) bijections.push(new BatchNorm({ features, dtype }));
+  }
+  return new Chain(bijections, features);
+}
+
+function flowOf(bijection: Bijection, options: MafOptions): Flow {
+  return new Flow({
+    base: options.base ?? new StandardNormal(options.features, options.dtype),
+    bijection,
+    preprocessing: options.preprocessing ?? null,
+    dequantization: options.dequantization ?? null,
+    description: options.description ?? {},
+  });
+}
+
+/**
+ * Masked autoregressive flow (Papamakarios et al. 2017): K MADEs with the order reversed between them.
+ * Scoring and training are one pass; sampling is the incremental inverse, about one pass too.
+ */
+export function maf(options: MafOptions): Flow {
+  return flowOf(autoregressiveChain(options), options);
+}
+
+/**
+ * Inverse autoregressive flow (Kingma et al. 2016) as a density: the chain of a MAF turned round. Sampling is one pass
+ * and can be differentiated (reverse KL); scoring data uses the incremental inverse.
+ */
+export function iaf(options: MafOptions): Flow {
+  return flowOf(new Invert(autoregressiveChain(options)), options);
+}
+
+/** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */
+export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): Flow {
+  return maf({ ...options, transforms: 1 });
+}

@@ -1,0 +1,33 @@
+/** Many rows through a model a piece at a time, so that memory does not grow with the data. */
+import { isTracked } from '../autograd/tape';
+import { concatRows, rowsView } from '../ops';
+import { scope } from '../tensor/scope';
+import { isRecording, type Tensor } from '../tensor/tensor';
+
+/** Rows that go through a model at once. */
+const chunkRows = 4096;
+
+/**
+ * Applies `map` to pieces of the rows (and of the context, if there is one) and puts the results together. Under a tape
+ * or in a recorded program the rows stay in one piece.
+ */
+export function inChunks(
+  rows: Tensor,
+  context: Tensor | null,
+  map: (rows: Tensor, context: Tensor | null) => Tensor,
+): Tensor {
+  if (rows.rows <= chunkRows || isTracked([rows, context]) || isRecording())
+    return map(rows, context);
+  return scope(() => {
+    const parts: Tensor[] = [];
+    for (let first = 0; first < rows.rows; first += chunkRows) {
+      const last = Math.min(rows.rows, first + chunkRows);
+      parts.push(
+        scope(() =>
+          map(rowsView(rows, first, last), context ? rowsView(context, first, last) : null),
+        ),
+      );
+    }
+    return concatRows(parts);
+  });
+}

@@ -1,0 +1,350 @@
+/**
+ * A flow: a base distribution, a chain of bijections, and the fixed preprocessing that leads from the user's data to
+ * the space that the chain is trained in.
+ *
+ *     data ──(dequantisation)──► preprocessing ──► bijection ──► base
+ *
+ * Preprocessing is made of bijections with their log-dets, so log p in the data's own units, nats in the model's space
+ * (logit space for images, as papers quote them) and bits/dim all follow from one number.
+ */
+import '../bijections';
+import { Bijection } from '../bijections/bijection';
+import { Distribution } from '../distributions';
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { type Config, Module } from '../nn/module';
+import { build, register } from '../nn/registry';
+import { add, cast, clamp, floor, RandomStream } from '../ops';
+import { type Rows, rowsTensor } from '../tensor/input';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { inChunks } from './chunks';
+import { loadModule, type ModelFileOptions, saveModule } from './modelFile';
+
+/** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
+export interface Dequantization {
+  readonly levels: number;
+}
+
+export interface FlowParts {
+  readonly base: Distribution;
+  readonly bijection: Bijection;
+  /** Data space → model space; fixed. */
+  readonly preprocessing?: Bijection | null;
+  readonly dequantization?: Dequantization | null;
+  /** What the rows are, for whoever opens the file: column names, image shape. */
+  readonly description?: Readonly<Record<string, string>>;
+}
+
+export interface LogProbOptions {
+  /**
+   * 'data' (default): density of the data as they were passed. 'model': density in the space after preprocessing, in
+   * which papers quote image models (logit space).
+   */
+  readonly space?: 'data' | 'model';
+  /** Seed of the dequantisation noise, where integer data are dequantised. Default 0. */
+  readonly seed?: number;
+}
+
+export interface SampleOptions {
+  /** One row for all samples, or one row a sample. */
+  readonly context?: Rows | null;
+  /** Spread of the base distribution; default 1. */
+  readonly temperature?: number;
+  /** Default: a new one each call. */
+  readonly seed?: number;
+  /** Round dequantised data down to integers. Default true where the flow has a dequantisation. */
+  readonly quantize?: boolean;
+}
+
+export class Flow extends Module {
+  readonly base: Distribution;
+  readonly bijection: Bijection;
+  readonly preprocessing: Bijection | null;
+  readonly dequantization: Dequantization | null;
+  readonly description: Readonly<Record<string, string>>;
+
+  constructor(parts: FlowParts) {
+    super();
+    const {
+      base,
+      bijection,
+      preprocessing = null,
+      dequantization = null,
+      description = {},
+    } = parts;
+    for (const [name, part] of [
+      ['bijection', bijection],
+      ['preprocessing', preprocessing],
+    ] as const) {
+      if (part !== null && part.features !== base.features) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'Flow',
+            name,
+            `${base.features} features, as the base`,
+            `${part.features}`,
+            'build all parts with the same number of features',
+          ),
+        );
+      }
+    }
+    if (preprocessing && preprocessing.parameters().length > 0) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'Flow',
+          'preprocessing',
+          'bijections without parameters',
+          `${preprocessing.parameters().length} parameters`,
+          'put learned bijections into the chain',
+        ),
+      );
+    }
+    this.base = this.child('base', base);
+    this.bijection = this.child('bijection', bijection);
+    this.preprocessing = preprocessing ? this.child('preprocessing', preprocessing) : null;
+    this.dequantization = dequantization;
+    this.description = description;
+  }
+
+  /** D. */
+  get features(): number {
+    return this.base.features;
+  }
+
+  get contextFeatures(): number {
+    return this.bijection.contextFeatures;
+  }
+
+  get dtype(): FloatDType {
+    return this.base.dtype;
+  }
+
+  /** Which direction costs one pass: forward scores, inverse samples. */
+  get fastDirection(): 'both' | 'forward' | 'inverse' {
+    return this.bijection.fastDirection;
+  }
+
+  /**
+   * data → noise.
+   *
+   * @param x [N, D]
+   * @returns y [N, D] in the base's space, logDet [N] float64 with the preprocessing's part
+   */
+  forward(x: Rows, context: Rows | null = null): { y: Tensor; logDet: Tensor } {
+    return scope(() => {
+      const rows = this.#toModel(this.#floatRows('forward', 'x', x));
+      const { y, logDet } = this.bijection.forward(rows.x, this.#context(context, rows.x.rows));
+      return { y, logDet: rows.logDet ? add(logDet, rows.logDet) : logDet };
+    });
+  }
+
+  /**
+   * noise → data.
+   *
+   * @param y [N, D]
+   * @returns x [N, D] in the data's space (continuous: not rounded), logDet [N] float64
+   */
+  inverse(y: Rows, context: Rows | null = null): { x: Tensor; logDet: Tensor } {
+    return scope(() => {
+      const z = this.#floatRows('inverse', 'y', y);
+      const step = this.bijection.inverse(z, this.#context(context, z.rows));
+      if (!this.preprocessing) return step;
+      const data = this.preprocessing.inverse(step.x);
+      return { x: data.x, logDet: add(step.logDet, data.logDet) };
+    });
+  }
+
+  /**
+   * Log-density, natural logarithm.
+   *
+   * @param x [N, D]. Integer data (Uint8Array, Int32Array or tensors of these types) of a flow with a dequantisation
+   *   get their noise here; floats are taken as continuous already.
+   * @returns [N] float64
+   */
+  logProb(x: Rows, context: Rows | null = null, options: LogProbOptions = {}): Tensor {
+    const where = 'logProb';
+    return scope(() => {
+      const rows = rowsTensor(where, 'x', x, this.features, this.dtype);
+      const conditions = this.#context(context, rows.rows);
+      const integer = rows.dtype === 'int32' || rows.dtype === 'uint8';
+      const stream = integer && this.dequantization ? new RandomStream(options.seed ?? 0) : null;
+      try {
+        return inChunks(rows, conditions, (part, itsContext) => {
+          const continuous = stream ? this.dequantize(part, stream) : cast(part, this.dtype);
+          return this.logProbOfRows(continuous, itsContext, options.space ?? 'data');
+        });
+      } finally {
+        stream?.dispose();
+      }
+    });
+  }
+
+  /** logProb of a float tensor [N, D] in one piece, for training: everything between x and the result is on the tape. */
+  logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor {
+    return scope(() => {
+      const rows = this.#toModel(x);
+      const { y, logDet } = this.bijection.forward(rows.x, context);
+      const inModel = add(this.base.logProb(y), logDet);
+      return space === 'data' && rows.logDet ? add(inModel, rows.logDet) : inModel;
+    });
+  }
+
+  /** x + U[0, 1) for integer rows, as floats; the rows themselves where the flow has no dequantisation. */
+  dequantize(x: Tensor, stream: RandomStream): Tensor {
+    return scope(() => {
+      const floats = cast(x, this.dtype);
+      if (!this.dequantization) return floats;
+      return add(floats, stream.uniform(x.shape, this.dtype));
+    });
+  }
+
+  /** Bits per dimension of log-densities in the data's space: −log p / (D·ln 2). For dequantised data a bound on the bits of the integers. */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
+  /**
+   * Draws from the flow.
+   *
+   * @param samples N
+   * @returns [N, D] in the data's space
+   */
+  sample(samples: number, options: SampleOptions = {}): Tensor {
+    const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48) } = options;
+    return scope(() => {
+      const context = this.#context(options.context ?? null, samples);
+      const stream = new RandomStream(seed);
+      const noise = this.base.sample(samples, stream, temperature);
+      stream.dispose();
+      const x = inChunks(noise, context, (part, itsContext) => {
+        const step = this.bijection.inverse(part, itsContext).x;
+        return this.preprocessing ? this.preprocessing.inverse(step).x : step;
+      });
+      if (!this.dequantization || options.quantize === false) return x;
+      return clamp(floor(x), 0, this.dequantization.levels - 1);
+    });
+  }
+
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<Flow> {
+    const flow = await loadModule(path);
+    if (flow instanceof Flow) return flow;
+    flow.dispose();
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'Flow.load',
+        path,
+        'a flow',
+        `a ${flow.config().kind}`,
+        'load it with its own class',
+      ),
+    );
+  }
+
+  config(): Config {
+    return {
+      kind: 'flow',
+      base: this.base.config(),
+      bijection: this.bijection.config(),
+      preprocessing: this.preprocessing?.config() ?? null,
+      dequantization: this.dequantization ? { levels: this.dequantization.levels } : null,
+      description: { ...this.description },
+    };
+  }
+
+  #toModel(x: Tensor): { x: Tensor; logDet: Tensor | null } {
+    if (!this.preprocessing) return { x, logDet: null };
+    const { y, logDet } = this.preprocessing.forward(x);
+    return { x: y, logDet };
+  }
+
+  #floatRows(where: string, what: string, rows: Rows): Tensor {
+    return cast(rowsTensor(where, what, rows, this.features, this.dtype), this.dtype);
+  }
+
+  /** The context as a tensor [rows, contextFeatures]; a single row is repeated. */
+  #context(context: Rows | null, rows: number): Tensor | null {
+    if (this.contextFeatures === 0) {
+      if (context === null) return null;
+      throw new FlowError(
+        'ARGUMENT',
+        expected('Flow', 'context', 'none', 'one', 'build the flow with contextFeatures'),
+      );
+    }
+    if (context === null) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'Flow',
+          'context',
+          `rows of ${this.contextFeatures} numbers`,
+          'none',
+          'the flow is conditional: pass a context',
+        ),
+      );
+    }
+    const tensor = cast(
+      rowsTensor('Flow', 'context', context, this.contextFeatures, this.dtype),
+      this.dtype,
+    );
+    if (tensor.rows === rows) return tensor;
+    if (tensor.rows === 1) return repeatRow(tensor, rows);
+    throw new FlowError(
+      'SHAPE',
+      expected(
+        'Flow',
+        'context',
+        `1 or ${rows} rows`,
+        String(tensor.rows),
+        'pass one row a sample, or one for all',
+      ),
+    );
+  }
+}
+
+type FlowConfig = {
+  kind: 'flow';
+  base: Config;
+  bijection: Config;
+  preprocessing: Config | null;
+  dequantization: Dequantization | null;
+  description: Record<string, string>;
+};
+
+register<FlowConfig & Config>('flow', (config) => {
+  const base = build(config.base);
+  const bijection = build(config.bijection);
+  const preprocessing = config.preprocessing ? build(config.preprocessing) : null;
+  if (
+    !(base instanceof Distribution) ||
+    !(bijection instanceof Bijection) ||
+    (preprocessing !== null && !(preprocessing instanceof Bijection))
+  ) {
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'Flow',
+        'config',
+        'a base distribution and bijections',
+        'other kinds',
+        'the file is damaged',
+      ),
+    );
+  }
+  return new Flow({
+    base,
+    bijection,
+    preprocessing,
+    dequantization: config.dequantization,
+    description: config.description,
+  });
+});

@@ -1,0 +1,175 @@
+/**
+ * One file is one model: a safetensors file with the weights and state by their paths, and in the metadata the
+ * architecture as JSON. Nothing in it is executed.
+ *
+ * Metadata: `format` = flow-kernels, `version` = 1, `config` = JSON; further keys are the caller's.
+ */
+import { type DType, dtypeOfArray } from '../dtype';
+import { expected, FlowError } from '../errors';
+import {
+  readSafetensors,
+  type Safetensors,
+  type SafetensorsTensor,
+  writeSafetensors,
+} from '../io/safetensors';
+import { withElementBudget } from '../nn/initialization';
+import type { Module } from '../nn/module';
+import { build } from '../nn/registry';
+import { formatShape, sameShape, sizeOf } from '../shape';
+import type { Tensor } from '../tensor/tensor';
+
+const format = 'flow-kernels';
+const version = '1';
+
+export interface ModelFileOptions {
+  /** Further metadata; the keys format, version and config are taken. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+const fileTypes: Record<DType, SafetensorsTensor['dtype']> = {
+  float32: 'F32',
+  float64: 'F64',
+  int32: 'I32',
+  uint8: 'U8',
+};
+
+/** A tensor as an entry of a safetensors file. */
+export function fileTensor(tensor: Tensor): SafetensorsTensor {
+  return { dtype: fileTypes[tensor.dtype], shape: [...tensor.shape], data: tensor.dataSync() };
+}
+
+/** Parameters and state of a module by their paths. */
+export function namedTensors(module: Module): Map<string, Tensor> {
+  return new Map([...module.namedParameters(), ...module.namedState()]);
+}
+
+/** Writes a module, atomically: the file is the old one or the new one, never half of it. */
+export async function saveModule(
+  module: Module,
+  path: string,
+  options: ModelFileOptions = {},
+): Promise<void> {
+  const tensors = new Map(
+    [...namedTensors(module)].map(([name, tensor]) => [name, fileTensor(tensor)]),
+  );
+  const metadata = {
+    ...options.metadata,
+    format,
+    version,
+    config: JSON.stringify(module.config()),
+  };
+  await writeSafetensors(path, tensors, metadata, { integrity: true });
+}
+
+/** Copies the values of a file's tensors into those of the module. Every one must be there, in its shape and type. */
+export function fillTensors(
+  path: string,
+  into: ReadonlyMap<string, Tensor>,
+  from: ReadonlyMap<string, SafetensorsTensor>,
+): void {
+  for (const [name, tensor] of into) {
+    const found = from.get(name);
+    if (!found) {
+      throw new FlowError(
+        'FORMAT',
+        expected('load', `${path}: ${name}`, 'a tensor', 'none', 'the file is of another model'),
+      );
+    }
+    if (
+      !sameShape(found.shape, tensor.shape) ||
+      found.dtype !== fileTypes[tensor.dtype] ||
+      found.data instanceof BigInt64Array
+    ) {
+      throw new FlowError(
+        'FORMAT',
+        expected(
+          'load',
+          `${path}: ${name}`,
+          `${tensor.dtype} of shape ${formatShape(tensor.shape)}`,
+          `${dtypeOfArray(found.data) ?? found.dtype} of shape ${formatShape(found.shape)}`,
+          'the file is of another model',
+        ),
+      );
+    }
+    tensor.write(found.data);
+  }
+}
+
+/** The module that a file describes, from its already parsed content. */
+export function moduleOf(path: string, file: Safetensors): Module {
+  const { metadata, tensors } = file;
+  if (metadata['format'] !== format) {
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'load',
+        path,
+        `a model file (format ${format})`,
+        `format ${metadata['format'] ?? 'none'}`,
+        'pass a file written by save()',
+      ),
+    );
+  }
+  if (metadata['version'] !== version) {
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'load',
+        path,
+        `version ${version}`,
+        String(metadata['version']),
+        'use the library version that wrote it',
+      ),
+    );
+  }
+  let elements = 0;
+  for (const tensor of tensors.values()) elements += sizeOf(tensor.shape);
+  let module: Module;
+  try {
+    // Degrees and extents of masks are not in the file, so the budget has room for them.
+    module = withElementBudget(2 * elements + 65536, () =>
+      build(JSON.parse(metadata['config'] ?? '')),
+    );
+  } catch (cause) {
+    if (cause instanceof FlowError && cause.code === 'FORMAT') throw cause;
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'load',
+        `${path}: config`,
+        'a description of a model',
+        reason,
+        'the file is damaged',
+      ),
+      { cause },
+    );
+  }
+  try {
+    const own = namedTensors(module);
+    fillTensors(path, own, tensors);
+    for (const name of tensors.keys()) {
+      if (!own.has(name) && !name.startsWith('training/')) {
+        throw new FlowError(
+          'FORMAT',
+          expected(
+            'load',
+            `${path}: ${name}`,
+            'no such tensor',
+            'one',
+            'the file is of another model',
+          ),
+        );
+      }
+    }
+    return module;
+  } catch (error) {
+    module.dispose();
+    throw error;
+  }
+}
+
+/** Reads a module. @throws FlowError FILE, FORMAT */
+export async function loadModule(path: string): Promise<Module> {
+  return moduleOf(path, await readSafetensors(path));
+}

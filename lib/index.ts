@@ -1,0 +1,16 @@
+/** The public names. */
+
+export { valueAndGradient } from './autograd/gradient';
+export * from './bijections';
+export * from './distributions';
+export type { DType, FloatDType, TypedArray } from './dtype';
+export { FlowError, type FlowErrorCode, isFlowError } from './errors';
+export * from './flows';
+export * from './nn';
+export * from './ops';
+export * from './runtime';
+export * from './tensor/create';
+export type { Rows } from './tensor/input';
+export { type Program, record } from './tensor/program';
+export { keep, scope } from './tensor/scope';
+export { Tensor } from './tensor/tensor';

@@ -1,0 +1,5 @@
+export * from './degrees';
+export * from './linear';
+export * from './made';
+export * from './module';
+export * from './registry';

@@ -1,0 +1,116 @@
+/** Linear layers, dense and masked. */
+import type { FloatDType } from '../dtype';
+import { type Activation, linear, maskedLinear, type RandomStream } from '../ops';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { maskedUniformByFanIn, uniformByFanIn, zeros } from './initialization';
+import { type Config, Module } from './module';
+
+export interface LinearConfig extends Config {
+  readonly kind: 'linear';
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly bias: boolean;
+  readonly activation: Activation;
+  readonly dtype: FloatDType;
+}
+
+/** y = act(x Wᵀ + b (+ addend)) with weight [outputs, inputs] and bias [outputs]. */
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+
+  /** @param stream random numbers for the start; null starts at zero, as last layers do */
+  constructor(
+    readonly inputs: number,
+    readonly outputs: number,
+    readonly options: { bias?: boolean; activation?: Activation; dtype?: FloatDType },
+    stream: RandomStream | null,
+  ) {
+    super();
+    const dtype = options.dtype ?? 'float32';
+    this.weight = this.parameter(
+      'weight',
+      stream
+        ? uniformByFanIn(stream, [outputs, inputs], inputs, dtype)
+        : zeros([outputs, inputs], dtype),
+    );
+    this.bias =
+      (options.bias ?? true)
+        ? this.parameter(
+            'bias',
+            stream ? uniformByFanIn(stream, [outputs], inputs, dtype) : zeros([outputs], dtype),
+          )
+        : null;
+  }
+
+  apply(x: Tensor, addend: Tensor | null = null): Tensor {
+    return linear(x, this.weight, this.bias, {
+      activation: this.options.activation ?? 'none',
+      addend,
+    });
+  }
+
+  config(): LinearConfig {
+    const { bias = true, activation = 'none', dtype = 'float32' } = this.options;
+    return { kind: 'linear', inputs: this.inputs, outputs: this.outputs, bias, activation, dtype };
+  }
+}
+
+/** A linear layer whose output o sees only the inputs i < extents[o]. */
+export class MaskedLinear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  /** int32 [outputs]. */
+  readonly extents: Tensor;
+  readonly extentsArray: Int32Array;
+
+  constructor(
+    readonly inputs: number,
+    extents: Int32Array,
+    readonly options: { bias?: boolean; activation?: Activation; dtype?: FloatDType },
+    stream: RandomStream | null,
+  ) {
+    super();
+    const dtype = options.dtype ?? 'float32';
+    const outputs = extents.length;
+    this.extentsArray = extents;
+    this.weight = this.parameter(
+      'weight',
+      stream
+        ? maskedUniformByFanIn(stream, extents, inputs, dtype)
+        : zeros([outputs, inputs], dtype),
+    );
+    this.bias =
+      (options.bias ?? true)
+        ? this.parameter(
+            'bias',
+            stream ? uniformByFanIn(stream, [outputs], inputs, dtype) : zeros([outputs], dtype),
+          )
+        : null;
+    this.extents = this.own(tensorOfArray(extents, [outputs]));
+  }
+
+  get outputs(): number {
+    return this.extentsArray.length;
+  }
+
+  apply(x: Tensor, addend: Tensor | null = null): Tensor {
+    return maskedLinear(x, this.weight, this.bias, {
+      extents: this.extents,
+      activation: this.options.activation ?? 'none',
+      addend,
+    });
+  }
+
+  config(): Config {
+    const { bias = true, activation = 'none', dtype = 'float32' } = this.options;
+    return {
+      kind: 'maskedLinear',
+      inputs: this.inputs,
+      extents: [...this.extentsArray],
+      bias,
+      activation,
+      dtype,
+    };
+  }
+}

@@ -1,0 +1,271 @@
+/**
+ * MADE: a network whose output for dimension i depends on the inputs before i only.
+ * Germain, Gregor, Murray, Larochelle 2015, "MADE: Masked Autoencoder for Distribution Estimation".
+ */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { type Activation, activate, RandomStream } from '../ops';
+import { formatShape, type Shape } from '../shape';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import {
+  type DegreeRule,
+  extentsOver,
+  hiddenDegrees,
+  inputDegrees,
+  repeatDegrees,
+} from './degrees';
+import { Linear, MaskedLinear } from './linear';
+import { type Config, Module, withoutUndefined } from './module';
+import { register } from './registry';
+
+export interface MadeOptions {
+  /** D: number of inputs, in the order of the autoregression. */
+  readonly features: number;
+  /** Widths of the hidden layers. With `residual` all must be equal. */
+  readonly hidden: readonly number[];
+  /** P: outputs of each dimension, side by side: the result is [N, D·P]. */
+  readonly outputsPerFeature: number;
+  /** Default relu. */
+  readonly activation?: Activation;
+  /** Width of a context that every output may see; it enters the first hidden layer. Default 0: none. */
+  readonly contextFeatures?: number;
+  /** Default sequential. */
+  readonly degrees?: DegreeRule;
+  /** The hidden layers after the first in pairs, each pair with a connection around it (He et al. 2016; pre-activation). */
+  readonly residual?: boolean;
+  /** Connections from the inputs to the outputs, around the hidden layers (paper, section 4.1). */
+  readonly direct?: boolean;
+  /** Last layer starts at zero, so that a flow starts as the identity. Default true. */
+  readonly zeroInitialized?: boolean;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+export class Made extends Module {
+  readonly features: number;
+  readonly outputsPerFeature: number;
+  readonly contextFeatures: number;
+  readonly activation: Activation;
+  readonly residual: boolean;
+  readonly dtype: FloatDType;
+  /** Hidden layers, first to last. */
+  readonly hiddenLayers: readonly MaskedLinear[];
+  readonly output: MaskedLinear;
+  /** Context to the first hidden layer, without bias. */
+  readonly contextLayer: Linear | null;
+  /** Inputs to outputs. */
+  readonly directLayer: MaskedLinear | null;
+  readonly #options: MadeOptions;
+
+  constructor(options: MadeOptions) {
+    super();
+    const { features, hidden, outputsPerFeature } = options;
+    checkSizes(options);
+    this.#options = options;
+    this.features = features;
+    this.outputsPerFeature = outputsPerFeature;
+    this.contextFeatures = options.contextFeatures ?? 0;
+    this.activation = options.activation ?? 'relu';
+    this.residual = options.residual ?? false;
+    this.dtype = options.dtype ?? 'float32';
+    const layerOptions = { dtype: this.dtype };
+    const stream = new RandomStream(options.seed ?? 0);
+    const rule = options.degrees ?? 'sequential';
+
+    const inputs = inputDegrees(features);
+    let before = inputs;
+    const hiddenLayers: MaskedLinear[] = [];
+    for (const [index, units] of hidden.entries()) {
+      // Around a pair of layers the units must keep their degrees.
+      const degrees: Int32Array =
+        this.residual && index > 0
+          ? before
+          : hiddenDegrees(rule, units, features, before[0] ?? 1, stream);
+      // In a residual network activations stand before the layers (pre-activation), so the layers have none.
+      const activation = this.residual ? 'none' : this.activation;
+      const layer = new MaskedLinear(
+        before.length,
+        extentsOver(degrees, before, 0),
+        { ...layerOptions, activation },
+        stream,
+      );
+      hiddenLayers.push(this.child(`hidden.${index}`, layer));
+      before = degrees;
+    }
+    this.hiddenLayers = hiddenLayers;
+    const outputs = repeatDegrees(inputs, outputsPerFeature);
+    const last = (options.zeroInitialized ?? true) ? null : stream;
+    this.output = this.child(
+      'output',
+      new MaskedLinear(before.length, extentsOver(outputs, before, 1), layerOptions, last),
+    );
+    this.directLayer = options.direct
+      ? this.child(
+          'direct',
+          new MaskedLinear(
+            features,
+            extentsOver(outputs, inputs, 1),
+            { ...layerOptions, bias: false },
+            last,
+          ),
+        )
+      : null;
+    this.contextLayer =
+      this.contextFeatures > 0
+        ? this.child(
+            'context',
+            new Linear(
+              this.contextFeatures,
+              hidden[0] ?? outputs.length,
+              { ...layerOptions, bias: false },
+              stream,
+            ),
+          )
+        : null;
+    stream.dispose();
+  }
+
+  /** What the context adds to the first hidden layer: [N, H], or null without context. */
+  contextTerm(context: Tensor | null, rows: number): Tensor | null {
+    if (this.contextLayer === null) {
+      if (context !== null) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'MADE',
+            'context',
+            'none',
+            formatShape(context.shape),
+            'build the model with contextFeatures',
+          ),
+        );
+      }
+      return null;
+    }
+    const shape: Shape = [rows, this.contextFeatures];
+    if (context === null || context.rows !== rows || context.cols !== this.contextFeatures) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          'MADE',
+          'context',
+          `shape [N, ${this.contextFeatures}] = ${formatShape(shape)}`,
+          context === null ? 'none' : formatShape(context.shape),
+          'pass one row of context a sample',
+        ),
+      );
+    }
+    return this.contextLayer.apply(context);
+  }
+
+  /**
+   * @param x [N, D]
+   * @param context [N, contextFeatures] or null
+   * @returns [N, D·P], the P outputs of dimension i in columns i·P … i·P + P − 1
+   */
+  apply(x: Tensor, context: Tensor | null = null): Tensor {
+    if (x.shape.length !== 2 || x.cols !== this.features) {
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          'MADE',
+          'x',
+          `shape [N, ${this.features}]`,
+          formatShape(x.shape),
+          'pass one row a sample',
+        ),
+      );
+    }
+    return scope(() => {
+      const term = this.contextTerm(context, x.rows);
+      const direct = this.directLayer?.apply(x) ?? null;
+      const h = this.residual ? this.#residualHidden(x, term) : this.#plainHidden(x, term);
+      return this.output.apply(h, direct);
+    });
+  }
+
+  #plainHidden(x: Tensor, term: Tensor | null): Tensor {
+    let h = x;
+    for (const [index, layer] of this.hiddenLayers.entries())
+      h = layer.apply(h, index === 0 ? term : null);
+    return h;
+  }
+
+  #residualHidden(x: Tensor, term: Tensor | null): Tensor {
+    const act = (t: Tensor) => activate(t, this.activation);
+    let h = (this.hiddenLayers[0] as MaskedLinear).apply(x, term);
+    for (let k = 1; k + 1 < this.hiddenLayers.length; k += 2) {
+      const inner = (this.hiddenLayers[k] as MaskedLinear).apply(act(h));
+      h = (this.hiddenLayers[k + 1] as MaskedLinear).apply(act(inner), h);
+    }
+    return act(h);
+  }
+
+  config(): Config {
+    const {
+      features,
+      hidden,
+      outputsPerFeature,
+      activation,
+      contextFeatures,
+      degrees,
+      residual,
+      direct,
+      zeroInitialized,
+      seed,
+      dtype,
+    } = this.#options;
+    return withoutUndefined({
+      kind: 'made',
+      features,
+      hidden: [...hidden],
+      outputsPerFeature,
+      activation,
+      contextFeatures,
+      degrees,
+      residual,
+      direct,
+      zeroInitialized,
+      seed,
+      dtype,
+    }) as Config;
+  }
+}
+
+function checkSizes(options: MadeOptions): void {
+  const { features, hidden, outputsPerFeature, residual } = options;
+  const sizes: [string, number][] = [
+    ['features', features],
+    ['outputsPerFeature', outputsPerFeature],
+    ...hidden.map((units, k): [string, number] => [`hidden[${k}]`, units]),
+  ];
+  for (const [name, size] of sizes) {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('MADE', name, 'a whole number ≥ 1', String(size), 'pass the width of the layer'),
+      );
+    }
+  }
+  if (hidden.length === 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected('MADE', 'hidden', 'at least one layer', 'none', 'pass for instance [512]'),
+    );
+  }
+  if (residual && (hidden.length % 2 === 0 || hidden.some((units) => units !== hidden[0]))) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'MADE',
+        'hidden',
+        'with residual: one layer and pairs of layers, all of the same width',
+        `[${hidden.join(', ')}]`,
+        'pass for instance [256, 256, 256]',
+      ),
+    );
+  }
+}
+
+register<MadeOptions & Config & { readonly kind: 'made' }>('made', (config) => new Made(config));

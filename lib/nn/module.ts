@@ -1,0 +1,127 @@
+/** Modules: named parameters and state in a tree, so that every model can be trained, saved, loaded and freed. */
+import type { FloatDType } from '../dtype';
+import { keep } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+
+/** JSON that describes how to build a module again; its weights are saved beside it. */
+export type Json =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly Json[]
+  | { readonly [key: string]: Json };
+export interface Config {
+  readonly kind: string;
+  readonly [key: string]: Json;
+}
+
+/** The options as JSON: what was left out stays left out. */
+export function withoutUndefined<T extends object>(
+  options: T,
+): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as never;
+}
+
+export abstract class Module {
+  readonly #parameters = new Map<string, Tensor>();
+  readonly #state = new Map<string, Tensor>();
+  readonly #children = new Map<string, Module>();
+  readonly #owned: Tensor[] = [];
+  #training = false;
+
+  /** How to build the module again with `build` of registry.ts. */
+  abstract config(): Config;
+
+  /** Whether layers that differ between training and use (batch norm, dropout) behave as in training. */
+  get training(): boolean {
+    return this.#training;
+  }
+
+  /** Switches this module and all below it between training and use. */
+  train(on = true): this {
+    this.#training = on;
+    for (const child of this.#children.values()) child.train(on);
+    return this;
+  }
+
+  /** Registers a tensor that training changes. */
+  protected parameter(name: string, tensor: Tensor): Tensor {
+    this.#parameters.set(name, keep(tensor));
+    return tensor;
+  }
+
+  /** Registers a tensor that is saved with the model but not trained by gradients (running statistics, masks). */
+  protected state(name: string, tensor: Tensor): Tensor {
+    this.#state.set(name, keep(tensor));
+    return tensor;
+  }
+
+  /** Registers a tensor that the config rebuilds: it is freed with the module, and not saved. */
+  protected own(tensor: Tensor): Tensor {
+    this.#owned.push(keep(tensor));
+    return tensor;
+  }
+
+  protected child<M extends Module>(name: string, module: M): M {
+    this.#children.set(name, module);
+    return module;
+  }
+
+  children(): ReadonlyMap<string, Module> {
+    return this.#children;
+  }
+
+  /** Every parameter of the tree by its path, as `bijection.0.made.layers.1.weight`, in a fixed order. */
+  namedParameters(): Map<string, Tensor> {
+    return this.#collect((module) => module.#parameters);
+  }
+
+  parameters(): Tensor[] {
+    return [...this.namedParameters().values()];
+  }
+
+  /** Every state tensor of the tree by its path. */
+  namedState(): Map<string, Tensor> {
+    return this.#collect((module) => module.#state);
+  }
+
+  /** All modules of the tree with their paths, parents first; the root's path is ''. */
+  *modules(path = ''): Generator<[string, Module]> {
+    yield [path, this];
+    for (const [name, child] of this.#children) {
+      yield* child.modules(path === '' ? name : `${path}.${name}`);
+    }
+  }
+
+  #collect(tensorsOf: (module: Module) => ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+    const found = new Map<string, Tensor>();
+    for (const [path, module] of this.modules()) {
+      for (const [name, tensor] of tensorsOf(module)) {
+        found.set(path === '' ? name : `${path}.${name}`, tensor);
+      }
+    }
+    return found;
+  }
+
+  /** Frees the memory of the whole tree. */
+  dispose(): void {
+    for (const [, module] of this.modules()) {
+      for (const tensor of module.#parameters.values()) tensor.dispose();
+      for (const tensor of module.#state.values()) tensor.dispose();
+      for (const tensor of module.#owned) tensor.dispose();
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/** What layers need to know besides their sizes. */
+export interface LayerOptions {
+  /** Element type of the parameters; default float32. */
+  readonly dtype?: FloatDType;
+}
