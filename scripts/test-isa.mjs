@@ -6,7 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { machineSets } from './machine-sets.mjs';
+import { machineSets } from './machine-sets.cjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const vitest = join(

@@ -8,8 +8,9 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { machineSets } from './machine-sets.mjs';
+import { machineSets } from './machine-sets.cjs';
 
+const SANITIZERS = 'address,undefined';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const build = !process.argv.includes('--no-build');
@@ -28,7 +29,7 @@ if (process.platform !== 'linux') {
 }
 if (build) {
   const script = join(root, 'scripts', 'build-cmake.mjs');
-  run(process.execPath, [script, '--sanitize=address,undefined'], process.env);
+  run(process.execPath, [script, `--sanitize=${SANITIZERS}`], process.env);
 }
 
 /** The path of a run-time library of the compiler. Node itself is not instrumented: it is preloaded. */
@@ -46,6 +47,8 @@ for (const set of machineSets()) {
     ...process.env,
     FLOW_KERNELS_PREBUILD: join(root, 'build-asan'),
     FLOW_KERNELS_ISA: set,
+    FLOW_KERNELS_POISON: '1',
+    FLOW_SANITIZE: SANITIZERS,
     LD_PRELOAD: `${library('libasan.so')}:${library('libubsan.so')}:${library('libstdc++.so')}`,
     // Node never frees what it holds at exit: leaks are counted by memory() in the tests instead.
     ASAN_OPTIONS: 'detect_leaks=0:abort_on_error=0:exitcode=99:detect_stack_use_after_return=0',

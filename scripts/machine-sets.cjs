@@ -1,9 +1,8 @@
+'use strict';
 // The instruction sets that this machine can run, weakest first.
 
-import { readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-
-const { SETS } = createRequire(import.meta.url)('./sources.cjs');
+const { readFileSync } = require('node:fs');
+const { SETS } = require('./sources.cjs');
 
 const CPU_FLAGS = {
   sse2: ['sse2'],
@@ -12,7 +11,7 @@ const CPU_FLAGS = {
 };
 
 /** On x64 the sets beyond SSE2 are read from /proc/cpuinfo: elsewhere only the weakest is known. */
-export function machineSets() {
+function machineSets() {
   const sets = SETS[process.arch] ?? [];
   if (process.arch !== 'x64') return sets;
   if (process.platform !== 'linux') return sets.slice(0, 1);
@@ -21,3 +20,5 @@ export function machineSets() {
   );
   return sets.filter((set) => CPU_FLAGS[set].every((flag) => flags.has(flag)));
 }
+
+module.exports = { machineSets };
