@@ -18,10 +18,14 @@ namespace flow::FLOW_ISA {
 namespace {
 
 #if defined(__AVX512F__)
-constexpr int64_t kDepth = 256;  // a panel of it is 32 KiB
+// A panel of it is 64 KiB and streams from the second-level cache, 128 bytes per 12 cycles: measured 4 % better
+// than 256, which stays in the first level but starts and ends twice as many tiles.
+constexpr int64_t kDepth = 512;
 #else
 constexpr int64_t kDepth = 384;  // 24 KiB with AVX2, 12 KiB with SSE2 and NEON
 #endif
+constexpr int64_t kFewPanels = 2;  // with so few panels (tiles), packing A (B) costs more than it brings
+constexpr int64_t kFewTiles = 2;
 constexpr int64_t kRowsOfOneBlock = 768;  // up to so many rows there is one block of rows
 constexpr int64_t kRowsOfManyBlocks = 240;
 constexpr int64_t kPanelGroupBytes = 512 << 10;  // packed B that stays in the second-level cache
@@ -84,7 +88,7 @@ Range depth_range(const Product<T>& p, int64_t n0, int columns) {
 /** Everything of the epilogue that is left for a pass over the finished block. */
 template <class T>
 bool has_slow_part(const Epilogue<T>& e) {
-  return e.gate || (e.act != Activation::none && e.act != Activation::relu) || (e.bias && e.accumulate);
+  return (e.gate && e.gate_act != Activation::relu) || (e.act != Activation::none && e.act != Activation::relu) || (e.bias && e.accumulate);
 }
 
 template <class T>
@@ -95,9 +99,19 @@ void finish(const Epilogue<T>& e, int64_t m0, int64_t rows, int64_t n0, int64_t 
 }
 
 template <class T>
-void zero_block(T* c, int64_t ldc, int64_t rows, int64_t columns) {
-  for (int64_t r = 0; r < rows; ++r) {
-    for (int64_t n = 0; n < columns; ++n) c[r * ldc + n] = T(0);
+void zero(T* p, int64_t n) {
+  using V = Vec<T>;
+  for (; n >= V::width; n -= V::width, p += V::width) store(p, V(T(0)));
+  store_partial(p, V(T(0)), static_cast<int>(n));
+}
+
+/** Zeros where the staircase of a weight gradient ends, in rows m0 … m1. */
+template <class T>
+void zero_outside(const Product<T>& p, int64_t m0, int64_t m1) {
+  if (p.b.mask != MaskKind::rows) return;
+  for (int64_t m = m0; m < m1; ++m) {
+    const int64_t seen = clamp_to(p.b.extent[m], 0, p.n);
+    zero(p.c + m * p.ldc + seen, p.n - seen);
   }
 }
 
@@ -112,10 +126,7 @@ FLOW_INLINE void run_tile(const Product<T>& p, int64_t m0, int rows, int64_t n0,
     int64_t longest = 0;
     for (int r = 0; r < rows; ++r) longest = p.b.extent[m0 + r] > longest ? p.b.extent[m0 + r] : longest;
     live = static_cast<int>(clamp_to(longest - n0, 0, columns));
-    if (live == 0) {
-      if (last) zero_block(c, p.ldc, rows, columns);
-      return;
-    }
+    if (live == 0) return;  // zeroed by zero_outside
   }
   Tile<T> t;
   const bool by_rows = !p.a_packed && !p.a_transposed;
@@ -136,13 +147,15 @@ FLOW_INLINE void run_tile(const Product<T>& p, int64_t m0, int rows, int64_t n0,
   t.start = !first || e.accumulate ? TileStart::c : e.bias ? TileStart::bias : TileStart::zero;
   t.relu = last && !slow && e.act == Activation::relu;
   t.bias = e.bias ? e.bias + n0 : nullptr;
+  t.gate = last && !slow && e.gate ? e.gate + m0 * e.gate_ld + n0 : nullptr;
+  t.gate_ld = e.gate_ld;
   tile_function<T>(rows, live, by_rows)(t);
   if (!last) return;
   if (slow) finish(e, m0, rows, n0, live, c, p.ldc);
   if (p.b.mask == MaskKind::rows) {
     for (int r = 0; r < rows; ++r) {
-      const int64_t seen = clamp_to(p.b.extent[m0 + r] - n0, 0, columns);
-      zero_block(c + r * p.ldc + seen, p.ldc, 1, columns - seen);
+      const int64_t seen = clamp_to(p.b.extent[m0 + r] - n0, 0, live);
+      zero(c + r * p.ldc + seen, live - seen);
     }
   }
 }
@@ -153,17 +166,24 @@ void run_panel(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_
                const T* packed, T* workspace) {
   const int64_t n0 = panel * kPanelColumns<T>;
   const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
-  const int64_t stride = panel_vectors<T>(columns) * Vec<T>::width;
+  const int64_t panel_stride = panel_vectors<T>(columns) * Vec<T>::width;
+  const bool in_place = tile1 - tile0 <= kFewTiles && !p.b.transposed && p.b.mask != MaskKind::depth &&
+                        columns % Vec<T>::width == 0;
   const Range range = depth_range(p, n0, columns);
   const int64_t depth = range.end - range.begin;
   const int64_t blocks = depth > kDepth ? up_div(depth, kDepth) : 1;
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t k0 = range.begin + block * depth / blocks;
     const int64_t k1 = range.begin + (block + 1) * depth / blocks;
-    const T* b = packed + (k0 - range.begin) * stride;
-    if (!packed) {
+    const T* b = workspace;
+    int64_t stride = panel_stride;
+    if (packed) {
+      b = packed + (k0 - range.begin) * stride;
+    } else if (in_place) {
+      b = p.b.b + k0 * p.b.ldb + n0;
+      stride = p.b.ldb;
+    } else {
       pack_panel(p.b, k0, k1, n0, columns, workspace);
-      b = workspace;
     }
     for (int64_t tile = tile0; tile < tile1; ++tile) {
       const int64_t m0 = tiles.start(tile);
@@ -214,12 +234,12 @@ void run_split(const Product<T>& p) {
     part.c = partial + piece * size;
     part.ldc = p.n;
     part.b.b += p.b.transposed ? k0 : k0 * p.b.ldb;
-    if (p.a_transposed) {
+    if (p.a_transposed && panels_of<T>(p.n) > kFewPanels) {
       T* packed = workspace<T>(p.m * part.k, 2);
       for (int64_t tile = 0; tile < tiles.tiles; ++tile) pack_a(p, tiles, tile, k0, k1, packed);
       part.a_packed = packed;
     } else {
-      part.a += k0;
+      part.a += p.a_transposed ? k0 * p.lda : k0;
     }
     T* work = workspace<T>(kDepth * kPanelColumns<T>, 3);
     for (int64_t panel = 0; panel < panels_of<T>(p.n); ++panel) {
@@ -247,12 +267,7 @@ void run_split(const Product<T>& p) {
     Epilogue<T> rest = e;
     rest.accumulate = false;
     finish(rest, m0, m1 - m0, 0, p.n, p.c + m0 * p.ldc, p.ldc);
-    if (p.b.mask == MaskKind::rows) {
-      for (int64_t m = m0; m < m1; ++m) {
-        const int64_t seen = clamp_to(p.b.extent[m], 0, p.n);
-        zero_block(p.c + m * p.ldc + seen, p.ldc, 1, p.n - seen);
-      }
-    }
+    zero_outside(p, m0, m1);
   });
 }
 
@@ -265,9 +280,13 @@ void run(Product<T> p) {
   const bool serial = p.m * p.n * p.k < kSerialWork;
   const RowTiles tiles(p.m);
   const int64_t panels = panels_of<T>(p.n);
-  if (p.a_transposed) {
-    T* packed = workspace<T>(p.m * p.k, 0);
-    run_tasks(tiles.tiles, serial, [&](int64_t tile) { pack_a(p, tiles, tile, 0, p.k, packed); });
+  const bool pack = p.a_transposed && panels > kFewPanels;
+  if (pack || p.b.mask == MaskKind::rows) {
+    T* packed = pack ? workspace<T>(p.m * p.k, 0) : nullptr;
+    run_tasks(tiles.tiles, serial, [&](int64_t tile) {
+      if (pack) pack_a(p, tiles, tile, 0, p.k, packed);
+      zero_outside(p, tiles.start(tile), tiles.start(tile + 1));
+    });
     p.a_packed = packed;
   }
   if (p.m <= kRowsOfOneBlock) {

@@ -37,6 +37,8 @@ struct Tile {
   TileStart start;
   bool relu;          // max(0, ·) before the store
   const T* bias;
+  const T* gate;      // null, or a matrix of whose elements not above 0 make zeros of C
+  int64_t gate_ld;
 };
 
 template <class T>
@@ -98,6 +100,19 @@ FLOW_NOINLINE void tile_kernel(const Tile<T>& t) {
     for (int r = 0; r < R; ++r) {
       FLOW_UNROLL
       for (int v = 0; v < NV; ++v) acc[r][v] = max(zero, acc[r][v]);
+    }
+  }
+  if (t.gate) {
+    // A choice, not a product: inf·0 has to be 0 where a ReLU is differentiated.
+    const V zero(T(0));
+    const T* gate = t.gate;
+    FLOW_UNROLL
+    for (int r = 0; r < R; ++r, gate += t.gate_ld) {
+      FLOW_UNROLL
+      for (int v = 0; v < NV - 1; ++v) {
+        acc[r][v] = select(load<V>(gate + v * w) > zero, acc[r][v], zero);
+      }
+      acc[r][NV - 1] = select(load_partial<V>(gate + (NV - 1) * w, last) > zero, acc[r][NV - 1], zero);
     }
   }
   if (last == w) {
