@@ -71,13 +71,20 @@ function findEncoding(path: string, head: Buffer): Pick<Dialect, 'encoding' | 'm
 
 function guessDelimiter(text: string, newline: '\n' | '\r'): string {
   const delimitersToGuess = [',', '\t', ';', '|'];
-  const { meta, errors } = Papa.parse<string[]>(text, { newline, delimitersToGuess, preview: 1 });
+  const { meta, errors } = Papa.parse<string[]>(text, {
+    newline,
+    delimitersToGuess,
+    preview: 1,
+    // Else the empty text after the last line end counts as a line of one cell.
+    skipEmptyLines: true,
+  });
   const unknown = errors.some((error) => error.code === 'UndetectableDelimiter');
   if (!unknown) return meta.delimiter;
   // The first line may be the name of a single column, of several words.
   const lines = text.split(newline, 64).filter((line) => line.trim() !== '');
   const rest = lines.length > 1 ? lines.slice(1) : lines;
-  return rest.length > 0 && rest.every((line) => /\S +\S/.test(line)) ? SPACES : ',';
+  const spaced = rest.filter((line) => /\S +\S/.test(line));
+  return spaced.length > 0 && 2 * spaced.length >= rest.length ? SPACES : ',';
 }
 
 function checkDelimiter(path: string, delimiter: string): void {
@@ -110,13 +117,12 @@ export async function readRecords(
   const stream = Readable.from(textOf(source, dialect, counter), { objectMode: true });
   let chunksWithoutRecord = 0;
   const handle = (results: Papa.ParseResult<string[]>) => {
-    const line = counter.line;
-    const records = counter.records(results.data);
     const error = results.errors[0];
+    // The rows before the error move the counter to its line.
+    const records = counter.records(results.data.slice(0, error?.row));
     chunksWithoutRecord = records.length === 0 ? chunksWithoutRecord + 1 : 0;
     if (error !== undefined || chunksWithoutRecord > MAX_CHUNKS_A_RECORD) {
-      const at = records[error?.row ?? records.length]?.line ?? line;
-      throw quoteError(source.path, at);
+      throw quoteError(source.path, counter.line);
     }
     batch(records);
   };
@@ -129,8 +135,9 @@ export async function readRecords(
           try {
             handle(results);
           } catch (error) {
-            parser.abort();
+            // In this order: abort calls complete, which would resolve the promise.
             reject(error);
+            parser.abort();
           }
         },
         complete: () => resolve(),

@@ -16,6 +16,9 @@ const DESCRIPTIONS = new Map<unknown, string>([
   [BigUint64Array, '<u8'],
 ]);
 
+/** NumPy reads arrays of at most this many axes. */
+const MAX_AXES = 64;
+
 /** NumPy aligns the data to this many bytes. */
 const ALIGNMENT = 64;
 
@@ -36,6 +39,7 @@ export async function writeNpy(
   if (descr === undefined) {
     fail('data', 'a typed array of numbers', data?.constructor?.name ?? typeof data);
   }
+  if (shape.length > MAX_AXES) fail('shape', `at most ${MAX_AXES} axes`, String(shape.length));
   const whole = shape.every((size) => Number.isSafeInteger(size) && size >= 0);
   if (!whole || elementCount(shape) !== data.length) {
     fail('data', `as many numbers as the shape [${shape.join(', ')}] has`, String(data.length));
