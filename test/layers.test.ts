@@ -2,7 +2,8 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { cppViolations, PACKAGE_ROOT, typescriptViolations } from './layers';
+import { PACKAGE_ROOT } from './command';
+import { cppViolations, typescriptViolations } from './layers';
 
 const trees: string[] = [];
 
@@ -61,8 +62,8 @@ describe('layers of a planted lib/', () => {
     [
       'a circle inside of a rank',
       {
-        'lib/data/x.ts': "import '../io/y';",
-        'lib/io/y.ts': "import '../train/z';",
+        'lib/data/x.ts': "import '../plot/y';",
+        'lib/plot/y.ts': "import '../train/z';",
         'lib/train/z.ts': "import '../data/x';",
       },
       /circle/,

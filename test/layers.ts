@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, posix, relative, sep } from 'node:path';
+import { join, posix, relative, sep } from 'node:path';
 
 /**
  * Who may import whom (the plan of the house). A layer may use those of the ranks before it; layers of
@@ -182,6 +182,3 @@ export function cppViolations(root: string): string[] {
   }
   return [...found, ...breaks(edges, CPP_RANKS)];
 }
-
-/** The root of this checkout. */
-export const PACKAGE_ROOT = dirname(__dirname);

@@ -1,13 +1,12 @@
-import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT, run } from '../command';
 
 // The programs test/native/*_test.cc: C++ tests of what the op contract cannot reach, each compiled here
 // with the flags of the build and run once. Instruction set: FLOW_KERNELS_ISA, else the best of the
 // machine. FLOW_SANITIZE=address,undefined instruments them.
-const root = dirname(dirname(__dirname));
 const { flags } = require('../../scripts/sources.cjs') as { flags(set: string): string[] };
 const { machineSets } = require('../../scripts/machine-sets.cjs') as { machineSets(): string[] };
 const set = process.env.FLOW_KERNELS_ISA ?? machineSets().at(-1) ?? '';
@@ -25,10 +24,6 @@ afterAll(() => rmSync(folder, { recursive: true }));
 // What is set for Node under sanitizers is not meant for the compiler and the programs: these look for leaks too.
 const { LD_PRELOAD: _preload, ASAN_OPTIONS: _options, ...environment } = process.env;
 
-function run(command: string, args: string[]): string {
-  return execFileSync(command, args, { cwd: root, env: environment, encoding: 'utf8' });
-}
-
 describe.runIf(process.platform !== 'win32')('C++ test programs', () => {
   it.each(programs)(
     '%s',
@@ -36,16 +31,19 @@ describe.runIf(process.platform !== 'win32')('C++ test programs', () => {
       const sanitize = process.env.FLOW_SANITIZE;
       const compiler = process.env.CXX ?? (process.platform === 'darwin' ? 'clang++' : 'g++');
       const program = join(folder, file.replace('.cc', ''));
-      const simd = readdirSync(join(root, 'native/simd')).filter((name) => name.endsWith('.cc'));
-      run(compiler, [
+      const simd = readdirSync(join(PACKAGE_ROOT, 'native/simd')).filter((name) =>
+        name.endsWith('.cc'),
+      );
+      const build = [
         // The core is compiled along, and it throws.
         ...[...flags(set), '-fexceptions', '-Inative', '-Itest/native', `test/native/${file}`],
         ...[...simd.map((name) => `native/simd/${name}`), ...CORE, '-o', program],
         ...(sanitize
           ? [`-fsanitize=${sanitize}`, '-fno-sanitize-recover=all', '-O1', '-g']
           : ['-O3']),
-      ]);
-      expect(run(program, [])).toMatch(/ 0 failures\s*$/);
+      ];
+      run(compiler, build, PACKAGE_ROOT, environment);
+      expect(run(program, [], PACKAGE_ROOT, environment)).toMatch(/ 0 failures\s*$/);
     },
     600_000,
   );

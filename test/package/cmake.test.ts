@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { PACKAGE_ROOT, run } from './stage';
+import { PACKAGE_ROOT, run } from '../command';
 
 // Copies 37 numbers by the first op of the table and prints what the addon has and does, in a process of
 // its own: the two addons are the same library to the loader's eyes only if they are compared like this.
@@ -21,14 +21,14 @@ const probe = `
 `;
 
 function probed(addon: string): unknown {
-  return JSON.parse(run(process.execPath, ['-e', probe, addon], PACKAGE_ROOT));
+  return JSON.parse(run(process.execPath, ['-e', probe, addon]));
 }
 
 describe('the addon built by cmake-js', () => {
   const byCMake = join(PACKAGE_ROOT, 'build-cmake', 'build', 'Release', 'flow_kernels.node');
   const byGyp = join(PACKAGE_ROOT, 'build', 'Release', 'flow_kernels.node');
   beforeAll(() => {
-    run(process.execPath, ['scripts/build-cmake.mjs'], PACKAGE_ROOT);
+    run(process.execPath, ['scripts/build-cmake.mjs']);
   });
 
   it('has the exports, the ops and the results of the one built by node-gyp', () => {

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT } from '../command';
 import { isaSymbolViolations, objectsOf } from './isaSymbols';
 
 // Linux only (see vitest.package.config.mts): GNU nm, and the objects where make puts them.
-const root = dirname(dirname(__dirname));
 const { SETS, opNames } = require('../../scripts/sources.cjs') as {
   SETS: Record<string, string[]>;
   opNames(root: string): string[];
@@ -14,8 +14,8 @@ const { SETS, opNames } = require('../../scripts/sources.cjs') as {
 
 describe('objects of one instruction set share nothing with the others', () => {
   it.each(SETS[process.arch] ?? [])('%s', (set) => {
-    const objects = objectsOf(join(root, 'build', 'Release', 'obj.target', `flow_${set}`));
-    for (const op of [...opNames(root), 'table']) {
+    const objects = objectsOf(join(PACKAGE_ROOT, 'build', 'Release', 'obj.target', `flow_${set}`));
+    for (const op of [...opNames(PACKAGE_ROOT), 'table']) {
       expect(objects.some((object) => object.endsWith(`/native/ops/${op}.o`))).toBe(true);
     }
     expect(isaSymbolViolations(objects, set)).toEqual([]);

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { PACKAGE_ROOT } from './stage';
+import { PACKAGE_ROOT } from '../command';
 
 type Entry = { optionalDependencies?: Record<string, string>; resolved?: string };
 

@@ -1,28 +1,7 @@
-import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-
-/** The root of this checkout. */
-export const PACKAGE_ROOT = dirname(dirname(__dirname));
-
-/** Runs a command, waits, and returns what it printed. When it fails, the error has the end of all its output. */
-export function run(command: string, args: string[], cwd: string, env = process.env): string {
-  const result = spawnSync(command, args, {
-    cwd,
-    env,
-    encoding: 'utf8',
-    // npm and npx are scripts on Windows.
-    shell: process.platform === 'win32' && command.startsWith('np'),
-    maxBuffer: 1 << 28,
-  });
-  if (result.error) throw result.error;
-  if (result.status !== 0) {
-    const output = `${result.stdout}${result.stderr}`.split('\n').slice(-60).join('\n');
-    throw new Error(`${command} ${args.join(' ')} ended with ${result.status}:\n${output}`);
-  }
-  return result.stdout;
-}
+import { join } from 'node:path';
+import { PACKAGE_ROOT, run } from '../command';
 
 /** An empty folder in the system's temporary folder. */
 export function temporaryFolder(): string {
@@ -37,9 +16,7 @@ export function temporaryFolder(): string {
 export function packPackage(folder: string): string {
   const copy = join(folder, 'checkout');
   mkdirSync(copy);
-  const files = run('git', ['ls-files', '-z', '-co', '--exclude-standard'], PACKAGE_ROOT).split(
-    '\0',
-  );
+  const files = run('git', ['ls-files', '-z', '-co', '--exclude-standard']).split('\0');
   for (const file of files) {
     if (file === '' || !existsSync(join(PACKAGE_ROOT, file))) continue;
     // Times are kept: make compares them.
@@ -71,7 +48,7 @@ export function installPackage(tarball: string, folder: string): string {
 
 /** The versions of a library that a file asks its loader for: versionsNeeded(file, 'GLIBC') → ['2.2.5', '2.34']. */
 export function versionsNeeded(file: string, library: 'GLIBC' | 'GLIBCXX'): string[] {
-  const symbols = run('objdump', ['-T', file], PACKAGE_ROOT);
+  const symbols = run('objdump', ['-T', file]);
   const versions = new Set<string>();
   for (const match of symbols.matchAll(new RegExp(`\\b${library}_([0-9.]+)`, 'g'))) {
     versions.add(match[1] ?? '');
