@@ -1,0 +1,71 @@
+/** Checks that ops share, and the sentences that they end in. */
+import { isTracked } from '../autograd/tape';
+import { expected, FlowError } from '../errors';
+import { formatShape } from '../shape';
+import type { Tensor } from '../tensor/tensor';
+
+/** Throws DTYPE unless the tensor is float32 or float64. */
+export function requireFloat(op: string, what: string, tensor: Tensor): void {
+  if (tensor.dtype === 'float32' || tensor.dtype === 'float64') return;
+  throw new FlowError(
+    'DTYPE',
+    expected(op, what, 'float32 or float64', tensor.dtype, "convert it with cast(x, 'float32')"),
+  );
+}
+
+/** Throws DTYPE unless the tensors are of one type. */
+export function requireSameDType(op: string, what: string, tensor: Tensor, other: Tensor): void {
+  if (tensor.dtype === other.dtype) return;
+  throw new FlowError(
+    'DTYPE',
+    expected(op, what, other.dtype, tensor.dtype, 'convert one of the two with cast()'),
+  );
+}
+
+export function requireShape(
+  op: string,
+  what: string,
+  tensor: Tensor,
+  shape: readonly number[],
+  remedy: string,
+): void {
+  if (tensor.shape.length === shape.length && tensor.shape.every((n, i) => n === shape[i])) return;
+  throw new FlowError(
+    'SHAPE',
+    expected(op, what, `shape ${formatShape(shape)}`, formatShape(tensor.shape), remedy),
+  );
+}
+
+/** Throws DTYPE or SHAPE unless the tensor is an int32 vector. */
+export function requireIndices(op: string, indices: Tensor): void {
+  if (indices.dtype !== 'int32') {
+    throw new FlowError(
+      'DTYPE',
+      expected(op, 'indices', 'int32', indices.dtype, 'make them of an Int32Array'),
+    );
+  }
+  if (indices.shape.length !== 1) {
+    throw new FlowError(
+      'SHAPE',
+      expected(op, 'indices', 'shape [M]', formatShape(indices.shape), 'reshape them to a vector'),
+    );
+  }
+}
+
+/**
+ * For the vjp of a fused op, which is itself no op that a tape knows: throws UNSUPPORTED where a gradient of the
+ * gradient would be lost.
+ */
+export function refuseSecondGradient(op: string, tensors: readonly (Tensor | null)[]): void {
+  if (!isTracked(tensors)) return;
+  throw new FlowError(
+    'UNSUPPORTED',
+    expected(
+      op,
+      'gradient of a gradient',
+      'a first gradient only',
+      'a second one, by an outer valueAndGradient',
+      'write the function with unfused ops (add, mul, exp, …)',
+    ),
+  );
+}

@@ -1,0 +1,28 @@
+/** Tensors of one value. */
+import type { DType } from '../dtype';
+import type { Shape } from '../shape';
+import { execute } from '../tensor/execute';
+import type { Tensor } from '../tensor/tensor';
+
+/**
+ * A tensor of which every element is `value`.
+ *
+ * @throws FlowError NATIVE when the value does not fit an integer type
+ */
+export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
+  const [result] = execute('fill', [], [{ shape, dtype }], [value]) as [Tensor];
+  return result;
+}
+
+export function zeros(shape: Shape, dtype: DType = 'float32'): Tensor {
+  return full(shape, 0, dtype);
+}
+
+export function ones(shape: Shape, dtype: DType = 'float32'): Tensor {
+  return full(shape, 1, dtype);
+}
+
+/** Overwrites every element of `tensor` in place. Not differentiable. */
+export function fillInPlace(tensor: Tensor, value: number): void {
+  execute('fill', [], [tensor], [value]);
+}

@@ -1,0 +1,43 @@
+/** Columns by index: permutations of channels. */
+import type { Tensor } from '../tensor/tensor';
+import { requireFloat, requireIndices } from './check';
+import { apply, type OpDefinition } from './define';
+
+interface Attributes {
+  /** Columns of x. */
+  readonly cols: number;
+}
+
+const withCols = (tensor: Tensor, cols: number) => [...tensor.shape.slice(0, -1), cols];
+
+const scatter: OpDefinition<Attributes> = {
+  name: 'scatter_columns',
+  outputs: ([d], { cols }) => [{ shape: withCols(d as Tensor, cols), dtype: (d as Tensor).dtype }],
+  saves: { inputs: [1], outputs: [] },
+  vjp: ({ inputs: [indices], d: [dd] }) => [gatherColumns(dd as Tensor, indices as Tensor), null],
+};
+
+const definition: OpDefinition<Attributes> = {
+  name: 'gather_columns',
+  outputs([x, indices]) {
+    requireFloat('gatherColumns', 'x', x as Tensor);
+    requireIndices('gatherColumns', indices as Tensor);
+    return [{ shape: withCols(x as Tensor, (indices as Tensor).size), dtype: (x as Tensor).dtype }];
+  },
+  saves: { inputs: [1], outputs: [] },
+  vjp: ({ inputs: [indices], d: [dy], attributes }) => [
+    apply(scatter, [dy as Tensor, indices as Tensor], attributes)[0] as Tensor,
+    null,
+  ],
+};
+
+/**
+ * y[…, k] = x[…, indices[k]]: [N, C] → [N, K]. A column may be named more than once, or not at all.
+ *
+ * @param x float32 or float64
+ * @param indices int32 [K], from 0 to C − 1
+ * @throws FlowError NATIVE that names the first bad index and its position
+ */
+export function gatherColumns(x: Tensor, indices: Tensor): Tensor {
+  return apply(definition, [x, indices], { cols: x.cols })[0] as Tensor;
+}
