@@ -6,6 +6,7 @@ export * from './distributions';
 export type { DType, FloatDType, TypedArray } from './dtype';
 export { FlowError, type FlowErrorCode, isFlowError } from './errors';
 export * from './flows';
+export * from './models';
 export * from './nn';
 export * from './ops';
 export * from './runtime';

@@ -1,2 +1,3 @@
 export * from './autoregressive';
+export * from './density';
 export * from './flow';

@@ -1,0 +1,47 @@
+// The PyTorch scripts as child processes: see peers/peer.py for the protocol.
+import { spawn, spawnSync } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const python = process.env.PYTHON ?? 'python3';
+const script = fileURLToPath(new URL('./peers/peer.py', import.meta.url));
+
+export function torchVersion() {
+  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  return probe.status === 0 ? probe.stdout.trim() : null;
+}
+
+async function startPeer(name, variant, threads) {
+  const child = spawn(python, [script, '--case', name, '--variant', variant, '--threads', String(threads)], {
+    stdio: ['pipe', 'pipe', 'ignore'],
+  });
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
+  const first = await lines.next();
+  if (first.done || first.value !== 'ready') {
+    child.kill();
+    return null;
+  }
+  return {
+    name: variant,
+    async run(repetitions) {
+      child.stdin.write(`run ${repetitions}\n`);
+      const { value, done } = await lines.next();
+      if (done) throw new Error(`peer ${name} (${variant}) ended`);
+      return JSON.parse(value);
+    },
+    quit() {
+      child.stdin.end('quit\n');
+    },
+  };
+}
+
+/** The variants of a case that start: eager, and torch.compile where it works. */
+export async function startPeers({ name, variants = ['eager', 'compile'] }, threads) {
+  const started = [];
+  for (const variant of variants) {
+    const peer = await startPeer(name, variant, threads);
+    if (peer) started.push(peer);
+    else console.error(`no peer ${name} ${variant}: it did not start`);
+  }
+  return started;
+}

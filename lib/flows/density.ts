@@ -1,0 +1,26 @@
+/** What `fit` trains: any model that gives rows a log-density, flows and others. */
+import type { FloatDType } from '../dtype';
+import type { Module } from '../nn/module';
+import type { RandomStream } from '../ops';
+import type { Tensor } from '../tensor/tensor';
+
+export interface DensityModel extends Module {
+  /** D: columns of a row. */
+  readonly features: number;
+  /** Columns of the context; 0: none. */
+  readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+
+  /** Rows as they are stored → rows as the model takes them (noise, conversion), drawn anew for each batch. */
+  dequantize(rows: Tensor, stream: RandomStream): Tensor;
+
+  /**
+   * @param x [N, D] float
+   * @param space see LogProbOptions; models without preprocessing have one space
+   * @returns [N] float64, on the tape
+   */
+  logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor;
+
+  /** Told the number of each training step before it runs: for models that change from step to step (masks of MADE). */
+  beforeStep?(step: number): void;
+}

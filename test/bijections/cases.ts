@@ -1,0 +1,159 @@
+/**
+ * One row a bijection: the contract (contract.test.ts) and the save/load test take all of them.
+ * Add a row for each new bijection; every row needs parameters that are random, signed and far from the identity.
+ */
+import {
+  Affine,
+  BatchNorm,
+  type Bijection,
+  Chain,
+  Invert,
+  Logit,
+  MaskedAutoregressive,
+  Permutation,
+} from '../../lib/bijections';
+import type { FloatDType } from '../../lib/dtype';
+import type { Module } from '../../lib/nn';
+import { fixture } from '../reference/close';
+
+export interface BijectionCase {
+  readonly name: string;
+  make(dtype: FloatDType): Bijection;
+  /** Columns that the case is tried with. */
+  readonly features: number;
+  readonly contextFeatures?: number;
+  /** Whether x must lie in (0, 1); default the real line. */
+  readonly domain?: 'real' | 'unit';
+  /** y sees only the x before: ∂y_i/∂x_j is exactly zero for j after i in this order. */
+  readonly autoregressive?: boolean;
+  /** log-det is zero by construction. */
+  readonly volumePreserving?: boolean;
+  /** The inverse cannot be differentiated (a reason), only run. */
+  readonly inverseGradient?: false;
+  /** The case in training, where it differs. */
+  readonly training?: boolean;
+}
+
+/** Overwrites every parameter with random signed numbers. */
+export function randomize(module: Module, seed: number, scale = 0.6): void {
+  const draw = fixture(seed);
+  for (const tensor of module.parameters()) {
+    const values = draw(tensor.size, scale);
+    tensor.write(tensor.dtype === 'float32' ? Float32Array.from(values) : values);
+  }
+}
+
+function randomized<B extends Bijection>(bijection: B, seed: number, scale?: number): B {
+  randomize(bijection, seed, scale);
+  return bijection;
+}
+
+function batchNorm(dtype: FloatDType): BatchNorm {
+  const bijection = randomized(new BatchNorm({ features: 4, dtype }), 5);
+  bijection.mean.write(Float64Array.of(0.5, -1, 2, 0.1));
+  bijection.variance.write(Float64Array.of(0.3, 2, 1.5, 0.7));
+  return bijection;
+}
+
+export const bijectionCases: readonly BijectionCase[] = [
+  {
+    name: 'affine, learned',
+    features: 3,
+    make: (dtype) =>
+      randomized(new Affine({ logScale: [0, 0, 0], shift: [0, 0, 0], learned: true, dtype }), 1),
+  },
+  {
+    name: 'affine, fixed',
+    features: 3,
+    make: (dtype) => new Affine({ logScale: [0.7, -1.2, 0.3], shift: [1, -2, 0.5], dtype }),
+  },
+  { name: 'logit', features: 3, domain: 'unit', make: () => new Logit(3, 0.05) },
+  { name: 'sigmoid (inverted logit)', features: 3, make: () => new Invert(new Logit(3, 0)) },
+  {
+    name: 'permutation',
+    features: 5,
+    volumePreserving: true,
+    make: () => new Permutation([3, 0, 4, 1, 2]),
+  },
+  { name: 'batch norm in use', features: 4, make: batchNorm },
+  {
+    name: 'masked autoregressive, tanh scale',
+    features: 4,
+    autoregressive: true,
+    inverseGradient: false,
+    make: (dtype) =>
+      randomized(
+        new MaskedAutoregressive({
+          features: 4,
+          hidden: [9],
+          activation: 'tanh',
+          scale: { kind: 'tanh', bound: 1 },
+          dtype,
+        }),
+        2,
+      ),
+  },
+  {
+    name: 'masked autoregressive, two layers, soft clamp, context, direct connections',
+    features: 5,
+    contextFeatures: 2,
+    autoregressive: true,
+    inverseGradient: false,
+    make: (dtype) =>
+      randomized(
+        new MaskedAutoregressive({
+          features: 5,
+          hidden: [12, 7],
+          activation: 'sigmoid',
+          contextFeatures: 2,
+          direct: true,
+          degrees: 'random',
+          seed: 3,
+          dtype,
+        }),
+        3,
+      ),
+  },
+  {
+    name: 'masked autoregressive of one feature',
+    features: 1,
+    autoregressive: true,
+    inverseGradient: false,
+    make: (dtype) =>
+      randomized(
+        new MaskedAutoregressive({ features: 1, hidden: [4], activation: 'tanh', dtype }),
+        4,
+      ),
+  },
+  {
+    name: 'inverse autoregressive (inverted)',
+    features: 4,
+    inverseGradient: false,
+    make: (dtype) =>
+      new Invert(
+        randomized(
+          new MaskedAutoregressive({ features: 4, hidden: [8, 8], activation: 'tanh', dtype }),
+          7,
+          0.4,
+        ),
+      ),
+  },
+  {
+    name: 'chain of four kinds',
+    features: 4,
+    inverseGradient: false,
+    make: (dtype) =>
+      new Chain([
+        randomized(
+          new MaskedAutoregressive({ features: 4, hidden: [8], activation: 'tanh', dtype }),
+          8,
+        ),
+        Permutation.reverse(4),
+        batchNorm(dtype),
+        randomized(
+          new Affine({ logScale: [0, 0, 0, 0], shift: [0, 0, 0, 0], learned: true, dtype }),
+          9,
+        ),
+      ]),
+  },
+];
