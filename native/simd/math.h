@@ -82,16 +82,16 @@ FLOW_INLINE V scale(V x, V n) {
   return (x * power_of_two(near)) * power_of_two(n - near);
 }
 
-/** x = n·ln 2 + r with n integral, |r| ≤ ln 2 / 2; returns expm1(r). */
+/** x = n·ln 2 + r, n integral, |r| ≤ ln 2 / 2: expm1(r) = high + rest, high exact and rest far smaller. */
 template <class V>
-FLOW_INLINE V expm1_reduced(V x, V& n) {
+FLOW_INLINE void expm1_reduced(V x, V& n, V& high, V& rest) {
   using C = coefficients_of<V>;
   using L = layout_of<V>;
   n = fma(x, V(C::log2e), V(L::magic)) - V(L::magic);
-  V r = fma(n, V(-C::ln2_high), x);
+  high = fma(n, V(-C::ln2_high), x);
   const V low = n * V(C::ln2_low);
-  r = r - low;
-  return fma(r * r, polynomial(r, C::expm1), r);
+  const V r = high - low;
+  rest = fma(r * r, polynomial(r, C::expm1), -low);
 }
 
 template <class V>
@@ -99,22 +99,28 @@ FLOW_INLINE V exp(V x) {
   using L = layout_of<V>;
   // Beyond these the result is 0 or inf; the order of the arguments keeps a NaN.
   const V inside = max(V(L::exp_low), min(V(L::exp_high), x));
-  V n;
-  const V p = expm1_reduced(inside, n);
-  return scale(p + V(1), n);
+  V n, high, rest;
+  expm1_reduced(inside, n, high, rest);
+  // 1 + high in two parts, so that only the last sum rounds at the size of the result.
+  const V t = V(1) + high;
+  return scale(t + (((V(1) - t) + high) + rest), n);
 }
 
 template <class V>
 FLOW_INLINE V expm1(V x) {
   using L = layout_of<V>;
   const V inside = max(V(-L::mantissa_bits), min(V(L::exp_high), x));
-  V n;
-  const V p = expm1_reduced(inside, n);
-  // 2^n·p + (2^n − 1); half of 2^n twice, since 2^128 overflows where the result does not.
+  V n, high, rest;
+  expm1_reduced(inside, n, high, rest);
+  // 2^n·(high + rest) + (2^n − 1), the large terms in two parts as above; half of it, doubled at the end,
+  // since 2^128 overflows where the result does not.
   const V half = power_of_two(min(n, V(L::highest_exponent + 1)) - V(1));
-  const V y = fma(half, p, half - V(0.5));
-  // n = 0 needs no sum, and keeps −0.
-  return select(n == V(0), select(x == V(0), x, p), y + y);
+  const V a = half - V(0.5);
+  const V b = half * high;
+  const V t = a + b;
+  const V y = t + fma(half, rest, (a - t) + b);
+  // n = 0 needs no sum (half of a subnormal number would lose a bit), and −0 stays.
+  return select(n == V(0), select(x == V(0), x, high + rest), y + y);
 }
 
 /** log(1 + f) for √½ − 1 ≤ f ≤ √2 − 1, plus n·ln 2. */
@@ -175,18 +181,41 @@ FLOW_INLINE V log1p(V x) {
   return select(abs(x) < V(L::smallest_normal), x, y);
 }
 
+/** n − d·q for the rounded quotient q = n/d: exact where products are fused, else left out. */
+template <class V>
+FLOW_INLINE V residual(V n, V d, V q) {
+#if defined(__FMA__) || defined(FLOW_ARM)
+  return fma(-d, q, n);
+#else
+  (void)n, (void)d, (void)q;
+  return V(0);
+#endif
+}
+
 template <class V>
 FLOW_INLINE V tanh(V x) {
   // Above 20 (double) it is 1 in either type; the order of min keeps a NaN.
   const V a = min(V(20), abs(x));
   const V t = expm1(a + a);
-  return copysign(select(a == a, V(1) - V(2) / (t + V(2)), a), x);
+  const V d = t + V(2);
+  const V q = t / d;
+  // The rounding errors of the sum and of the quotient put back; 1/d = (1 − q)/2. Above t = 2 they are small.
+  const V lost = (V(2) - d) + t;
+  const V y = select(t < V(2), fma((V(1) - q) * V(0.5), residual(t, d, q) - lost * q, q), q);
+  // Below this x is nearer than what subnormal numbers let t/2 be.
+  return copysign(select(a < V(layout_of<V>::smallest_normal), a, y), x);
 }
 
 template <class V>
 FLOW_INLINE V sigmoid(V x) {
   const V e = exp(-abs(x));
-  return select(x < V(0), e, V(1)) / (V(1) + e);
+  const V n = select(x < V(0), e, V(1));
+  const V d = V(1) + e;
+  const V q = n / d;
+  // The rounding errors of the sum and of the quotient put back, divided by d.
+  const V lost = (V(1) - d) + e;
+  const V inverse = select(x < V(0), V(1) - q, q);
+  return fma(inverse, residual(n, d, q) - lost * q, q);
 }
 
 template <class V>

@@ -100,7 +100,7 @@ typedef float HalfFloats __attribute__((vector_size(kVectorBytes / 2)));
 /** The low and the high half of x as doubles. */
 FLOW_INLINE void widen(Vec<float> x, Vec<double>& low, Vec<double>& high) {
 #if defined(__AVX512F__)
-  low = Vec<double>(_mm512_maskz_cvtps_pd(0xff, _mm512_castps512_ps256(x.v)));
+  low = Vec<double>(_mm512_maskz_cvtps_pd(0xff, _mm512_maskz_extractf32x8_ps(0xff, x.v, 0)));
   high = Vec<double>(_mm512_maskz_cvtps_pd(0xff, _mm512_maskz_extractf32x8_ps(0xff, x.v, 1)));
 #elif defined(__AVX2__)
   low = Vec<double>(_mm256_cvtps_pd(_mm256_castps256_ps128(x.v)));

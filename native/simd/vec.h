@@ -296,10 +296,38 @@ FLOW_INLINE V copysign(V x, V s) {
 
 // ---- fma, max, min, sqrt ------------------------------------------------------------------------------
 
-/** a·b + c: fused where the instruction set fuses, else rounded twice. */
-template <class V>
-FLOW_INLINE V fma(V a, V b, V c) {
-  return a * b + c;  // -ffp-contract=fast makes one instruction of it
+// fma: a·b + c, rounded once where the instruction set can, else twice. Written as the instruction: in
+// a·b + c·d the compiler would choose by itself which product is rounded.
+#if defined(__FMA__) || defined(FLOW_ARM)
+FLOW_INLINE float fma(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
+FLOW_INLINE double fma(double a, double b, double c) { return __builtin_fma(a, b, c); }
+#else
+FLOW_INLINE float fma(float a, float b, float c) { return a * b + c; }
+FLOW_INLINE double fma(double a, double b, double c) { return a * b + c; }
+#endif
+template <class T>
+FLOW_INLINE Vec<T> fma(Vec<T> a, Vec<T> b, Vec<T> c) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(_mm512_fmadd_ps(a.v, b.v, c.v));
+  } else {
+    return Vec<T>(_mm512_fmadd_pd(a.v, b.v, c.v));
+  }
+#elif defined(__FMA__)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(_mm256_fmadd_ps(a.v, b.v, c.v));
+  } else {
+    return Vec<T>(_mm256_fmadd_pd(a.v, b.v, c.v));
+  }
+#elif defined(FLOW_ARM)
+  if constexpr (sizeof(T) == 4) {
+    return Vec<T>(vfmaq_f32(c.v, a.v, b.v));
+  } else {
+    return Vec<T>(vfmaq_f64(c.v, a.v, b.v));
+  }
+#else
+  return Vec<T>(a.v * b.v + c.v);
+#endif
 }
 
 FLOW_INLINE float max(float a, float b) { return a > b ? a : b; }
