@@ -3,7 +3,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, affineScalar, cast, div, exp, expandRows, mul, sub, sum } from '../ops';
+import { add, affineScalar, cast, div, exp, expand, mul, sub, sum } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -93,7 +93,7 @@ export class Affine extends Bijection {
   protected override mapForward(x: Tensor): Forward {
     return scope(() => {
       const y = add(mul(x, cast(exp(this.logScale), this.dtype)), cast(this.shift, this.dtype));
-      return { y, logDet: expandRows(sum(this.logScale, undefined, { dtype: 'float64' }), x.rows) };
+      return { y, logDet: expand(sum(this.logScale, undefined, { dtype: 'float64' }), [x.rows]) };
     });
   }
 
@@ -101,7 +101,7 @@ export class Affine extends Bijection {
     return scope(() => {
       const x = div(sub(y, cast(this.shift, this.dtype)), cast(exp(this.logScale), this.dtype));
       const total = sum(this.logScale, undefined, { dtype: 'float64' });
-      return { x, logDet: expandRows(affineScalar(total, -1, 0), y.rows) };
+      return { x, logDet: expand(affineScalar(total, -1, 0), [y.rows]) };
     });
   }
 

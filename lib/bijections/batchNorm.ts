@@ -15,19 +15,20 @@ import {
   add,
   affineScalar,
   batchNormTrain,
-  blend,
   cast,
   columnMoments,
+  copyInto,
   div,
   exp,
-  expandRows,
+  expand,
   log,
   mul,
   sub,
   sum,
 } from '../ops';
+import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
 export interface BatchNormOptions {
@@ -49,6 +50,7 @@ export class BatchNorm extends Bijection {
   /** float64 [D]; start at 0 and 1. */
   readonly mean: Tensor;
   readonly variance: Tensor;
+  readonly #decay: Tensor;
 
   constructor(options: BatchNormOptions) {
     super();
@@ -61,6 +63,7 @@ export class BatchNorm extends Bijection {
     this.beta = this.parameter('beta', zeros(shape, this.dtype));
     this.mean = this.state('mean', zeros(shape, 'float64'));
     this.variance = this.state('variance', constant(shape, 1, 'float64'));
+    this.#decay = this.own(tensorOfArray(Float64Array.of(1 - this.momentum), []));
   }
 
   protected override mapForward(x: Tensor): Forward {
@@ -84,9 +87,8 @@ export class BatchNorm extends Bijection {
         this.beta,
         this.epsilon,
       );
-      blend(this.mean, mean, this.momentum);
-      blend(this.variance, variance, this.momentum);
-      return { y, logDet: expandRows(logDet, x.rows) };
+      execute('ema', [this.#decay, mean, variance], [this.mean, this.variance]);
+      return { y, logDet: expand(logDet, [x.rows]) };
     });
   }
 
@@ -102,7 +104,7 @@ export class BatchNorm extends Bijection {
     const logSlope = this.#logSlope();
     const slope = cast(exp(logSlope), this.dtype);
     const y = add(mul(sub(x, cast(this.mean, this.dtype)), slope), this.beta);
-    return { y, logDet: expandRows(sum(logSlope), x.rows) };
+    return { y, logDet: expand(sum(logSlope), [x.rows]) };
   }
 
   protected override mapInverse(y: Tensor): Inverse {
@@ -110,7 +112,7 @@ export class BatchNorm extends Bijection {
       const logSlope = this.#logSlope();
       const slope = cast(exp(logSlope), this.dtype);
       const x = add(div(sub(y, this.beta), slope), cast(this.mean, this.dtype));
-      return { x, logDet: expandRows(affineScalar(sum(logSlope), -1, 0), y.rows) };
+      return { x, logDet: expand(affineScalar(sum(logSlope), -1, 0), [y.rows]) };
     });
   }
 
@@ -122,8 +124,8 @@ export class BatchNorm extends Bijection {
   override calibrate(data: Tensor, map: (rows: Tensor) => Tensor): Tensor {
     scope(() => {
       const { mean, variance } = columnMoments(data);
-      blend(this.mean, mean, 1);
-      blend(this.variance, variance, 1);
+      copyInto(this.mean, mean);
+      copyInto(this.variance, variance);
     });
     return map(data);
   }

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
-import { add, fill } from '../ops';
+import { add, full } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -64,7 +64,7 @@ export class Chain extends Bijection {
         y = step.y;
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
       }
-      return { y, logDet: logDet ?? fill([x.rows], 0, 'float64') };
+      return { y, logDet: logDet ?? full([x.rows], 0, 'float64') };
     });
   }
 
@@ -78,7 +78,7 @@ export class Chain extends Bijection {
         x = step.x;
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
       }
-      return { x, logDet: logDet ?? fill([y.rows], 0, 'float64') };
+      return { x, logDet: logDet ?? full([y.rows], 0, 'float64') };
     });
   }
 

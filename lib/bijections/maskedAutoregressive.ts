@@ -23,11 +23,9 @@ export class MaskedAutoregressive extends Bijection {
   override readonly fastDirection = 'forward';
   readonly made: Made;
   readonly scale: AutoregressiveScale;
-  readonly #options: MaskedAutoregressiveOptions;
 
   constructor(options: MaskedAutoregressiveOptions) {
     super();
-    this.#options = options;
     this.features = options.features;
     this.contextFeatures = options.contextFeatures ?? 0;
     this.scale = options.scale ?? { kind: 'softClamp', bound: 5 };

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { fill, gatherColumns, RandomStream } from '../ops';
+import { full, gatherColumns, RandomStream } from '../ops';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
@@ -52,11 +52,11 @@ export class Permutation extends Bijection {
   }
 
   protected override mapForward(x: Tensor): Forward {
-    return { y: gatherColumns(x, this.#forwardIndices), logDet: fill([x.rows], 0, 'float64') };
+    return { y: gatherColumns(x, this.#forwardIndices), logDet: full([x.rows], 0, 'float64') };
   }
 
   protected override mapInverse(y: Tensor): Inverse {
-    return { x: gatherColumns(y, this.#inverseIndices), logDet: fill([y.rows], 0, 'float64') };
+    return { x: gatherColumns(y, this.#inverseIndices), logDet: full([y.rows], 0, 'float64') };
   }
 
   config(): Config {

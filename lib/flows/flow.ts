@@ -14,7 +14,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
-import { add, cast, clamp, floor, RandomStream } from '../ops';
+import { add, cast, clamp, expand, floor, RandomStream } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -297,7 +297,7 @@ export class Flow extends Module {
       this.dtype,
     );
     if (tensor.rows === rows) return tensor;
-    if (tensor.rows === 1) return repeatRow(tensor, rows);
+    if (tensor.rows === 1) return expand(tensor, [rows, this.contextFeatures]);
     throw new FlowError(
       'SHAPE',
       expected(

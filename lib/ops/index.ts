@@ -1,12 +1,35 @@
 /** The ops. No logic here. */
+
+export { type Activation, activate, isActivation } from './activation';
+export {
+  type AdamOperands,
+  type AdamOptions,
+  adam,
+  adamState,
+  makeAdamState,
+} from './adam';
 export { affineScalar } from './affineScalar';
+export { autoregressiveAffine } from './autoregressiveAffine';
+export type { AutoregressiveScale } from './autoregressiveAffineGrad';
+export { autoregressiveAffineInverse } from './autoregressiveAffineInverse';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
+export { checkFinite } from './checkFinite';
+export { clip } from './clip';
 export { columns, concatColumns } from './columns';
+export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
 export { gatherColumns } from './gatherColumns';
 export { type GatherOptions, gatherRows } from './gatherRows';
+export { gradNorm } from './gradNorm';
+export { type LinearOptions, linear } from './linear';
+export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
+export { maskedLinearGradInput } from './maskedLinearGradInput';
+export { maskedLinearGradWeight } from './maskedLinearGradWeight';
+export { type MatmulOptions, matmul } from './matmul';
 export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
+export { concatRows, copyInto, rowsView } from './rows';
+export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';
 export {
   abs,
@@ -34,4 +57,5 @@ export {
   type UnaryKind,
   unary,
 } from './unary';
+export { uniformLogProb } from './uniformLogProb';
 export { where } from './where';

@@ -1,7 +1,7 @@
 /** Tensors from JavaScript numbers. */
 import { type DType, dtypeOfArray, type TypedArray, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { type Shape, sizeOf } from '../shape';
+import type { Shape } from '../shape';
 import { type Tensor, tensorOfArray } from './tensor';
 
 export type NestedNumbers = number | readonly NestedNumbers[];
@@ -65,9 +65,4 @@ function convert(values: TypedArray | readonly number[], dtype: DType): TypedArr
   const result = typedArray(dtype, values.length);
   result.set(values);
   return result;
-}
-
-/** A tensor of zeros; dtype float32 unless given. */
-export function zerosTensor(shape: Shape, dtype: DType = 'float32'): Tensor {
-  return tensorOfArray(typedArray(dtype, sizeOf(shape)), shape);
 }
