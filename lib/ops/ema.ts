@@ -1,0 +1,14 @@
+/** Exponential moving averages of a list of tensors. */
+import { execute } from '../tensor/execute';
+import type { Tensor } from '../tensor/tensor';
+import { requireLists } from './adam';
+
+/**
+ * shadow ← shadow + (1 − decay)·(value − shadow), in place, for all tensors in one instruction.
+ *
+ * @param decay one float64, a tensor so that a recorded step can change it from run to run
+ */
+export function ema(decay: Tensor, values: readonly Tensor[], shadows: readonly Tensor[]): void {
+  requireLists('ema', values.length, { shadows });
+  execute('ema', [decay, ...values], shadows);
+}

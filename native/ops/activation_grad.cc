@@ -1,0 +1,134 @@
+// activation_grad: dL_dz = dL_dy ⊙ act'(z), with act' written in the output y = act(z), and its column sums (the gradient
+// of a bias) in the same pass.
+// in: dL_dy, y (absent: act is the identity); out: dL_dz and dL_dbias as the last attribute says (1: dL_dz, 2: dL_dbias,
+// 3: both); attributes: activation, its parameter, order (1: act' as above; 2: d act'/dy in its place), outputs.
+// Blocks of row_block rows are summed in the element type, the blocks in float64, in order.
+#include "ops/linear.h"
+#include "simd/gemm_epilogue.h"
+
+namespace flow::FLOW_ISA {
+namespace {
+
+constexpr int64_t row_block = 32;
+
+// d(act'(z))/dy, where act'(z) is written in y; 0 where it is constant.
+template <class V>
+FLOW_INLINE V second_factor(Activation act, V y) {
+  switch (act) {
+    case Activation::tanh: return V(-2) * y;
+    case Activation::sigmoid: return V(1) - V(2) * y;
+    case Activation::elu: return select(y > V(0), V(0), V(1));
+    case Activation::softplus: return exp(-y);
+    default: return V(0);
+  }
+}
+
+// One register of columns, down the rows of a block; returns their sum.
+template <Activation act, int order, class V>
+FLOW_INLINE V pass(int64_t rows, int live, const lane_t<V>* dL_dy, int64_t dy_ld, const lane_t<V>* y, int64_t y_ld,
+                   lane_t<V>* dL_dz, int64_t dz_ld, lane_t<V> param) {
+  V sum(0);
+  const bool whole = live == V::width;
+  for (int64_t r = 0; r < rows; ++r) {
+    V d = whole ? load<V>(dL_dy + r * dy_ld) : load_partial<V>(dL_dy + r * dy_ld, live);
+    if constexpr (act != Activation::none || order == 2) {
+      const V out = whole ? load<V>(y + r * y_ld) : load_partial<V>(y + r * y_ld, live);
+      if constexpr (order == 2)
+        d = d * second_factor(act, out);
+      else if constexpr (act == Activation::relu)
+        d = select(out > V(0), d, V(0));  // a choice: 0·inf would be NaN
+      else
+        d = d * gate_factor(act, out, param);
+    }
+    if (dL_dz) {
+      if (whole)
+        store(dL_dz + r * dz_ld, d);
+      else
+        store_partial(dL_dz + r * dz_ld, d, live);
+    }
+    sum += d;
+  }
+  return sum;
+}
+
+template <Activation act, int order, class T>
+void run_all(const Call& call, const Operand& dL_dy, const Operand& y, const Operand* dL_dz, const Operand* dL_dbias) {
+  using V = Vec<T>;
+  constexpr int64_t w = V::width;
+  const int64_t rows = dL_dy.rows, cols = dL_dy.cols;
+  const T param = static_cast<T>(call.attr[1]);
+  const int64_t blocks = ceil_div(rows, row_block);
+  T* partial = static_cast<T*>(scratch(static_cast<size_t>(max_of(1, blocks * cols)) * sizeof(T), 4));
+  auto block_of = [&](int64_t block) {
+    const int64_t r0 = block * row_block, n = min_of(row_block, rows - r0);
+    for (int64_t c = 0; c < cols; c += w) {
+      const int live = static_cast<int>(min_of(w, cols - c));
+      V sum = pass<act, order, V>(n, live, dL_dy.as<T>() + r0 * dL_dy.ld + c, dL_dy.ld,
+                                  y.absent() ? nullptr : y.as<T>() + r0 * y.ld + c, y.ld,
+                                  dL_dz ? dL_dz->as<T>() + r0 * dL_dz->ld + c : nullptr, dL_dz ? dL_dz->ld : 0, param);
+      store_partial(partial + block * cols + c, sum, live);
+    }
+  };
+  if (rows * cols < 8192) {
+    for (int64_t block = 0; block < blocks; ++block) block_of(block);
+  } else {
+    parallel(blocks, block_of);
+  }
+  if (!dL_dbias) return;
+  T* bias = dL_dbias->as<T>();
+  double total[64];
+  for (int64_t c0 = 0; c0 < cols; c0 += 64) {
+    const int64_t n = min_of(64, cols - c0);
+    for (int64_t c = 0; c < n; ++c) total[c] = 0;
+    for (int64_t block = 0; block < blocks; ++block)
+      for (int64_t c = 0; c < n; ++c) total[c] += static_cast<double>(partial[block * cols + c0 + c]);
+    for (int64_t c = 0; c < n; ++c) bias[c0 + c] = static_cast<T>(total[c]);
+  }
+}
+
+bool activation_grad(const Call& call) {
+  Activation act = Activation::none;
+  double param = 0;
+  if (!read_activation(call, 0, act, param)) return false;
+  const Operand& dL_dy = call.in[0];
+  const Operand& y = call.in[1];
+  const int64_t order = call.int_attr(2), wanted = call.int_attr(3);
+  FLOW_CHECK(call, (order == 1 || order == 2) && wanted >= 1 && wanted <= 3,
+             "attributes: order is 1 or 2, outputs 1, 2 or 3");
+  FLOW_CHECK(call, call.n_out == (wanted == 3 ? 2 : 1), "outputs: expected %d, got %d", wanted == 3 ? 2 : 1, call.n_out);
+  FLOW_CHECK(call, !y.absent() || act == Activation::none || dL_dy.count() == 0, "y: expected the output, got none");
+  FLOW_CHECK(call, act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
+  const Operand* dL_dz = wanted & 1 ? &call.out[0] : nullptr;
+  const Operand* dL_dbias = wanted & 2 ? &call.out[call.n_out - 1] : nullptr;
+  if (!y.absent() && !check_shape(call, y, "y", dL_dy.rows, dL_dy.cols, dL_dy.dtype)) return false;
+  if (dL_dz && !check_shape(call, *dL_dz, "dL_dz", dL_dy.rows, dL_dy.cols, dL_dy.dtype)) return false;
+  if (dL_dbias && !check_shape(call, *dL_dbias, "dL_dbias", 1, dL_dy.cols, dL_dy.dtype)) return false;
+  return with_float(call, dL_dy, "dL_dy", [&](auto zero) {
+    using T = decltype(zero);
+    switch (act) {
+#define FLOW_CASE(a)                                                     \
+  case Activation::a:                                                    \
+    if (order == 1)                                                      \
+      run_all<Activation::a, 1, T>(call, dL_dy, y, dL_dz, dL_dbias);     \
+    else                                                                 \
+      run_all<Activation::a, 2, T>(call, dL_dy, y, dL_dz, dL_dbias);     \
+    break;
+      case Activation::gelu:
+      case Activation::none: run_all<Activation::none, 1, T>(call, dL_dy, y, dL_dz, dL_dbias); break;
+      FLOW_CASE(relu)
+      FLOW_CASE(tanh)
+      FLOW_CASE(sigmoid)
+      FLOW_CASE(elu)
+      FLOW_CASE(leaky_relu)
+      FLOW_CASE(softplus)
+#undef FLOW_CASE
+    }
+    return true;
+  });
+}
+
+}  // namespace
+
+FLOW_DEFINE_OP(activation_grad) = {"activation_grad", activation_grad, 2, 2, -1, 4};
+
+}  // namespace flow::FLOW_ISA

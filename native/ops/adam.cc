@@ -1,0 +1,104 @@
+// adam: one step of Adam (Kingma, Ba, 2015) or AdamW (Loshchilov, Hutter, 2019) for all parameters of a model, with
+// PyTorch's formula:
+//   g ← clip·g (+ weight_decay·p: coupled); m ← m + (1 − β1)(g − m); v ← β2·v + (1 − β2)·g²
+//   p ← (1 − lr·weight_decay)·p (decoupled); p ← p − lr/(1 − β1^t) · m/(√v/√(1 − β2^t) + eps)
+// in: global gradient norm (float64 scalar) or absent, then n gradients (absent: the parameter is left alone), then
+// nothing or n extents (int32 [rows] or absent: only the first extents[r] columns of row r are updated; for weights
+// that are zero beyond their mask). out, all in place: state [7] float64 (step, lr, β1, β2, eps, weight_decay, max_norm;
+// the op adds 1 to step first; the gradients are scaled by min(1, max_norm/(norm + 1e-6)) where a norm is given), n
+// parameters, n first moments, n second moments. attributes: decoupled (0 or 1).
+#include "ops/tensor_list.h"
+
+namespace flow::FLOW_ISA {
+namespace {
+
+struct Rates {
+  double clip, keep1, beta2, keep2, step_size, inverse_root, eps, l2, shrink;
+};
+
+template <class T>
+FLOW_INLINE void update(const Rates& rates, int64_t count, const T* gradient, T* parameter, T* first, T* second) {
+  using V = Vec<T>;
+  const V clip(static_cast<T>(rates.clip)), l2(static_cast<T>(rates.l2)), shrink(static_cast<T>(rates.shrink));
+  const V keep1(static_cast<T>(rates.keep1)), beta2(static_cast<T>(rates.beta2)), keep2(static_cast<T>(rates.keep2));
+  const V step_size(static_cast<T>(rates.step_size)), inverse_root(static_cast<T>(rates.inverse_root));
+  const V eps(static_cast<T>(rates.eps));
+  for_lanes<V>(count, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
+    V p = load_live(parameter + i, live);
+    V g = load_live(gradient + i, live) * clip;
+    g = fma(l2, p, g);
+    V m = load_live(first + i, live);
+    V v = load_live(second + i, live);
+    m = fma(keep1, g - m, m);
+    v = fma(keep2 * g, g, beta2 * v);
+    const V denominator = fma(sqrt(v), inverse_root, eps);
+    p = p * shrink - step_size * (m / denominator);
+    store_live(first + i, m, live);
+    store_live(second + i, v, live);
+    store_live(parameter + i, p, live);
+  });
+}
+
+// base^n for a whole n ≥ 0 by squaring: no libm in these files.
+double power(double base, double n) {
+  double result = 1;
+  for (uint64_t k = static_cast<uint64_t>(n); k; k >>= 1, base *= base)
+    if (k & 1) result *= base;
+  return result;
+}
+
+bool adam(const Call& call) {
+  const int n = (call.n_out - 1) / 3;
+  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 1 + n || call.n_in == 1 + 2 * n),
+             "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
+  const Operand& norm = call.in[0];
+  const Operand* gradients = call.in + 1;
+  const Operand* extents = call.n_in == 1 + 2 * n ? call.in + 1 + n : nullptr;
+  const Operand* parameters = call.out + 1;
+  const Operand* first = parameters + n;
+  const Operand* second = first + n;
+  if (!check_state(call, call.out[0], 7) || !check_float_list(call, "parameters", parameters, n) ||
+      !check_list(call, "gradients", gradients, parameters, n, true) ||
+      !check_list(call, "first moments", first, parameters, n) ||
+      !check_list(call, "second moments", second, parameters, n))
+    return false;
+  if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
+  if (extents && !check_extent_list(call, extents, parameters, n)) return false;
+
+  double* state = call.out[0].as<double>();
+  FLOW_CHECK(call, state[0] >= 0 && state[0] < 9007199254740991.0, "state: step is %g", state[0]);
+  const double t = state[0] += 1;
+  const double lr = state[1], beta1 = state[2], beta2 = state[3], weight_decay = state[5];
+  const bool decoupled = call.attr[0] != 0;
+  Rates rates;
+  rates.clip = norm.absent() ? 1 : clip_factor(*norm.as<double>(), state[6]);
+  rates.keep1 = 1 - beta1;
+  rates.beta2 = beta2;
+  rates.keep2 = 1 - beta2;
+  rates.step_size = lr / (1 - power(beta1, t));
+  rates.inverse_root = 1 / sqrt(1 - power(beta2, t));
+  rates.eps = state[4];
+  rates.l2 = decoupled ? 0 : weight_decay;
+  rates.shrink = decoupled ? 1 - lr * weight_decay : 1;
+
+  TensorList(parameters, n, extents).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
+    if (gradients[i].absent()) return;
+    const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
+      using T = decltype(zero);
+      update<T>(rates, count, gradients[i].as<T>() + row * gradients[i].ld + col,
+                parameters[i].as<T>() + row * parameters[i].ld + col, first[i].as<T>() + row * first[i].ld + col,
+                second[i].as<T>() + row * second[i].ld + col);
+    };
+    if (parameters[i].dtype == DType::f32)
+      go(float{});
+    else
+      go(double{});
+  });
+  return true;
+}
+
+}  // namespace
+
+FLOW_DEFINE_OP(adam) = {"adam", adam, 1, 4096, -1, 1};
+
+}  // namespace flow::FLOW_ISA

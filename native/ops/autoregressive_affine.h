@@ -1,0 +1,186 @@
+// What the four autoregressive affine ops share: operands, the choice of the scale map, and a pass over rows of pairs.
+#pragma once
+#include "ops/kernel.h"
+#include "ops/lanes.h"
+#include "simd/math.h"
+#include "simd/shuffle.h"
+// The formulas come after the functions that they call.
+#include "math/autoregressive_affine.h"
+
+namespace flow::FLOW_ISA {
+
+// A vector of n numbers: [n] (1 × n) or a column n × 1.
+template <class T>
+struct VectorView {
+  T* data;
+  int64_t stride;
+  T& operator[](int64_t i) const { return data[i * stride]; }
+};
+
+inline bool is_vector(const Operand& operand, int64_t n) {
+  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
+}
+template <class T>
+VectorView<T> vector_view(const Operand& operand) {
+  return {operand.as<T>(), operand.rows <= 1 ? 1 : operand.ld};
+}
+
+inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
+  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
+  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what,
+             static_cast<long long>(rows), static_cast<long long>(operand.rows),
+             static_cast<long long>(operand.cols));
+  return true;
+}
+
+inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
+  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype),
+             name_of(operand.dtype));
+  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld",
+             what, static_cast<long long>(x.rows), static_cast<long long>(columns),
+             static_cast<long long>(operand.rows), static_cast<long long>(operand.cols));
+  return true;
+}
+
+template <ScaleMap map>
+struct MapTag {
+  static constexpr ScaleMap value = map;
+};
+
+// Attributes [at] and [at + 1]: scale map and bound. Calls body(MapTag<map>{}, bound).
+template <class F>
+bool with_scale_map(const Call& call, int at, const F& body) {
+  const double code = call.attr[at], bound = call.attr[at + 1];
+  FLOW_CHECK(call, bound > 0, "scale bound: expected a number above 0, got %g", bound);
+  if (code == 0) return body(MapTag<ScaleMap::none>{}, bound);
+  if (code == 1) return body(MapTag<ScaleMap::tanh>{}, bound);
+  if (code == 2) return body(MapTag<ScaleMap::soft_clamp>{}, bound);
+  if (code == 3) return body(MapTag<ScaleMap::additive>{}, bound);
+  return call.fail("scale map: expected a code from 0 to %d, got %g", scale_map_count - 1, code);
+}
+
+// Sum of lanes in float64, in a fixed order.
+struct LogDetSum {
+  Vec<double> low{0.0}, high{0.0};
+  FLOW_INLINE void add(Vec<float> a) {
+    Vec<double> l, h;
+    widen(a, l, h);
+    low += l;
+    high += h;
+  }
+  FLOW_INLINE void add(Vec<double> a) { low += a; }
+  FLOW_INLINE double total() const { return horizontal_sum(low + high); }
+};
+
+// `live` pairs from p.
+template <class T>
+FLOW_INLINE void load_some_pairs(const T* p, Vec<T>& even, Vec<T>& odd, int live) {
+  constexpr int w = Vec<T>::width;
+  if (live == w) return load_pairs(p, even, odd);
+  const int n = 2 * live;
+  deinterleave(load_partial<Vec<T>>(p, n < w ? n : w), load_partial<Vec<T>>(p + (n < w ? 0 : w), n < w ? 0 : n - w),
+               even, odd, make_sequence<w>{});
+}
+template <class T>
+FLOW_INLINE void store_some_pairs(T* p, Vec<T> even, Vec<T> odd, int live) {
+  constexpr int w = Vec<T>::width;
+  if (live == w) return store_pairs(p, even, odd);
+  const int n = 2 * live;
+  Vec<T> a, b;
+  interleave(even, odd, a, b, make_sequence<w>{});
+  store_partial(p, a, n < w ? n : w);
+  if (n > w) store_partial(p + w, b, n - w);
+}
+
+// out, log_det ← formula(in, params): inverse ? affine_inverse : affine_forward.
+template <bool inverse>
+bool run_autoregressive_affine(const Call& call) {
+  const Operand& in = call.in[0];
+  const Operand& params = call.in[1];
+  const Operand& out = call.out[0];
+  const Operand& log_det = call.out[1];
+  if (!check_like(call, params, "params", in, 2 * in.cols) || !check_like(call, out, "out", in, in.cols) ||
+      !check_log_det(call, log_det, "logDet", in.rows))
+    return false;
+  return with_float(call, in, "x", [&](auto zero) {
+    using T = decltype(zero);
+    using V = Vec<T>;
+    return with_scale_map(call, 0, [&](auto tag, double bound) {
+      constexpr ScaleMap map = decltype(tag)::value;
+      const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
+      const VectorView<double> sums = vector_view<double>(log_det);
+      const int64_t cols = in.cols;
+      parallel_rows(in.rows, cols * int64_t{4 * sizeof(T)}, [&](int64_t first, int64_t last) {
+        for (int64_t r = first; r < last; ++r) {
+          const T* x = in.as<T>() + r * in.ld;
+          const T* p = params.as<T>() + r * params.ld;
+          T* y = out.as<T>() + r * out.ld;
+          LogDetSum sum;
+          for (int64_t c = 0; c < cols; c += V::width) {
+            const int live = static_cast<int>(min_of(V::width, cols - c));
+            V mu, raw;
+            load_some_pairs(p + 2 * c, mu, raw, live);
+            const V a = log_scale<map>(raw, limit, inverse_limit);  // 0 in the lanes beyond the row
+            const V value = load_live(x + c, live);
+            store_live(y + c, inverse ? affine_inverse(value, mu, a) : affine_forward(value, mu, a), live);
+            sum.add(a);
+          }
+          sums[r] = inverse ? sum.total() : 0.0 - sum.total();  // never −0
+        }
+      });
+      return true;
+    });
+  });
+}
+
+// in: params, y (the output of the forward map, the input of the inverse), gradient by the map's output or absent,
+// gradient by its log-determinant or absent; out: gradient by the map's input, gradient by params.
+template <bool inverse>
+bool run_autoregressive_affine_grad(const Call& call) {
+  const Operand& params = call.in[0];
+  const Operand& y = call.in[1];
+  const Operand& d_out = call.in[2];
+  const Operand& d_log_det = call.in[3];
+  const Operand& d_in = call.out[0];
+  const Operand& d_params = call.out[1];
+  if (!check_like(call, params, "params", y, 2 * y.cols) || !check_like(call, d_in, "dL_din", y, y.cols) ||
+      !check_like(call, d_params, "dL_dparams", y, 2 * y.cols))
+    return false;
+  if (!d_out.absent() && !check_like(call, d_out, "dL_dout", y, y.cols)) return false;
+  if (!d_log_det.absent() && !check_log_det(call, d_log_det, "dL_dlogDet", y.rows)) return false;
+  return with_float(call, y, "y", [&](auto zero) {
+    using T = decltype(zero);
+    using V = Vec<T>;
+    return with_scale_map(call, 0, [&](auto tag, double bound) {
+      constexpr ScaleMap map = decltype(tag)::value;
+      const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
+      const int64_t cols = y.cols;
+      parallel_rows(y.rows, cols * int64_t{7 * sizeof(T)}, [&](int64_t first, int64_t last) {
+        for (int64_t r = first; r < last; ++r) {
+          const T* p = params.as<T>() + r * params.ld;
+          const T* value = y.as<T>() + r * y.ld;
+          const T* from = d_out.absent() ? nullptr : d_out.as<T>() + r * d_out.ld;
+          const V d_sum(d_log_det.absent() ? T(0) : static_cast<T>(vector_view<double>(d_log_det)[r]));
+          T* to = d_in.as<T>() + r * d_in.ld;
+          T* to_params = d_params.as<T>() + r * d_params.ld;
+          for (int64_t c = 0; c < cols; c += V::width) {
+            const int live = static_cast<int>(min_of(V::width, cols - c));
+            V mu, raw, dx, d_mu, d_a;
+            load_some_pairs(p + 2 * c, mu, raw, live);
+            const V a = log_scale<map>(raw, limit, inverse_limit);
+            const V d = from ? load_live(from + c, live) : V(T(0));
+            if constexpr (inverse)
+              affine_inverse_grad(load_live(value + c, live), a, d, d_sum, dx, d_mu, d_a);
+            else
+              affine_forward_grad(load_live(value + c, live), a, d, d_sum, dx, d_mu, d_a);
+            store_live(to + c, dx, live);
+            store_some_pairs(to_params + 2 * c, d_mu, d_a * log_scale_slope<map>(raw, a, inverse_limit), live);
+          }
+        }
+      });
+      return true;
+    });
+  });
+}
+
+}  // namespace flow::FLOW_ISA
