@@ -12,6 +12,13 @@ export { affineScalar } from './affineScalar';
 export { autoregressiveAffine } from './autoregressiveAffine';
 export type { AutoregressiveScale } from './autoregressiveAffineGrad';
 export { autoregressiveAffineInverse } from './autoregressiveAffineInverse';
+export {
+  type BatchNormResult,
+  batchNormFixed,
+  batchNormTrain,
+  columnMoments,
+  type Moments,
+} from './batchNorm';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
 export { checkFinite } from './checkFinite';
 export { clip } from './clip';
@@ -22,10 +29,12 @@ export { gatherColumns } from './gatherColumns';
 export { type GatherOptions, gatherRows } from './gatherRows';
 export { gradNorm } from './gradNorm';
 export { type LinearOptions, linear } from './linear';
+export { bernoulliLogProb, logisticLogProb, normalLogProb } from './logProb';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';
 export { type MatmulOptions, matmul } from './matmul';
+export { RandomStream } from './random';
 export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
 export { concatRows, copyInto, rowsView } from './rows';
