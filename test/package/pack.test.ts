@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { copyFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { run } from '../command';
+import { PACKAGE_ROOT, run } from '../command';
 import { installPackage, packPackage, temporaryFolder, versionsNeeded } from './stage';
 
 /** Node 20's own need, and what a build on Debian 12 or Ubuntu 22.04 asks for. A release is built against 2.28. */
@@ -31,9 +31,14 @@ function filesInstalled(): string[] {
 describe('the packed package', () => {
   it('holds what it needs and nothing else', () => {
     const files = filesInstalled();
-    const allowed =
-      /^(dist\/.*\.(js|d\.ts)|prebuilds\/[a-z0-9]+-[a-z0-9]+\/flow-kernels\.[a-z0-9.]*node|native\/.*\.(cc|h|def|md|inc)|scripts\/(build-native|lock|nodedir)\.mjs|scripts\/sources\.cjs|binding\.gyp|CMakeLists\.txt|package\.json|LICENSE|(README|CHANGELOG)\.md)$/;
-    expect(files.filter((path) => !allowed.test(path))).toEqual([]);
+    const allowed = [
+      /^dist\/.*\.(js|d\.ts)$/,
+      /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/flow-kernels\.[a-z0-9.]*node$/,
+      /^native\/.*\.(cc|h|def|inc|md)$/,
+      /^scripts\/(build-native\.mjs|lock\.mjs|nodedir\.mjs|sources\.cjs)$/,
+      /^(binding\.gyp|CMakeLists\.txt|package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
+    ];
+    expect(files.filter((path) => !allowed.some((one) => one.test(path)))).toEqual([]);
     expect(files).toEqual(
       expect.arrayContaining([
         ...['dist/index.js', 'dist/index.d.ts', 'dist/cli/main.js', 'binding.gyp', 'LICENSE'],
@@ -75,6 +80,50 @@ describe('the packed package', () => {
 
   it('pleases publint', () => {
     expect(run('npx', ['publint', '--strict', installed])).toMatch(/All good/);
+  });
+
+  describe('used from TypeScript', () => {
+    beforeAll(() => {
+      const options = {
+        compilerOptions: {
+          ...{
+            target: 'es2023',
+            module: 'nodenext',
+            strict: true,
+            exactOptionalPropertyTypes: true,
+          },
+          // The package's own declarations are checked too.
+          ...{ skipLibCheck: false, types: ['node'], noUncheckedIndexedAccess: true },
+          typeRoots: [join(PACKAGE_ROOT, 'node_modules', '@types')],
+        },
+        include: ['*.cts', '*.mts'],
+      };
+      writeFileSync(join(project, 'tsconfig.json'), JSON.stringify(options));
+      const source = join(__dirname, 'consumer', 'train.ts');
+      copyFileSync(source, join(project, 'train.cts'));
+      copyFileSync(source, join(project, 'train.mts'));
+      const tsc = join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+      run(process.execPath, [tsc, '-p', project], project);
+    });
+
+    // Entropy of the data: log(2πe) + log 0.2 nats. 500 test rows have a standard error of 0.045.
+    const entropy = Math.log(2 * Math.PI * Math.E) + Math.log(0.2);
+    it.each([
+      ['require', 'train.cjs'],
+      ['import', 'train.mjs'],
+    ])('by %s it trains a flow to the entropy of its data', (_name, file) => {
+      const { before, after, ...rest } = JSON.parse(
+        run(process.execPath, [file], project, environment),
+      );
+      expect(before).toBeLessThan(-entropy - 0.5);
+      expect(Math.abs(after + entropy)).toBeLessThan(4 * 0.045);
+      expect(rest).toEqual({ steps: 500, shape: [7, 2], isTensor: true, code: 'SHAPE' });
+    });
+  });
+
+  it('has a command that prints its help', () => {
+    const help = run('npx', ['flow-kernels', '--help'], project, environment);
+    for (const command of ['train', 'score', 'sample', 'info']) expect(help).toContain(command);
   });
 
   // GNU objdump and ELF symbols.
