@@ -1,4 +1,5 @@
 import type { FileMetaData, SchemaElement } from 'hyparquet';
+import { FlowError } from '../../errors';
 import { fileError, openFile, readFully } from '../../io/file';
 import {
   applyOptions,
@@ -41,7 +42,7 @@ export async function readParquet(path: string, options: ReadOptions = {}): Prom
         return bytes.buffer;
       },
     };
-    return await readColumns(path, file, options);
+    return await guard(path, () => readColumns(path, file, options));
   } finally {
     await handle.close();
   }
@@ -56,7 +57,7 @@ async function readColumns(path: string, file: ParquetFile, options: ReadOptions
   // Both packages are ES modules only: this import stays an import in the CommonJS build.
   const { parquetMetadataAsync, parquetRead } = await import('hyparquet');
   const { compressors } = await import('hyparquet-compressors');
-  const metadata = await guard(path, () => parquetMetadataAsync(file));
+  const metadata = await parquetMetadataAsync(file);
   const elements = topLevel(path, metadata);
   const names = elements.map((element) => element.name);
   const indices = selectColumns(READER, path, names.length, names, options);
@@ -64,16 +65,14 @@ async function readColumns(path: string, file: ParquetFile, options: ReadOptions
   const rows = Number(metadata.num_rows);
   const wanted = indices.map((index) => names[index]!);
   const columns = new Map(wanted.map((name) => [name, new ColumnParts()]));
-  await guard(path, () =>
-    parquetRead({
-      file,
-      metadata,
-      compressors,
-      columns: wanted,
-      onChunk: ({ columnName, columnData, rowStart }) =>
-        columns.get(columnName)?.add(rowStart, columnData),
-    }),
-  );
+  await parquetRead({
+    file,
+    metadata,
+    compressors,
+    columns: wanted,
+    onChunk: ({ columnName, columnData, rowStart }) =>
+      columns.get(columnName)?.add(rowStart, columnData),
+  });
   const single = indices.every((index) => elements[index]!.type === 'FLOAT');
   const cols = indices.length;
   for (const [name, parts] of columns) {
@@ -105,11 +104,12 @@ class ColumnParts {
   }
 }
 
-/** Whatever the package throws on a damaged file, as an error of ours. */
+/** Whatever the package, or its result, throws on a damaged file, as an error of ours. */
 async function guard<T>(path: string, work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
+    if (error instanceof FlowError) throw error;
     const message = error instanceof Error ? error.message : String(error);
     const failure = formatError(READER, path, 'a whole Parquet file', message.slice(0, 200));
     throw Object.assign(failure, { cause: error });

@@ -82,7 +82,9 @@ export function shortestFloat64(x: number): string {
 
 /** The shortest decimal that reads as the same float32; `x` must be one. */
 export function shortestFloat32(x: number): string {
-  if (!Number.isFinite(x) || Number.isInteger(x)) return shortestFloat64(x);
+  if (!Number.isFinite(x) || (Number.isInteger(x) && Math.abs(x) < 2 ** 24)) {
+    return shortestFloat64(x);
+  }
   // 6 digits always survive the way through float32, and 9 always suffice.
   for (let digits = 6; digits < 9; digits++) {
     const rounded = Number(x.toPrecision(digits));
