@@ -30,6 +30,7 @@ export { type GatherOptions, gatherRows } from './gatherRows';
 export { gradNorm } from './gradNorm';
 export { type LinearOptions, linear } from './linear';
 export { bernoulliLogProb, logisticLogProb, normalLogProb } from './logProb';
+export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';

@@ -1,0 +1,107 @@
+/** The inverse of a masked autoregressive affine map at the price of about one pass. */
+import { record } from '../autograd/tape';
+import { expected, FlowError } from '../errors';
+import { execute } from '../tensor/execute';
+import type { Tensor } from '../tensor/tensor';
+import { type Activation, encodeActivation } from './activation';
+import { type AutoregressiveScale, defaultScale, encodeScale } from './autoregressiveAffineGrad';
+import { requireFloat, requireSameDType, requireShape } from './check';
+import { requireExtents } from './maskedLinear';
+
+/** A masked linear layer as a plain structure; nn's MaskedLinear is one. */
+export interface MadeLayer {
+  /** [units, inputs] */
+  readonly weight: Tensor;
+  /** [units] */
+  readonly bias: Tensor | null;
+  /** int32 [units], non-decreasing: unit u sees the inputs i < extents[u]. */
+  readonly extents: Tensor;
+}
+
+/** A MADE with two outputs a feature, whose units are sorted by degree; nn's Made is one. */
+export interface MadeNetwork {
+  readonly hiddenLayers: readonly MadeLayer[];
+  /** [2·D, H]: rows (mu_0, raw_0, mu_1, raw_1, …). */
+  readonly output: MadeLayer;
+  /** [2·D, D] from the inputs to the outputs, without bias: row r sees the inputs below ⌊r/2⌋. */
+  readonly directLayer?: { readonly weight: Tensor } | null;
+  readonly activation: Activation;
+  /** h = layer 0(x); h += layer 2(act(layer 1(act(h)))); …; output(act(h)). */
+  readonly residual?: boolean;
+}
+
+function checkLayers(y: Tensor, network: MadeNetwork): MadeLayer[] {
+  const layers = [...network.hiddenLayers, network.output];
+  let inputs = y.cols;
+  for (const [index, layer] of layers.entries()) {
+    const what = index < layers.length - 1 ? `hidden layer ${index}` : 'output layer';
+    const units = layer.weight.rows;
+    requireSameDType('madeInverse', `${what}, weight`, layer.weight, y);
+    requireShape(
+      'madeInverse',
+      `${what}, weight`,
+      layer.weight,
+      [index < layers.length - 1 ? units : 2 * y.cols, inputs],
+      'each layer takes the units of the one before it; the output has 2 rows a feature',
+    );
+    requireExtents('madeInverse', layer.extents, units);
+    inputs = units;
+  }
+  return layers;
+}
+
+/**
+ * Solves y = (x − mu(x))·exp(−a(x)) for x, where mu and a come from a MADE: dimension after dimension, each hidden unit
+ * computed once, as soon as the inputs that it sees are known (D dimensions for about one forward pass; the plain way
+ * takes D passes). The result of a sample does not depend on the other samples of the batch.
+ *
+ * @param y [N, D] in the order of the network's inputs
+ * @param network its units sorted by degree
+ * @param addend [N, H] added to the first hidden layer before its activation (the part of the context), or null
+ * @returns x [N, D], and logDet [N] float64 = log|det ∂x/∂y| = Σ a
+ * @throws FlowError SHAPE, DTYPE; NATIVE where the extents are not sorted or not autoregressive; UNSUPPORTED where a
+ *   gradient is asked for
+ */
+export function madeInverse(
+  y: Tensor,
+  network: MadeNetwork,
+  addend: Tensor | null = null,
+  options: { readonly scale?: AutoregressiveScale } = {},
+): { x: Tensor; logDet: Tensor } {
+  const { scale = defaultScale } = options;
+  requireFloat('madeInverse', 'y', y);
+  const layers = checkLayers(y, network);
+  const direct = network.directLayer?.weight ?? null;
+  const inputs = [
+    y,
+    addend,
+    direct,
+    ...layers.flatMap(({ weight, bias, extents }) => [weight, bias, extents]),
+  ];
+  const [x, logDet] = execute(
+    'made_inverse',
+    inputs,
+    [
+      { shape: y.shape, dtype: y.dtype },
+      { shape: [y.rows], dtype: 'float64' },
+    ],
+    [
+      ...encodeActivation('madeInverse', network.activation),
+      ...encodeScale('madeInverse', scale),
+      network.residual ? 1 : 0,
+    ],
+  ) as [Tensor, Tensor];
+  record('madeInverse', inputs, [x, logDet], [], () => {
+    throw new FlowError(
+      'UNSUPPORTED',
+      expected(
+        'madeInverse',
+        'gradient',
+        'none',
+        'one',
+        'train through the other direction: invert the flow, so that the pass you differentiate is the forward one',
+      ),
+    );
+  });
+  return { x, logDet };
+}

@@ -1,0 +1,70 @@
+// The operands of a MADE as the incremental ops take them: hidden layers and the output layer of a masked network whose
+// units are sorted by degree.
+#pragma once
+#include "ops/autoregressive_affine.h"
+#include "ops/linear.h"
+
+namespace flow::FLOW_ISA {
+
+inline constexpr int max_made_layers = 64;
+
+// in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the
+// output layer last.
+struct MadeNetwork {
+  int layers = 0;  // hidden layers and the output layer
+  const Operand* operands = nullptr;
+
+  const Operand& weight(int layer) const { return operands[3 * layer]; }
+  const Operand& bias(int layer) const { return operands[3 * layer + 1]; }
+  const int32_t* extent(int layer) const { return operands[3 * layer + 2].as<int32_t>(); }
+  int64_t units(int layer) const { return weight(layer).rows; }
+  int64_t inputs(int layer) const { return weight(layer).cols; }
+};
+
+// How many of the first inputs unit u of a layer depends on: its last input unit sees the most, the extents are sorted.
+inline int64_t due_after(const MadeNetwork& network, int layer, int64_t unit) {
+  int64_t seen = network.extent(layer)[unit];
+  for (int l = layer - 1; l >= 0 && seen > 0; --l) seen = network.extent(l)[seen - 1];
+  return seen;
+}
+
+// Checks the layers: shapes that follow each other from `features` to 2·features, non-decreasing extents, and that
+// output pair i depends on the inputs before i only. `residual`: hidden layers 2, 4, … add the stream of layer 0, 2, ….
+inline bool read_network(const Call& call, int first, int64_t features, DType dtype, bool residual,
+                         MadeNetwork& network) {
+  const int operands = call.n_in - first;
+  FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
+             "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
+  network.layers = operands / 3;
+  network.operands = call.in + first;
+  int64_t inputs = features;
+  for (int l = 0; l < network.layers; ++l) {
+    const Operand& weight = network.weight(l);
+    if (!check_shape(call, weight, "weight", weight.rows, inputs, dtype)) return false;
+    if (!network.bias(l).absent() && !check_shape(call, network.bias(l), "bias", 1, weight.rows, dtype)) return false;
+    if (!check_extents(call, network.operands[3 * l + 2], weight.rows, inputs)) return false;
+    const int32_t* extent = network.extent(l);
+    for (int64_t u = 1; u < weight.rows; ++u)
+      FLOW_CHECK(call, extent[u] >= extent[u - 1],
+                 "layer %d: unit %lld sees fewer inputs than the unit before it: sort the units by degree", l,
+                 static_cast<long long>(u));
+    if (residual && l > 0 && l + 1 < network.layers)
+      FLOW_CHECK(call, weight.rows == network.units(0), "layer %d: a residual network has layers of one width", l);
+    inputs = weight.rows;
+  }
+  FLOW_CHECK(call, inputs == 2 * features, "output layer: expected %lld units, got %lld",
+             static_cast<long long>(2 * features), static_cast<long long>(inputs));
+  for (int64_t row = 0; row < inputs; ++row) {
+    const int64_t seen = due_after(network, network.layers - 1, row);
+    FLOW_CHECK(call, seen <= row / 2, "output %lld depends on input %lld: expected inputs below %lld",
+               static_cast<long long>(row), static_cast<long long>(seen - 1), static_cast<long long>(row / 2));
+  }
+  // The stream must be there when a unit adds to it, and must not bring in later inputs.
+  for (int l = 2; residual && l + 1 < network.layers; l += 2)
+    for (int64_t u = 0; u < network.units(l); ++u)
+      FLOW_CHECK(call, due_after(network, l - 2, u) <= due_after(network, l, u),
+                 "layer %d: unit %lld is due before the stream that it adds to", l, static_cast<long long>(u));
+  return true;
+}
+
+}  // namespace flow::FLOW_ISA
