@@ -1,0 +1,21 @@
+/** What the commands do. Loads the whole library. */
+import { demo } from './demo';
+import { info } from './info';
+import type { Actions } from './program';
+import { sample } from './sample';
+import { score } from './score';
+import type { Terminal } from './status';
+import { shellWord } from './text';
+import { train } from './train';
+
+/** @param words the command line, for reports */
+export function actions(words: readonly string[], terminal: Terminal): Actions<number> {
+  const command = ['flow-kernels', ...words].map(shellWord).join(' ');
+  return {
+    train: (data, options, given) => train(terminal, command, data, options, given),
+    score: (model, data, options) => score(terminal, model, data, options),
+    sample: (model, options) => sample(terminal, model, options),
+    info: (model, options) => info(terminal, model, options),
+    demo: (options) => demo(terminal, command, options),
+  };
+}

@@ -1,0 +1,271 @@
+/** From a data file to rows and context, and back from a model to the columns that it wants. */
+import { extname } from 'node:path';
+import { readTable } from '../data/readers/readTable';
+import { type ColumnKey, columnLabel, type Table } from '../data/table';
+import type { TypedArray } from '../dtype';
+import { expected, FlowError, isFlowError } from '../errors';
+import type { ReadingOptions } from './program';
+import { UsageError } from './status';
+
+/** A matrix of numbers, row-major. */
+export interface Matrix {
+  readonly data: TypedArray;
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** Height, width, channels. */
+export type ImageShape = readonly [number, number, number];
+
+/** What was read of one file. */
+export interface Dataset {
+  readonly source: string;
+  readonly rows: Matrix;
+  readonly context: Matrix | null;
+  readonly columns: readonly string[] | null;
+  readonly contextColumns: readonly string[] | null;
+  /** Set where the rows are images. */
+  readonly image: ImageShape | null;
+  /** Rows left out because of missing values. */
+  readonly droppedRows: number;
+}
+
+/** The rows of a matrix with these indices, in this order. */
+export function takeRows(matrix: Matrix, indices: ArrayLike<number>): Matrix {
+  const { data, cols } = matrix;
+  const taken = new (data.constructor as Float64ArrayConstructor)(indices.length * cols);
+  for (let k = 0; k < indices.length; k++) {
+    const from = (indices[k] as number) * cols;
+    taken.set((data as Float64Array).subarray(from, from + cols), k * cols);
+  }
+  return { data: taken, rows: indices.length, cols };
+}
+
+/** The rows of a data set with these indices. */
+export function takeSamples(dataset: Dataset, indices: ArrayLike<number>): Dataset {
+  const { rows, context } = dataset;
+  return {
+    ...dataset,
+    rows: takeRows(rows, indices),
+    context: context && takeRows(context, indices),
+  };
+}
+
+/** Reads a data file. @throws FlowError DATA, FILE, FORMAT, ARGUMENT that name file, row and column */
+export async function readDataset(path: string, options: ReadingOptions): Promise<Dataset> {
+  const { contextColumns, missing = 'error' } = options;
+  const common = {
+    ...(options.header === undefined ? {} : { header: options.header }),
+    ...(options.delimiter === undefined ? {} : { delimiter: options.delimiter }),
+    // Rows and context are dropped together: NaN stays until both are here.
+    missing: missing === 'drop' && contextColumns ? ('keep' as const) : missing,
+  };
+  const exclude = [...(options.exclude ?? []), ...(contextColumns ?? [])];
+  const rows = await plain(() =>
+    readTable(path, {
+      ...common,
+      ...(options.columns ? { columns: options.columns } : {}),
+      ...(exclude.length > 0 ? { exclude } : {}),
+    }),
+  );
+  const context = contextColumns
+    ? await plain(() => readTable(path, { ...common, columns: contextColumns }))
+    : null;
+  const dataset: Dataset = {
+    source: path,
+    rows,
+    context,
+    columns: rows.columns ?? null,
+    contextColumns: context?.columns ?? null,
+    image: imageShape(rows),
+    droppedRows: rows.droppedRows ?? 0,
+  };
+  return missing === 'drop' && context ? dropMissing(dataset) : dataset;
+}
+
+/** The readers' sentences name options of the library: here they are options of the command line. */
+async function plain<T>(body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } catch (error) {
+    if (!isFlowError(error)) throw error;
+    const sentence = error.message
+      .replace("read with missing: 'drop' or 'keep'", 'drop such rows with --missing drop')
+      .replace(/leave the column out: exclude: \[(.+?)\]/, 'leave the column out with --exclude $1')
+      .replace('set header: true', 'pass --header')
+      .replace('or set the delimiter', 'or pass --delimiter');
+    throw new FlowError(error.code, sentence, { cause: error });
+  }
+}
+
+function dropMissing(dataset: Dataset): Dataset {
+  const kept: number[] = [];
+  const finite = ({ data, cols }: Matrix, row: number) => {
+    for (let i = row * cols; i < (row + 1) * cols; i++) if (!Number.isFinite(data[i])) return false;
+    return true;
+  };
+  for (let row = 0; row < dataset.rows.rows; row++) {
+    if (finite(dataset.rows, row) && finite(dataset.context as Matrix, row)) kept.push(row);
+  }
+  if (kept.length === 0) {
+    const got = `none: all ${dataset.rows.rows} had missing values`;
+    const sentence = expected(
+      'read',
+      dataset.source,
+      'rows of numbers',
+      got,
+      'give a file with data',
+    );
+    throw new FlowError('DATA', sentence);
+  }
+  const droppedRows = dataset.rows.rows - kept.length;
+  return { ...takeSamples(dataset, kept), droppedRows };
+}
+
+/** Bytes of three or four axes are images: [N, H, W] or [N, H, W, C]. */
+function imageShape({ data, shape }: Table): ImageShape | null {
+  if (!(data instanceof Uint8Array) || (shape.length !== 3 && shape.length !== 4)) return null;
+  const channels = shape[3] ?? 1;
+  return channels === 1 || channels === 3 || channels === 4
+    ? [shape[1] as number, shape[2] as number, channels]
+    : null;
+}
+
+/** What a model remembers of its data: its flow's `description`. */
+export interface DataDescription {
+  readonly columns: readonly string[] | null;
+  readonly contextColumns: readonly string[] | null;
+  /** The keys that selected the columns, where some were selected by index. */
+  readonly selected: readonly ColumnKey[] | null;
+  readonly selectedContext: readonly ColumnKey[] | null;
+  readonly image: ImageShape | null;
+}
+
+/** The description as texts, for the model file. */
+export function describeData(dataset: Dataset, options: ReadingOptions): Record<string, string> {
+  const { columns, contextColumns, image } = dataset;
+  const description: Record<string, string> = {};
+  const put = (key: string, value: unknown) => {
+    if (value !== null && value !== undefined) description[key] = JSON.stringify(value);
+  };
+  put('columns', columns);
+  put('contextColumns', contextColumns);
+  put('selected', columns ? null : options.columns);
+  put('selectedContext', contextColumns ? null : options.contextColumns);
+  put('image', image);
+  return description;
+}
+
+/** The description back from texts; what cannot be read counts as not there. */
+export function readDescription(description: Readonly<Record<string, string>>): DataDescription {
+  const list = (key: string, good: (value: unknown) => boolean) => {
+    try {
+      const value: unknown = JSON.parse(description[key] ?? 'null');
+      return Array.isArray(value) && value.every(good) ? value : null;
+    } catch {
+      return null;
+    }
+  };
+  const isName = (value: unknown) => typeof value === 'string';
+  const isKey = (value: unknown) => isName(value) || Number.isSafeInteger(value);
+  const isSize = (value: unknown) => Number.isSafeInteger(value) && (value as number) > 0;
+  const image = list('image', isSize);
+  return {
+    columns: list('columns', isName),
+    contextColumns: list('contextColumns', isName),
+    selected: list('selected', isKey),
+    selectedContext: list('selectedContext', isKey),
+    image: image?.length === 3 ? (image as unknown as ImageShape) : null,
+  };
+}
+
+/** The model that data are read for. */
+export interface Wanted {
+  readonly features: number;
+  readonly contextFeatures: number;
+  readonly description: Readonly<Record<string, string>>;
+}
+
+/**
+ * Reads the columns that a model was trained on: those that the options name; else by the names that the model
+ * remembers; in files without names all columns, or those at the places that the model remembers.
+ */
+export async function readDatasetFor(
+  path: string,
+  model: Wanted,
+  options: ReadingOptions,
+): Promise<Dataset> {
+  const memory = readDescription(model.description);
+  const columns = options.columns ?? memory.columns ?? memory.selected;
+  const context =
+    options.contextColumns ?? memory.contextColumns ?? memory.selectedContext ?? undefined;
+  if (model.contextFeatures > 0 && !context) {
+    throw new UsageError('the model is conditional: --context-columns must name the context');
+  }
+  const chosen: ReadingOptions = {
+    ...options,
+    ...(columns && !options.exclude ? { columns: [...columns] } : {}),
+    ...(model.contextFeatures > 0 && context ? { contextColumns: [...context] } : {}),
+  };
+  let dataset: Dataset;
+  try {
+    dataset = await readDataset(path, chosen);
+  } catch (error) {
+    // The file has no names: then its columns must be those of the model, in the same order.
+    const byMemory = columns && !options.columns && !options.exclude && !options.contextColumns;
+    if (!byMemory || !isFlowError(error, 'ARGUMENT')) throw error;
+    const whole = await readDataset(path, withoutSelection(options)).catch(() => null);
+    const cols = model.features + model.contextFeatures;
+    if (!whole || whole.columns || whole.rows.cols !== cols || model.contextFeatures > 0) {
+      throw error;
+    }
+    dataset = whole;
+  }
+  checkWidth(dataset, 'rows', dataset.rows.cols, model.features, dataset.columns);
+  if (dataset.context) {
+    const { cols } = dataset.context;
+    checkWidth(dataset, 'context', cols, model.contextFeatures, dataset.contextColumns);
+  }
+  return dataset;
+}
+
+function withoutSelection(options: ReadingOptions): ReadingOptions {
+  const { columns: _columns, contextColumns: _context, ...rest } = options;
+  return rest;
+}
+
+/** @throws FlowError SHAPE where a file has not as many columns as a model wants */
+export function checkWidth(
+  dataset: Pick<Dataset, 'source'>,
+  what: string,
+  got: number,
+  wanted: number,
+  names: readonly string[] | null,
+): void {
+  if (got === wanted) return;
+  const shown = names ? ` (${names.slice(0, 8).join(', ')}${names.length > 8 ? ', …' : ''})` : '';
+  const sentence = expected(
+    'data',
+    `${dataset.source}: ${what}`,
+    `${wanted} columns, as the model has`,
+    `${got}${shown}`,
+    'select them with --columns or --exclude',
+  );
+  throw new FlowError('SHAPE', sentence);
+}
+
+/** A value's place in words, for errors. */
+export function placeOf(dataset: Dataset, position: number): string {
+  const { cols } = dataset.rows;
+  const column = columnLabel(position % cols, dataset.columns ?? undefined);
+  return `${dataset.source}: row ${Math.floor(position / cols)} (counted from 0), ${column}`;
+}
+
+/** The kind of an output file by its ending. @throws UsageError for one that is not written */
+export function outputKind<K extends string>(path: string, kinds: readonly K[]): K {
+  const ending = extname(path).slice(1).toLowerCase();
+  const kind = kinds.find((candidate) => candidate === ending);
+  if (kind) return kind;
+  const list = kinds.map((candidate) => `.${candidate}`).join(', ');
+  throw new UsageError(`--out ${path}: the name must end with ${list}`);
+}

@@ -1,0 +1,151 @@
+/** `flow-kernels info`: what is in a model file. */
+import { stat } from 'node:fs/promises';
+import { Flow } from '../flows';
+import { readSafetensors } from '../io/safetensors';
+import type { Config } from '../nn/module';
+import { readDescription } from './dataset';
+import { modelPath } from './folder';
+import type { InfoOptions } from './program';
+import { countParameters } from './report';
+import { exitStatus, type Terminal, write } from './status';
+import { grouped, megabytes } from './text';
+
+export async function info(
+  terminal: Terminal,
+  model: string,
+  options: InfoOptions,
+): Promise<number> {
+  const path = await modelPath(model);
+  const flow = await Flow.load(path);
+  try {
+    const { metadata } = await readSafetensors(path, { verify: false });
+    const { size } = await stat(path);
+    const { columns, contextColumns, image } = readDescription(flow.description);
+    const config = flow.config();
+    const facts = {
+      file: path,
+      bytes: size,
+      features: flow.features,
+      contextFeatures: flow.contextFeatures,
+      dtype: flow.dtype,
+      parameters: countParameters(flow),
+      fastDirection: flow.fastDirection,
+      base: config['base'],
+      bijection: config['bijection'],
+      preprocessing: config['preprocessing'],
+      dequantization: config['dequantization'],
+      columns,
+      contextColumns,
+      image,
+      training: parsed(metadata['run']),
+    };
+    const text = options.json ? `${JSON.stringify(facts, null, 2)}\n` : inWords(facts);
+    await write(terminal.stdout, text);
+    return exitStatus.ok;
+  } finally {
+    flow.dispose();
+  }
+}
+
+function parsed(text: string | undefined): Record<string, unknown> | null {
+  try {
+    const value: unknown = JSON.parse(text ?? 'null');
+    return typeof value === 'object' ? (value as Record<string, unknown> | null) : null;
+  } catch {
+    return null;
+  }
+}
+
+interface Facts {
+  readonly file: string;
+  readonly bytes: number;
+  readonly features: number;
+  readonly contextFeatures: number;
+  readonly dtype: string;
+  readonly parameters: number;
+  readonly fastDirection: 'both' | 'forward' | 'inverse';
+  readonly base: unknown;
+  readonly bijection: unknown;
+  readonly preprocessing: unknown;
+  readonly dequantization: unknown;
+  readonly columns: readonly string[] | null;
+  readonly contextColumns: readonly string[] | null;
+  readonly image: readonly number[] | null;
+  readonly training: Record<string, unknown> | null;
+}
+
+const fast = {
+  both: 'both directions',
+  forward: 'scoring is the fast direction',
+  inverse: 'sampling is the fast direction',
+} as const;
+
+function inWords(facts: Facts): string {
+  const lines: [string, string][] = [
+    ['file', `${facts.file}, ${megabytes(facts.bytes)}`],
+    [
+      'features',
+      facts.image ? `${facts.features} (${facts.image.join(' × ')})` : String(facts.features),
+    ],
+    ['parameters', `${grouped(facts.parameters)} ${facts.dtype}`],
+    ['direction', fast[facts.fastDirection]],
+  ];
+  if (facts.contextFeatures > 0) lines.splice(2, 0, ['context', String(facts.contextFeatures)]);
+  if (facts.columns) lines.push(['columns', shortList(facts.columns)]);
+  if (facts.contextColumns) lines.push(['given', shortList(facts.contextColumns)]);
+  const { dequantization, preprocessing } = facts;
+  const steps = [
+    ...(dequantization
+      ? [`dequantise ${(dequantization as { levels: number }).levels} levels`]
+      : []),
+    ...(preprocessing ? describeBijection(preprocessing as Config) : []),
+  ];
+  lines.push(['data to model', steps.length > 0 ? steps.join(', ') : 'as it is']);
+  lines.push(['base', String((facts.base as Config).kind)]);
+  const chain = describeBijection(facts.bijection as Config);
+  chain.forEach((step, k) => {
+    lines.push([k === 0 ? 'chain' : '', step]);
+  });
+  for (const [key, value] of Object.entries(facts.training ?? {})) {
+    lines.push([key, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
+  }
+  const width = Math.max(...lines.map(([name]) => name.length)) + 2;
+  return lines.map(([name, value]) => `${name.padEnd(width)}${value}\n`).join('');
+}
+
+function shortList(names: readonly string[]): string {
+  const shown = names.slice(0, 12).join(', ');
+  return names.length > 12 ? `${shown}, … (${names.length})` : shown;
+}
+
+/** One phrase a step of a bijection. */
+export function describeBijection(config: Config): string[] {
+  if (config.kind === 'chain') {
+    return (config['bijections'] as unknown as Config[]).flatMap(describeBijection);
+  }
+  if (config.kind === 'invert') {
+    return [
+      'inverse of',
+      ...describeBijection(config['bijection'] as unknown as Config).map((s) => `  ${s}`),
+    ];
+  }
+  if (config.kind === 'maskedAutoregressive') {
+    const hidden = (config['hidden'] as number[]).join(', ');
+    const more = [config['residual'] ? 'residual' : '', config['activation'] ?? 'relu'];
+    return [`masked autoregressive, hidden [${hidden}], ${more.filter(Boolean).join(', ')}`];
+  }
+  if (config.kind === 'permutation') {
+    const order = config['order'] as number[];
+    const reversed = order.every((from, k) => from === order.length - 1 - k);
+    return [reversed ? 'reverse' : 'permutation'];
+  }
+  if (config.kind === 'affine') {
+    const scales = config['logScale'] as number[];
+    const same = scales.every((scale) => scale === scales[0]);
+    return [
+      same ? `scale by ${Number(Math.exp(scales[0] ?? 0).toPrecision(6))}` : 'affine a column',
+    ];
+  }
+  if (config.kind === 'logit') return [`logit with λ = ${config['lambda']}`];
+  return [config.kind === 'batchNorm' ? 'batch norm' : config.kind];
+}

@@ -1,0 +1,140 @@
+/** The fixed maps from raw data to the space that a flow is trained in. They are kept in the model file. */
+import { Affine } from '../bijections/affine';
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Logit } from '../bijections/logit';
+import { columnLabel } from '../data/table';
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import type { Dequantization, Flow } from '../flows';
+import { type Dataset, type Matrix, placeOf } from './dataset';
+import type { TrainOptions } from './program';
+import { UsageError } from './status';
+
+export type Preprocess =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'standardize' }
+  /** Values in [0, 1]. */
+  | { readonly kind: 'logit'; readonly lambda: number }
+  /** Integers: dequantised, divided by the number of levels, then the logit where λ is given. */
+  | { readonly kind: 'levels'; readonly levels: number; readonly lambda: number | null };
+
+type Choice = Pick<TrainOptions, 'standardize' | 'levels' | 'logit' | 'preprocess'>;
+
+/** What the options ask for; where they say nothing, what suits the data. */
+export function choosePreprocess(options: Choice, dataset: Dataset): Preprocess {
+  const { standardize, levels, logit, preprocess } = options;
+  const transforms = levels !== undefined || logit !== undefined;
+  if ((standardize && transforms) || (!preprocess && (standardize || transforms))) {
+    throw new UsageError('choose one of --standardize, --levels/--logit and --no-preprocess');
+  }
+  if (!preprocess) return { kind: 'none' };
+  if (levels !== undefined) return { kind: 'levels', levels, lambda: logit ?? null };
+  if (logit !== undefined) return { kind: 'logit', lambda: logit };
+  if (!standardize && dataset.image) return { kind: 'levels', levels: 256, lambda: 1e-6 };
+  return { kind: 'standardize' };
+}
+
+/** The parts of a flow that do it, from the training data. */
+export function buildPreprocess(
+  preprocess: Preprocess,
+  train: Dataset,
+  dtype: FloatDType,
+): { preprocessing: Bijection | null; dequantization: Dequantization | null } {
+  const { cols } = train.rows;
+  if (preprocess.kind === 'none') return { preprocessing: null, dequantization: null };
+  if (preprocess.kind === 'standardize') {
+    const { mean, deviation } = columnStatistics(train);
+    return { preprocessing: Affine.standardize(mean, deviation, dtype), dequantization: null };
+  }
+  if (preprocess.kind === 'logit') {
+    return { preprocessing: new Logit(cols, preprocess.lambda), dequantization: null };
+  }
+  const { levels, lambda } = preprocess;
+  const unit = Affine.uniform(cols, 1 / levels, 0, dtype);
+  const preprocessing = lambda === null ? unit : new Chain([unit, new Logit(cols, lambda)]);
+  return { preprocessing, dequantization: { levels } };
+}
+
+/** Mean and deviation of each column; a column that does not vary has no density. */
+function columnStatistics(train: Dataset): { mean: Float64Array; deviation: Float64Array } {
+  const { data, rows, cols } = train.rows;
+  const mean = new Float64Array(cols);
+  const deviation = new Float64Array(cols);
+  for (let i = 0; i < data.length; i++) mean[i % cols]! += (data[i] as number) / rows;
+  for (let i = 0; i < data.length; i++) {
+    deviation[i % cols]! += ((data[i] as number) - mean[i % cols]!) ** 2 / rows;
+  }
+  for (let c = 0; c < cols; c++) {
+    deviation[c] = Math.sqrt(deviation[c]!);
+    // Rounding alone gives a constant column a deviation of some eps.
+    if (deviation[c]! > 1e-12 * Math.abs(mean[c]!)) continue;
+    const label = columnLabel(c, train.columns ?? undefined);
+    throw new FlowError(
+      'DATA',
+      expected(
+        'train',
+        `${train.source}: ${label}`,
+        'values that vary',
+        `${data[c]} in every row of the training part`,
+        'leave the column out with --exclude',
+      ),
+    );
+  }
+  return { mean, deviation };
+}
+
+/** What data must look like to go into a flow. */
+export interface Input {
+  readonly dequantization: Dequantization | null;
+  /** λ of values in [0, 1], where the flow begins with a logit. */
+  readonly unitInterval?: boolean;
+}
+
+/**
+ * The rows as the flow takes them: integers as an integer array, so that the flow adds their noise.
+ *
+ * @throws FlowError DATA for values that the preprocessing cannot take; the sentence names row and column
+ */
+export function prepareRows(dataset: Dataset, input: Input): Dataset {
+  const { data } = dataset.rows;
+  if (input.dequantization) {
+    const { levels } = input.dequantization;
+    const bad = (data as Float64Array).findIndex(
+      (value) => !(Number.isInteger(value) && value >= 0 && value < levels),
+    );
+    if (bad >= 0) fail(dataset, bad, `a whole number from 0 to ${levels - 1}`, '--levels');
+    if (data instanceof Uint8Array || data instanceof Int32Array) return dataset;
+    const integers = levels <= 256 ? Uint8Array.from(data) : Int32Array.from(data);
+    return { ...dataset, rows: { ...dataset.rows, data: integers } };
+  }
+  if (input.unitInterval) {
+    const bad = (data as Float64Array).findIndex((value) => !(value >= 0 && value <= 1));
+    if (bad >= 0) fail(dataset, bad, 'a number from 0 to 1', '--levels, or scale the data');
+  }
+  // Bytes that are taken as they are would count as levels.
+  if (data instanceof Uint8Array || data instanceof Int32Array) {
+    return { ...dataset, rows: { ...dataset.rows, data: Float32Array.from(data) } };
+  }
+  return dataset;
+}
+
+function fail(dataset: Dataset, position: number, wanted: string, remedy: string): never {
+  const got = String(dataset.rows.data[position]);
+  const sentence = expected('data', placeOf(dataset, position), wanted, got, `see ${remedy}`);
+  throw new FlowError('DATA', sentence);
+}
+
+/** Context as floats. */
+export function floatMatrix(matrix: Matrix | null): Matrix | null {
+  if (!matrix || matrix.data instanceof Float32Array || matrix.data instanceof Float64Array) {
+    return matrix;
+  }
+  return { ...matrix, data: Float32Array.from(matrix.data) };
+}
+
+/** What a flow's preprocessing takes. */
+export function inputOf(flow: Flow): Input {
+  const { dequantization, preprocessing } = flow;
+  return { dequantization, unitInterval: !dequantization && preprocessing instanceof Logit };
+}

@@ -1,0 +1,100 @@
+/** `flow-kernels sample`: rows drawn from a model. */
+import { readTable } from '../data/readers/readTable';
+import { writeCsv } from '../data/writers/csv';
+import { writeNpy } from '../data/writers/npy';
+import { Flow } from '../flows';
+import { setThreads } from '../runtime';
+import { checkWidth, type ImageShape, outputKind, readDescription } from './dataset';
+import { modelPath } from './folder';
+import { writeImages } from './outputs';
+import { floatMatrix } from './preprocess';
+import type { SampleCommandOptions } from './program';
+import { exitStatus, type Terminal, UsageError, write } from './status';
+import { grouped } from './text';
+
+export async function sample(
+  terminal: Terminal,
+  model: string,
+  options: SampleCommandOptions,
+): Promise<number> {
+  const kind = options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png']);
+  if (options.context && options.contextFile) {
+    throw new UsageError('choose one of --context and --context-file');
+  }
+  if (options.threads) setThreads(options.threads);
+  const flow = await Flow.load(await modelPath(model));
+  try {
+    const { image, columns } = readDescription(flow.description);
+    if (kind === 'png' && !image) {
+      throw new UsageError(
+        `--out ${options.out}: the model's rows are no images: choose .csv or .npy`,
+      );
+    }
+    const context = await contextOf(flow, options);
+    const count = options.contextFile && context ? context.rows : options.number;
+    const drawn = flow.sample(count, {
+      temperature: options.temperature,
+      context,
+      ...(options.seed === undefined ? {} : { seed: options.seed }),
+    });
+    const data = drawn.dataSync() as Float32Array | Float64Array;
+    drawn.dispose();
+    const table = { data, rows: count, cols: flow.features, columns: columns ?? undefined };
+    if (kind === 'png') await writeImages(options.out!, table, image as ImageShape);
+    else if (kind === 'npy') await writeArray(options.out!, flow, table, image);
+    else if (kind === 'csv') await writeCsv(options.out!, table);
+    else await printRows(terminal, table);
+    const where = options.out === undefined ? '' : `; ${options.out}`;
+    if (!options.quiet) terminal.stderr.write(`${grouped(count)} rows${where}\n`);
+    return exitStatus.ok;
+  } finally {
+    flow.dispose();
+  }
+}
+
+async function contextOf(flow: Flow, options: SampleCommandOptions) {
+  const { contextFeatures } = flow;
+  if (options.contextFile) {
+    const table = await readTable(options.contextFile);
+    checkWidth(table, 'context', table.cols, contextFeatures, table.columns ?? null);
+    return floatMatrix(table);
+  }
+  if (!options.context) {
+    if (contextFeatures === 0) return null;
+    throw new UsageError(
+      `the model is conditional: pass --context with ${contextFeatures} numbers, or --context-file`,
+    );
+  }
+  if (options.context.length !== contextFeatures) {
+    const wanted = contextFeatures === 0 ? 'none' : `${contextFeatures} numbers`;
+    throw new UsageError(`--context: the model takes ${wanted}, got ${options.context.length}`);
+  }
+  return { data: Float64Array.from(options.context), rows: 1, cols: contextFeatures };
+}
+
+interface Rows {
+  readonly data: Float32Array | Float64Array;
+  readonly rows: number;
+  readonly cols: number;
+  readonly columns?: readonly string[] | undefined;
+}
+
+/** NPY: images in the shape and, where they have up to 256 levels, the bytes that they were trained on. */
+async function writeArray(path: string, flow: Flow, table: Rows, image: ImageShape | null) {
+  const bytes = flow.dequantization !== null && flow.dequantization.levels <= 256;
+  const data = bytes ? Uint8Array.from(table.data) : table.data;
+  const inner = image ? (image[2] === 1 ? image.slice(0, 2) : [...image]) : [table.cols];
+  await writeNpy(path, { data, shape: [table.rows, ...inner] });
+}
+
+async function printRows(terminal: Terminal, { data, rows, cols, columns }: Rows): Promise<void> {
+  if (columns) await write(terminal.stdout, `${columns.map(cell).join(',')}\n`);
+  for (let row = 0; row < rows; row++) {
+    const values = Array.from(data.subarray(row * cols, (row + 1) * cols), String);
+    await write(terminal.stdout, `${values.join(',')}\n`);
+  }
+}
+
+function cell(name: string): string {
+  return /[",\r\n]|^\s|\s$|^$/.test(name) ? `"${name.replaceAll('"', '""')}"` : name;
+}

@@ -1,0 +1,254 @@
+/** `flow-kernels train`: from a data file to a run folder. */
+import { createHash } from 'node:crypto';
+import { expected, FlowError } from '../errors';
+import { type Flow, iaf, type MafOptions, made, maf } from '../flows';
+import { bytesOf } from '../io/bytes';
+import { setThreads } from '../runtime';
+import { adam, cosine, linearWarmup, type Schedule } from '../train';
+import { type Dataset, describeData, readDataset, readDatasetFor } from './dataset';
+import {
+  freshFolder,
+  makeFolder,
+  mergeOptions,
+  type RunFiles,
+  readRunRecord,
+  refuseUsedFolder,
+  runFiles,
+  writeRunRecord,
+} from './folder';
+import { buildPreprocess, choosePreprocess, type Preprocess, prepareRows } from './preprocess';
+import type { TrainOptions } from './program';
+import { epochsWithin } from './speed';
+import { type Parts, splitDataset } from './split';
+import { type Terminal, UsageError, write } from './status';
+import { shellWord } from './text';
+import { runTraining } from './training';
+
+/** The options with what suits the data where they say nothing. */
+interface Plan extends TrainOptions {
+  readonly hidden: number[];
+  readonly batchSize: number;
+  readonly lr: number;
+  readonly schedule: NonNullable<TrainOptions['schedule']>;
+  readonly epochs: number;
+  readonly patience: number;
+  readonly clipNorm: number;
+}
+
+export async function train(
+  terminal: Terminal,
+  command: string,
+  data: string | undefined,
+  options: TrainOptions,
+  given: Partial<TrainOptions>,
+): Promise<number> {
+  if (options.resume && options.force) throw new UsageError('choose one of --resume and --force');
+  if (options.resume && options.out === undefined) {
+    throw new UsageError('--resume needs --out with the folder of the run');
+  }
+  if (!options.resume && data === undefined)
+    throw new UsageError('train: the data file is missing');
+  const files = runFiles(options.out ?? freshFolder(data as string, options.model));
+  const record = options.resume ? await readRunRecord(files) : null;
+  const chosen = record ? mergeOptions(record, given) : options;
+  if (!record) refuseUsedFolder(files, options.force ?? false);
+  if (chosen.threads) setThreads(chosen.threads);
+
+  const path = data ?? (record as { data: string }).data;
+  const raw = await readDataset(path, chosen);
+  const parts = await partsOf(raw, chosen);
+  const preprocess = choosePreprocess(chosen, parts.train);
+  const prepared = prepareParts(parts, preprocess);
+  const fingerprint = fingerprintOf(prepared);
+  if (record && record.fingerprint !== fingerprint) {
+    throw new FlowError(
+      'DATA',
+      expected(
+        'train --resume',
+        path,
+        'the data that the run was started with',
+        'other numbers',
+        'go on with the same data, or start another run',
+      ),
+    );
+  }
+  const build = () => buildFlow(chosen, preprocess, parts.train);
+  const plan = await completePlan(chosen, prepared.train, build);
+  await makeFolder(files.folder);
+  if (!record) await writeRunRecord(files, { data: path, fingerprint, options: recorded(plan) });
+  const flow = build();
+  try {
+    const outcome = await runTraining(terminal, {
+      command,
+      flow,
+      parts: prepared,
+      kind: chosen.model,
+      preprocessing: inWords(preprocess),
+      files,
+      settings: { ...recorded(plan) },
+      fit: fitOptions(plan, files, record !== null),
+      quiet: plan.quiet ?? false,
+      resumeCommand: `flow-kernels train --resume --out ${shellWord(files.folder)}`,
+    });
+    if (outcome.report && chosen.json) {
+      await write(terminal.stdout, `${JSON.stringify(outcome.report, null, 2)}\n`);
+    }
+    return outcome.status;
+  } finally {
+    flow.dispose();
+  }
+}
+
+/** Training, validation and test parts: fractions of the file, or files of their own. */
+async function partsOf(raw: Dataset, options: TrainOptions): Promise<Parts> {
+  const { validation = 0.1, test = 0 } = options;
+  const fraction = (part: number | string) => (typeof part === 'number' ? part : 0);
+  const split = splitDataset(
+    raw,
+    { validation: fraction(validation), test: fraction(test) },
+    options.seed,
+  );
+  const model = {
+    features: raw.rows.cols,
+    contextFeatures: raw.context?.cols ?? 0,
+    description: describeData(raw, options),
+  };
+  const read = async (part: number | string, own: Dataset | null) =>
+    typeof part === 'string' ? readDatasetFor(part, model, withoutColumns(options)) : own;
+  return {
+    train: split.train,
+    validation: await read(validation, split.validation),
+    test: await read(test, split.test),
+  };
+}
+
+/** Other files are read by the names that the training file gave. */
+function withoutColumns(options: TrainOptions) {
+  const { columns: _columns, exclude: _exclude, contextColumns: _context, ...rest } = options;
+  return rest;
+}
+
+function prepareParts(parts: Parts, preprocess: Preprocess): Parts {
+  const input = {
+    dequantization: preprocess.kind === 'levels' ? { levels: preprocess.levels } : null,
+    unitInterval: preprocess.kind === 'logit',
+  };
+  return {
+    train: prepareRows(parts.train, input),
+    validation: parts.validation && prepareRows(parts.validation, input),
+    test: parts.test && prepareRows(parts.test, input),
+  };
+}
+
+function fingerprintOf(parts: Parts): string {
+  const hash = createHash('sha256');
+  for (const part of [parts.train, parts.validation, parts.test]) {
+    hash.update(part ? `${part.rows.rows} x ${part.rows.cols};` : 'none;');
+    if (part) hash.update(bytesOf(part.rows.data));
+    if (part?.context) hash.update(bytesOf(part.context.data));
+  }
+  return hash.digest('hex');
+}
+
+function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dataset): Flow {
+  const { dtype, seed, model } = options;
+  const { preprocessing, dequantization } = buildPreprocess(preprocess, trainPart, dtype);
+  const pass = <K extends keyof TrainOptions>(...keys: K[]) =>
+    Object.fromEntries(
+      keys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),
+    );
+  const common: MafOptions = {
+    features: trainPart.rows.cols,
+    contextFeatures: trainPart.context?.cols ?? 0,
+    hidden: options.hidden ?? defaultHidden(trainPart),
+    dtype,
+    seed,
+    preprocessing,
+    dequantization,
+    description: describeData(trainPart, options),
+    ...pass('batchNorm', 'activation', 'residual', 'degrees'),
+  };
+  if (model === 'made') {
+    if (options.transforms !== undefined || options.permutation !== undefined) {
+      throw new UsageError(
+        '--model made has one transform: leave out --transforms and --permutation',
+      );
+    }
+    return made(common);
+  }
+  return (model === 'iaf' ? iaf : maf)({ ...common, ...pass('transforms', 'permutation') });
+}
+
+function defaultHidden(trainPart: Dataset): number[] {
+  return trainPart.image ? [1024] : [256, 256];
+}
+
+async function completePlan(
+  options: TrainOptions,
+  trainPart: Dataset,
+  build: () => Flow,
+): Promise<Plan> {
+  const image = trainPart.image !== null;
+  const batchSize = Math.min(options.batchSize ?? (image ? 128 : 256), trainPart.rows.rows);
+  const plan = {
+    ...options,
+    hidden: options.hidden ?? defaultHidden(trainPart),
+    batchSize,
+    lr: options.lr ?? (image ? 5e-4 : 1e-3),
+    schedule: options.schedule ?? ('cosine' as const),
+    epochs: options.epochs ?? 100,
+    patience: options.patience ?? 20,
+    clipNorm: options.clipNorm ?? 10,
+  };
+  const { timeLimit, epochs, steps } = options;
+  // A schedule that ends with the time that there is scores better than one that is cut off.
+  if (timeLimit && epochs === undefined && steps === undefined && plan.schedule !== 'constant') {
+    plan.epochs = Math.min(
+      plan.epochs,
+      await epochsWithin(0.9 * timeLimit, build, trainPart, batchSize),
+    );
+  }
+  return plan;
+}
+
+/** What a later --resume needs: all but what belongs to one call. */
+function recorded(plan: Plan): TrainOptions {
+  const { out: _o, resume: _r, force: _f, json: _j, quiet: _q, ...rest } = plan;
+  return rest;
+}
+
+function scheduleOf(plan: Plan): Schedule | null {
+  if (plan.schedule === 'constant') return null;
+  const whole = plan.steps ? { steps: plan.steps } : { epochs: plan.epochs };
+  if (plan.schedule === 'cosine') return cosine(whole);
+  const part = (share: number) =>
+    plan.steps ? { steps: share * plan.steps } : { epochs: share * plan.epochs };
+  return linearWarmup(part(0.2), cosine(part(0.8)));
+}
+
+function fitOptions(plan: Plan, files: RunFiles, resume: boolean) {
+  const schedule = scheduleOf(plan);
+  return {
+    batchSize: plan.batchSize,
+    epochs: plan.epochs,
+    ...(plan.steps ? { steps: plan.steps } : {}),
+    patience: plan.patience,
+    optimizer: adam({ lr: plan.lr }),
+    ...(schedule ? { schedule } : {}),
+    clipNorm: plan.clipNorm,
+    ...(plan.ema ? { ema: plan.ema } : {}),
+    seed: plan.seed,
+    ...(plan.timeLimit ? { timeLimitSeconds: plan.timeLimit } : {}),
+    checkpoint: { path: files.checkpoint, everySeconds: plan.checkpointEvery },
+    ...(resume ? { resume: files.checkpoint } : {}),
+  };
+}
+
+function inWords(preprocess: Preprocess): string {
+  if (preprocess.kind === 'none') return 'none';
+  if (preprocess.kind === 'standardize') return 'mean 0 and deviation 1, column by column';
+  if (preprocess.kind === 'logit') return `logit, λ = ${preprocess.lambda}`;
+  const { levels, lambda } = preprocess;
+  const logit = lambda === null ? '' : `, logit with λ = ${lambda}`;
+  return `${levels} levels dequantised, divided by ${levels}${logit}`;
+}
