@@ -10,6 +10,8 @@ export default defineConfig({
     exclude: ['test/package/**', '**/node_modules/**'],
     // One process a file: a crash of native code is then blamed on its file, and each file has its own engine.
     pool: 'forks',
+    // Fresh native memory is NaN: an output that a kernel does not write shows.
+    env: { FLOW_KERNELS_POISON: '1' },
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: report ? ['default', 'json'] : ['default'],

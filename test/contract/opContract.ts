@@ -1,0 +1,404 @@
+/** The checks that every op goes through. See README.md. */
+import { describe, expect, it } from 'vitest';
+import { valueAndGradient } from '../../lib/autograd/gradient';
+import { type DType, epsilonOf, type FloatDType, typedArray } from '../../lib/dtype';
+import { FlowError, isFlowError } from '../../lib/errors';
+import { native } from '../../lib/native';
+import { add, cast, columns, mul, sum } from '../../lib/ops';
+import { sizeOf } from '../../lib/shape';
+import { record } from '../../lib/tensor/program';
+import { scope } from '../../lib/tensor/scope';
+import { emptyTensor, type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { eps64, expectClose, fixture } from '../reference/close';
+import { derivative, gradient as differences } from '../reference/differences';
+import type { Expected, Input, OpCase, OpContract } from './opCase';
+
+/** Inputs up to this many elements are differentiated one by one. */
+const smallCase = 48;
+
+function listed<T>(value: T | readonly T[]): readonly T[] {
+  return Array.isArray(value) ? (value as readonly T[]) : [value as T];
+}
+
+/** The values as the type stores them. */
+function stored(values: ArrayLike<number>, dtype: DType) {
+  const array = typedArray(dtype, values.length);
+  array.set(values as number[]);
+  return array;
+}
+
+const dtypeOf = (input: Input, dtype: FloatDType) => input.dtype ?? dtype;
+
+/** Stable, and different for each case. */
+function seedOf(text: string): number {
+  let seed = 17;
+  for (const character of text) seed = (seed * 31 + character.charCodeAt(0)) | 0;
+  return seed;
+}
+
+function drawInputs(test: OpCase, dtype: FloatDType): Float64Array[] {
+  const draw = fixture(seedOf(test.name));
+  return test.inputs.map((input) => {
+    const make = input.values ?? ((source, length) => source(length));
+    const values = make(draw, sizeOf(input.shape));
+    return Float64Array.from(stored(values, dtypeOf(input, dtype)));
+  });
+}
+
+function makeTensors(test: OpCase, values: readonly Float64Array[], dtype: FloatDType): Tensor[] {
+  return test.inputs.map((input, i) =>
+    tensorOfArray(stored(values[i]!, dtypeOf(input, dtype)), input.shape),
+  );
+}
+
+/** The same values inside of a wider table: 2 columns before and 1 behind. */
+function asColumnView(tensor: Tensor): Tensor {
+  const { rows, cols } = tensor;
+  const values = tensor.dataSync();
+  const wide = typedArray(tensor.dtype, rows * (cols + 3));
+  wide.fill(77);
+  for (let r = 0; r < rows; r++) {
+    wide.set(values.subarray(r * cols, (r + 1) * cols), r * (cols + 3) + 2);
+  }
+  return columns(tensorOfArray(wide, [...tensor.shape.slice(0, -1), cols + 3]), 2, 2 + cols);
+}
+
+const viewable = (input: Input) => input.viewable ?? input.shape.length >= 2;
+
+const isDifferentiable = (input: Input) =>
+  !input.constant && (input.dtype === undefined || input.dtype.startsWith('float'));
+
+/** Random weights of the outputs, the same for every call. */
+function weightsOf(test: OpCase, expected: readonly Expected[]): Float64Array[] {
+  const draw = fixture(seedOf(`${test.name} weights`));
+  return expected.map(({ values }) => draw(values.length));
+}
+
+/** Σ over all outputs of weight · output, float64. */
+function weighted(outputs: readonly Tensor[], weights: readonly Float64Array[]): Tensor {
+  const terms = outputs.map((output, k) => {
+    const weight = tensorOfArray(weights[k]!, output.shape);
+    return sum(mul(cast(output, 'float64'), weight));
+  });
+  return terms.reduce((total, term) => add(total, term));
+}
+
+function referenceLoss(test: OpCase, values: readonly Float64Array[], weights: Float64Array[]) {
+  let total = 0;
+  listed(test.expected(...values)).forEach(({ values: output }, k) => {
+    for (let i = 0; i < output.length; i++) total += output[i]! * weights[k]![i]!;
+  });
+  return total;
+}
+
+/** Gradients of the weighted sum by the float inputs; null where an input has none. */
+function gradientsOf(
+  test: OpCase,
+  tensors: readonly Tensor[],
+  weights: readonly Float64Array[],
+  by: readonly number[],
+): (Float64Array | null)[] {
+  return scope(() => {
+    const { gradients } = valueAndGradient(
+      () => weighted(listed(test.run(...tensors)), weights),
+      by.map((i) => tensors[i]!),
+    );
+    return gradients.map((g, k) => {
+      if (g === null) return null;
+      const input = tensors[by[k]!]!;
+      expect([g.shape, g.dtype], 'gradient: shape and type').toEqual([input.shape, input.dtype]);
+      return Float64Array.from(g.dataSync());
+    });
+  });
+}
+
+function largest(values: ArrayLike<number>): number {
+  let most = 0;
+  for (let i = 0; i < values.length; i++) most = Math.max(most, Math.abs(values[i]!));
+  return most;
+}
+
+/** 0 + x: −0 and 0 are the same value, and NaN is NaN. */
+function expectSame(actual: readonly ArrayLike<number>[], wanted: readonly ArrayLike<number>[]) {
+  actual.forEach((values, k) => {
+    for (let i = 0; i < values.length; i++) {
+      if (values[i] !== wanted[k]![i] && !(Number.isNaN(values[i]) && Number.isNaN(wanted[k]![i])))
+        expect(values[i], `output ${k}, element ${i}`).toBe(wanted[k]![i]);
+    }
+  });
+}
+
+const dataOf = (outputs: Tensor | readonly Tensor[]) => listed(outputs).map((t) => t.dataSync());
+
+function checkForward(test: OpCase, dtype: FloatDType): void {
+  const values = drawInputs(test, dtype);
+  const expected = listed(test.expected(...values));
+  scope(() => {
+    const outputs = listed(test.run(...makeTensors(test, values, dtype)));
+    expect(outputs.length, 'number of outputs').toBe(expected.length);
+    outputs.forEach((output, k) => {
+      const wanted = expected[k]!;
+      expect([...output.shape], `output ${k}: shape`).toEqual([...wanted.shape]);
+      expect(output.dtype, `output ${k}: type`).toBe(wanted.dtype ?? dtype);
+      const units = ((test.units ?? 4) * epsilonOf(dtype)) / eps64;
+      const scale = test.relativeTo === 'element' ? 0 : undefined;
+      expectClose(output.dataSync(), wanted.values, units, `output ${k}`, scale);
+    });
+  });
+}
+
+function checkRepeats(test: OpCase, dtype: FloatDType): void {
+  const values = drawInputs(test, dtype);
+  const weights = weightsOf(test, listed(test.expected(...values)));
+  const by = test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+  const before = native.threads();
+  const all = (tensors: Tensor[]) => {
+    const outputs = dataOf(test.run(...tensors));
+    if (test.gradient === false || by.length === 0) return outputs;
+    return [...outputs, ...gradientsOf(test, tensors, weights, by).map((g) => g ?? [])];
+  };
+  scope(() => {
+    const tensors = makeTensors(test, values, dtype);
+    native.setThreads(1);
+    try {
+      const one = all(tensors);
+      native.setThreads(4);
+      expectSame(all(tensors), one);
+      const program = record(() => listed(test.run(...tensors)));
+      program.run();
+      expectSame(dataOf(program.result), one.slice(0, program.result.length));
+      program.dispose();
+
+      test.inputs.forEach((input, i) => {
+        if (!viewable(input)) return;
+        const mixed = tensors.map((tensor, k) => (k === i ? asColumnView(tensor) : tensor));
+        const found = all(mixed);
+        if (!test.strided) {
+          expectSame(found, one);
+          return;
+        }
+        found.forEach((array, k) => {
+          const units = (test.strided! * epsilonOf(dtype)) / eps64;
+          expectClose(array, one[k]!, units, `with input ${i} as a view, result ${k}`);
+        });
+      });
+    } finally {
+      native.setThreads(before);
+    }
+  });
+}
+
+function checkGradient(test: OpCase): void {
+  const values = drawInputs(test, 'float64');
+  const weights = weightsOf(test, listed(test.expected(...values)));
+  const by = test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+  const moved = (i: number, point: Float64Array) =>
+    referenceLoss(
+      test,
+      values.map((own, k) => (k === i ? point : own)),
+      weights,
+    );
+  scope(() => {
+    const tensors = makeTensors(test, values, 'float64');
+    const together = gradientsOf(test, tensors, weights, by);
+    by.forEach((i, k) => {
+      const what = `gradient by input ${i}`;
+      const found = together[k] ?? new Float64Array(values[i]!.length);
+      expectSame(
+        gradientsOf(test, tensors, weights, [i]).map((g) => g ?? []),
+        [together[k] ?? []],
+      );
+      if (found.length <= smallCase) {
+        const wanted = differences((point) => moved(i, point), values[i]!);
+        const size = Math.max(largest(wanted.values), 1e-3);
+        // The estimate must be good, or the comparison would prove nothing.
+        expect(wanted.error / size, `${what}: differences`).toBeLessThan(1e-7);
+        wanted.values.forEach((value, e) => {
+          const off = Math.abs(found[e]! - value) / size;
+          expect(off, `${what}[${e}]: ${found[e]} against ${value}`).toBeLessThan(
+            1e-9 + (4 * wanted.error) / size,
+          );
+        });
+        return;
+      }
+      for (let round = 0; round < 3; round++) {
+        const direction = fixture(seedOf(`${test.name} ${i} ${round}`))(found.length);
+        const along = derivative(
+          (t) =>
+            moved(
+              i,
+              values[i]!.map((value, e) => value + t * direction[e]!),
+            ),
+          0.02,
+        );
+        let slope = 0;
+        let size = 1e-3;
+        found.forEach((value, e) => {
+          slope += value * direction[e]!;
+          size += Math.abs(value * direction[e]!);
+        });
+        expect(along.error / size, `${what}: differences`).toBeLessThan(1e-7);
+        expect(Math.abs(slope - along.value) / size, `${what} along a direction`).toBeLessThan(
+          1e-9 + (4 * along.error) / size,
+        );
+      }
+    });
+  });
+}
+
+/** float32 gradients are those of float64 up to rounding. */
+function checkGradient32(test: OpCase): void {
+  const values = drawInputs(test, 'float32');
+  const weights = weightsOf(test, listed(test.expected(...values)));
+  const by = test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+  scope(() => {
+    const wide = gradientsOf(test, makeTensors(test, values, 'float64'), weights, by);
+    const narrow = gradientsOf(test, makeTensors(test, values, 'float32'), weights, by);
+    const units = ((test.gradientUnits ?? 64) * epsilonOf('float32')) / eps64;
+    narrow.forEach((found, k) => {
+      expect(found === null, 'has a gradient').toBe(wide[k] === null);
+      if (found) expectClose(found, wide[k]!, units, `gradient by input ${by[k]}`);
+    });
+  });
+}
+
+function checkSecondGradient(test: OpCase): void {
+  const values = drawInputs(test, 'float64');
+  const weights = weightsOf(test, listed(test.expected(...values)));
+  const by = test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+  const direction = values.map((own, i) => fixture(seedOf(`${test.name} second ${i}`))(own.length));
+
+  /** Σ direction · gradient, as a tensor that an outer tape can differentiate. */
+  const slope = (tensors: Tensor[]) => {
+    const { gradients } = valueAndGradient(
+      () => weighted(listed(test.run(...tensors)), weights),
+      by.map((i) => tensors[i]!),
+    );
+    const terms = gradients.flatMap((g, k) => {
+      if (g === null) return [];
+      return [sum(mul(g, tensorOfArray(direction[by[k]!]!, g.shape)))];
+    });
+    return terms.length > 0 ? terms.reduce((a, b) => add(a, b)) : null;
+  };
+
+  scope(() => {
+    const tensors = makeTensors(test, values, 'float64');
+    const outer = () =>
+      valueAndGradient(
+        () => slope(tensors)!,
+        by.map((i) => tensors[i]!),
+      );
+    if (test.second === 'unsupported') {
+      let thrown: unknown;
+      try {
+        outer();
+      } catch (error) {
+        thrown = error;
+      }
+      expect(isFlowError(thrown, 'UNSUPPORTED'), `UNSUPPORTED, got ${thrown}`).toBe(true);
+      return;
+    }
+    const found = outer().gradients.map((g) => g?.dataSync());
+    by.forEach((i, k) => {
+      const aside = fixture(seedOf(`${test.name} aside ${i}`))(values[i]!.length);
+      const along = derivative(
+        (t) =>
+          scope(() => {
+            const point = values.map((own, m) =>
+              m === i ? own.map((value, e) => value + t * aside[e]!) : own,
+            );
+            return slope(makeTensors(test, point, 'float64'))!.item();
+          }),
+        0.02,
+      );
+      let total = 0;
+      let size = 1e-3;
+      (found[k] ?? []).forEach((value, e) => {
+        total += value * aside[e]!;
+        size += Math.abs(value * aside[e]!);
+      });
+      expect(along.error / size, `second gradient by input ${i}: differences`).toBeLessThan(1e-6);
+      expect(
+        Math.abs(total - along.value) / size,
+        `second gradient by input ${i}: ${total} against ${along.value}`,
+      ).toBeLessThan(1e-8 + (4 * along.error) / size);
+    });
+  });
+}
+
+function checkDisposed(test: OpCase): void {
+  const values = drawInputs(test, 'float32');
+  test.inputs.forEach((_, i) => {
+    scope(() => {
+      const tensors = makeTensors(test, values, 'float32');
+      tensors[i]!.dispose();
+      tensors[i]!.dispose();
+      let thrown: unknown;
+      try {
+        test.run(...tensors);
+      } catch (error) {
+        thrown = error;
+      }
+      expect(isFlowError(thrown, 'DISPOSED'), `input ${i}: DISPOSED, got ${thrown}`).toBe(true);
+    });
+  });
+}
+
+/** Runs `body` and expects that no tensor outlives it. */
+export function leavesNothing(body: () => void): void {
+  const before = native.memory()[0];
+  body();
+  expect(native.memory()[0] - before, 'live tensors left').toBe(0);
+}
+
+/** All checks of all cases of an op. */
+export function testOp(contract: OpContract): void {
+  describe(contract.module, () => {
+    describe.each(contract.cases.map((test) => [test.name, test] as const))('%s', (_, test) => {
+      const dtypes = test.dtypes ?? (['float32', 'float64'] as const);
+      const differentiable = test.gradient !== false && test.inputs.some(isDifferentiable);
+      it.each(dtypes)('%s: values', (dtype) => leavesNothing(() => checkForward(test, dtype)));
+      it.each(dtypes)('%s: threads, views, programs', (dtype) =>
+        leavesNothing(() => checkRepeats(test, dtype)),
+      );
+      if (differentiable) {
+        if (dtypes.includes('float64')) {
+          it('gradient', () => leavesNothing(() => checkGradient(test)));
+          it('second gradient', () => leavesNothing(() => checkSecondGradient(test)));
+        }
+        if (dtypes.length === 2)
+          it('float32 gradient', () => leavesNothing(() => checkGradient32(test)));
+      }
+      it('disposed inputs', () => leavesNothing(() => checkDisposed(test)));
+    });
+    const errors = contract.errors ?? [];
+    if (errors.length > 0) {
+      it.each(errors.map((error) => [error.name, error] as const))('error: %s', (_, error) => {
+        leavesNothing(() =>
+          scope(() => {
+            let thrown: unknown;
+            try {
+              error.run();
+            } catch (caught) {
+              thrown = caught;
+            }
+            expect(thrown, 'throws a FlowError').toBeInstanceOf(FlowError);
+            expect((thrown as FlowError).code).toBe(error.code);
+            expect((thrown as FlowError).message).toMatch(error.says);
+          }),
+        );
+      });
+    }
+  });
+}
+
+/** A tensor with nothing in particular in it, for error cases. */
+export function f32(shape: readonly number[]): Tensor {
+  return tensorOfArray(new Float32Array(sizeOf(shape)), shape);
+}
+
+export function ofType(shape: readonly number[], dtype: DType): Tensor {
+  const result = emptyTensor(shape, dtype);
+  result.write(typedArray(dtype, sizeOf(shape)));
+  return result;
+}

@@ -1,0 +1,42 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { native } from '../../lib/native';
+import { PACKAGE_ROOT } from '../command';
+import { contracts } from './index';
+
+const has = (path: string) => existsSync(join(PACKAGE_ROOT, path));
+
+describe('every row of the registry', () => {
+  const text = readFileSync(join(PACKAGE_ROOT, 'native/ops/registry.def'), 'utf8');
+  const rows = [...text.matchAll(/^FLOW_OP\((\w+)\)/gm)].map((match) => match[1] as string);
+
+  it('is in the addon, in this order', () => {
+    expect([...native.ops]).toEqual(rows);
+  });
+
+  it.each(rows)('%s has its files and a contract', (name) => {
+    const owner = contracts.find((contract) => contract.native.includes(name));
+    const missing = [
+      has(`native/ops/${name}.cc`) ? [] : [`native/ops/${name}.cc`],
+      owner
+        ? []
+        : [`a file test/ops/<opName>.ts, listed in test/ops/index.ts, with native: ['${name}']`],
+      !owner || has(`lib/ops/${owner.module}.ts`) ? [] : [`lib/ops/${owner.module}.ts`],
+      !owner || has(`test/ops/${owner.module}.ts`) ? [] : [`test/ops/${owner.module}.ts`],
+    ].flat();
+    expect(missing).toEqual([]);
+  });
+});
+
+describe('every contract', () => {
+  it.each(contracts.map((contract) => [contract.module, contract] as const))(
+    '%s names rows that exist and has cases',
+    (_, contract) => {
+      expect(contract.native.filter((name) => !native.ops.includes(name))).toEqual([]);
+      expect(contract.cases.length).toBeGreaterThan(0);
+      const names = contract.cases.map((test) => test.name);
+      expect(new Set(names).size, 'case names differ').toBe(names.length);
+    },
+  );
+});
