@@ -15,3 +15,6 @@ export type { Rows } from './tensor/input';
 export { type Program, record } from './tensor/program';
 export { keep, scope } from './tensor/scope';
 export { Tensor } from './tensor/tensor';
+export * from './train';
+// The optimizers that `fit` takes, not the ops of the same names that they run.
+export { type AdamOptions, adam, type SgdOptions, sgd } from './train';

@@ -121,13 +121,13 @@ export class BatchNorm extends Bijection {
   }
 
   /** Stores the mean and variance of all rows. */
-  override calibrate(data: Tensor, map: (rows: Tensor) => Tensor): Tensor {
+  override *calibrate(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
     scope(() => {
-      const { mean, variance } = columnMoments(data);
+      const { mean, variance } = columnMoments(rows);
       copyInto(this.mean, mean);
       copyInto(this.variance, variance);
     });
-    return map(data);
+    yield* super.calibrate(rows, context);
   }
 
   config(): Config {

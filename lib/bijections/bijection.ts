@@ -8,6 +8,7 @@ import { expected, FlowError } from '../errors';
 import { Module } from '../nn/module';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
+import { mapRowsInPlace } from './rowChunks';
 
 export interface Forward {
   /** [N, D] */
@@ -48,12 +49,15 @@ export abstract class Bijection extends Module {
 
   /**
    * Sets what is computed from a whole data set rather than learned by gradients (statistics of batch norm), and
-   * returns the data mapped forward. Most bijections have nothing to set.
+   * replaces the rows by their image, so that a chain goes on with it. Most bijections have nothing to set.
    *
-   * @param data rows of the training set as this bijection sees them
+   * A generator, because it takes as long as a pass over the data: it yields between pieces of the work, so that the
+   * caller can give the event loop a turn. Call it with train(false).
+   *
+   * @param rows [N, D], the training set as this bijection sees it; overwritten
    */
-  calibrate(data: Tensor, map: (rows: Tensor) => Tensor): Tensor {
-    return map(data);
+  *calibrate(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    yield* mapRowsInPlace(rows, context, (part, itsContext) => this.forward(part, itsContext).y);
   }
 
   /** Whether calibrate has something to set, here or below. */

@@ -82,6 +82,12 @@ export class Chain extends Bijection {
     });
   }
 
+  /** Bijection by bijection: each sees the whole training set as mapped by those before it. */
+  override *calibrate(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    for (const bijection of this.bijections)
+      yield* bijection.calibrate(rows, this.contextFor(bijection, context));
+  }
+
   config(): Config {
     return {
       kind: 'chain',

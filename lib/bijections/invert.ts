@@ -29,6 +29,11 @@ export class Invert extends Bijection {
     return { x: step.y, logDet: step.logDet };
   }
 
+  /** False: what stands inside sees noise mapped to data, which no data set can be put through. */
+  override get calibrates(): boolean {
+    return false;
+  }
+
   config(): Config {
     return { kind: 'invert', bijection: this.bijection.config() };
   }

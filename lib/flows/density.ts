@@ -1,4 +1,5 @@
 /** What `fit` trains: any model that gives rows a log-density, flows and others. */
+import type { Bijection } from '../bijections/bijection';
 import type { FloatDType } from '../dtype';
 import type { Module } from '../nn/module';
 import type { RandomStream } from '../ops';
@@ -10,6 +11,10 @@ export interface DensityModel extends Module {
   /** Columns of the context; 0: none. */
   readonly contextFeatures: number;
   readonly dtype: FloatDType;
+  /** Fixed map from the data's space to the model's, if there is one. */
+  readonly preprocessing?: Bijection | null;
+  /** The trained map, if there is one: `fit` calibrates it on the whole training set. */
+  readonly bijection?: Bijection | null;
 
   /** Rows as they are stored → rows as the model takes them (noise, conversion), drawn anew for each batch. */
   dequantize(rows: Tensor, stream: RandomStream): Tensor;

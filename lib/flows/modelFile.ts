@@ -43,6 +43,11 @@ export function namedTensors(module: Module): Map<string, Tensor> {
   return new Map([...module.namedParameters(), ...module.namedState()]);
 }
 
+/** The metadata by which a file is known as a model. */
+export function modelMetadata(module: Module): Record<string, string> {
+  return { format, version, config: JSON.stringify(module.config()) };
+}
+
 /** Writes a module, atomically: the file is the old one or the new one, never half of it. */
 export async function saveModule(
   module: Module,
@@ -52,12 +57,7 @@ export async function saveModule(
   const tensors = new Map(
     [...namedTensors(module)].map(([name, tensor]) => [name, fileTensor(tensor)]),
   );
-  const metadata = {
-    ...options.metadata,
-    format,
-    version,
-    config: JSON.stringify(module.config()),
-  };
+  const metadata = { ...options.metadata, ...modelMetadata(module) };
   await writeSafetensors(path, tensors, metadata, { integrity: true });
 }
 

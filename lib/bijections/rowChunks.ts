@@ -1,0 +1,23 @@
+/** A whole data set through a map, a piece at a time. */
+import { copyInto, rowsView } from '../ops';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+
+/** Rows that go through a map at once: activations stay small, and a caller can pause between two pieces. */
+export const chunkRows = 512;
+
+/** Overwrites `rows` [N, D] piece by piece with their image [N, D]. Yields after each piece. */
+export function* mapRowsInPlace(
+  rows: Tensor,
+  context: Tensor | null,
+  map: (part: Tensor, context: Tensor | null) => Tensor,
+): Generator<void, void> {
+  for (let first = 0; first < rows.rows; first += chunkRows) {
+    const last = Math.min(rows.rows, first + chunkRows);
+    scope(() => {
+      const part = rowsView(rows, first, last);
+      copyInto(part, map(part, context ? rowsView(context, first, last) : null));
+    });
+    yield;
+  }
+}

@@ -1,0 +1,22 @@
+/** Losses of a batch. */
+
+import type { DensityModel } from '../flows/density';
+import { mean, neg } from '../ops';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import type { BatchRows } from './rowSet';
+
+export interface Batch extends BatchRows {
+  readonly model: DensityModel;
+}
+
+/**
+ * What is made small: a tensor of one element, made out of the batch by ops. It is run once and then replayed, so it
+ * must not read tensors (dataSync, item); where it does, training goes on without the replay.
+ */
+export type Loss = (batch: Batch) => Tensor;
+
+/** −mean log p in nats, in the model's space: maximum likelihood. */
+export function negativeLogLikelihood({ model, x, context }: Batch): Tensor {
+  return scope(() => neg(mean(model.logProbOfRows(x, context, 'model'))));
+}

@@ -1,0 +1,199 @@
+/** What `fit` can be told. */
+
+import { expected, FlowError } from '../errors';
+import type { DensityModel } from '../flows/density';
+import type { Rows } from '../tensor/input';
+import type { EpochRecord, StopReason } from './history';
+import type { Loss } from './loss';
+import type { OptimizerSpec } from './optimizer';
+import type { Schedule } from './schedule';
+
+export interface CheckpointOptions {
+  /** The file; it is replaced as a whole. */
+  readonly path: string;
+  /** Default: every 60 seconds, unless everyEpochs is given. */
+  readonly everySeconds?: number;
+  readonly everyEpochs?: number;
+}
+
+/** What both kinds of training take. */
+export interface LearningOptions {
+  /** Default adam({ lr: 1e-3 }). */
+  readonly optimizer?: OptimizerSpec;
+  /** Factor on the learning rate, step by step. Default: none. */
+  readonly schedule?: Schedule;
+  /** Largest norm of all gradients together; larger ones are scaled down. Default: not clipped. */
+  readonly clipNorm?: number;
+  /** Decay of a moving average of the weights, for instance 0.999. Default: none. */
+  readonly ema?: number;
+  /** Everything random follows from it. Default 0. */
+  readonly seed?: number;
+  /** Record the step and replay it (default), or run op by op. The results are the same, bit for bit. */
+  readonly compile?: boolean;
+  /** Stops the training between two steps: the promise is fulfilled with what there is. */
+  readonly signal?: AbortSignal;
+  /** Stops the training after so much time in this call. */
+  readonly timeLimitSeconds?: number;
+  readonly onStep?: (step: StepInfo) => void | Promise<void>;
+}
+
+export interface FitOptions extends LearningOptions {
+  /** Rows to stop by: the best epoch is the one that scores them best. */
+  readonly validation?: Rows | null;
+  /** One row of context a training row, for conditional models. */
+  readonly context?: Rows | null;
+  readonly validationContext?: Rows | null;
+  /** Default 100, or all rows where there are less. */
+  readonly batchSize?: number;
+  /** Leave out the last, smaller batch of an epoch. Default false. */
+  readonly dropLast?: boolean;
+  /** Most epochs. Default: no limit with validation data; without, a limit must be given. */
+  readonly epochs?: number;
+  /** Most steps. */
+  readonly steps?: number;
+  /** Epochs without a better validation after which training stops. Default 30. */
+  readonly patience?: number;
+  /** Default: −mean log p. */
+  readonly loss?: Loss;
+  readonly checkpoint?: CheckpointOptions;
+  /** A checkpoint to go on from: training ends as if it had never been interrupted. */
+  readonly resume?: string;
+  readonly onEpoch?: (epoch: EpochRecord) => void | Promise<void>;
+}
+
+export interface StepInfo {
+  /** Steps taken since the start of training, this one included. */
+  readonly step: number;
+  /** 1, 2, … */
+  readonly epoch: number;
+  /** Steps of this epoch taken, and of how many. */
+  readonly stepInEpoch: number;
+  readonly stepsPerEpoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Time since training started in this call. */
+  readonly seconds: number;
+}
+
+export interface FitResult {
+  readonly history: readonly EpochRecord[];
+  /** The epoch whose weights the model now has; null where no epoch was finished or nothing was validated. */
+  readonly best: EpochRecord | null;
+  readonly stoppedBecause: StopReason;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly seconds: number;
+  /** Whether the steps were replayed from a recording. */
+  readonly compiled: boolean;
+}
+
+/** The options with their defaults. */
+export interface Settings {
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly steps: number;
+  readonly patience: number;
+  readonly clipNorm: number;
+  readonly ema: number | null;
+  readonly seed: number;
+  readonly dropLast: boolean;
+  readonly timeLimitSeconds: number;
+}
+
+function check(
+  where: string,
+  what: string,
+  value: number,
+  good: boolean,
+  expectation: string,
+  remedy: string,
+) {
+  if (good) return;
+  throw new FlowError('ARGUMENT', expected(where, what, expectation, String(value), remedy));
+}
+
+/** Checks of the options that both kinds of training take. */
+export function learningSettings(
+  where: string,
+  model: DensityModel,
+  options: LearningOptions,
+): Pick<Settings, 'clipNorm' | 'ema' | 'seed' | 'timeLimitSeconds'> {
+  const { clipNorm = Infinity, ema = null, seed = 0, timeLimitSeconds = Infinity } = options;
+  check(where, 'clipNorm', clipNorm, clipNorm > 0, 'a number above 0', 'leave it out not to clip');
+  check(
+    where,
+    'ema',
+    ema ?? 0,
+    ema === null || (ema > 0 && ema < 1),
+    'a decay between 0 and 1',
+    'for instance 0.999',
+  );
+  check(where, 'seed', seed, Number.isSafeInteger(seed), 'a whole number', 'for instance 1');
+  check(
+    where,
+    'timeLimitSeconds',
+    timeLimitSeconds,
+    timeLimitSeconds > 0,
+    'a number above 0',
+    'leave it out for no limit',
+  );
+  if (model.parameters().length === 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(where, 'model', 'parameters to learn', 'none', 'add a bijection that is learned'),
+    );
+  }
+  return { clipNorm, ema, seed, timeLimitSeconds };
+}
+
+/** Checks of the options of `fit` for a training set of `rows` rows. */
+export function fitSettings(model: DensityModel, options: FitOptions, rows: number): Settings {
+  const where = 'fit';
+  const learning = learningSettings(where, model, options);
+  const { batchSize = Math.min(100, rows), patience = 30, dropLast = false } = options;
+  const { epochs = Infinity, steps = Infinity } = options;
+  const whole = (value: number) => Number.isSafeInteger(value) && value >= 1;
+  check(
+    where,
+    'batchSize',
+    batchSize,
+    whole(batchSize) && batchSize <= rows,
+    `a whole number from 1 to ${rows}, the rows of the training set`,
+    'pass fewer rows a batch',
+  );
+  const limit = (what: string, value: number) =>
+    check(
+      where,
+      what,
+      value,
+      whole(value) || value === Infinity,
+      'a whole number of at least 1',
+      'leave it out for no limit',
+    );
+  limit('epochs', epochs);
+  limit('steps', steps);
+  limit('patience', patience);
+  if (model.bijection?.calibrates && batchSize < 2) {
+    check(where, 'batchSize', batchSize, false, 'at least 2 with batch norm', 'use larger batches');
+  }
+  const endless = epochs === Infinity && steps === Infinity && !options.signal;
+  if (!options.validation && endless && learning.timeLimitSeconds === Infinity) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        where,
+        'options',
+        'something that ends the training',
+        'none',
+        'pass validation data, epochs, steps, timeLimitSeconds or a signal',
+      ),
+    );
+  }
+  if (options.checkpoint) {
+    const { everySeconds = 60, everyEpochs = 1 } = options.checkpoint;
+    const every = 'a number above 0';
+    check(where, 'checkpoint.everySeconds', everySeconds, everySeconds > 0, every, 'default: 60');
+    check(where, 'checkpoint.everyEpochs', everyEpochs, whole(everyEpochs), every, 'default: none');
+  }
+  return { ...learning, batchSize, epochs, steps, patience, dropLast };
+}

@@ -1,0 +1,57 @@
+/** Rows for training and rows to judge by. */
+
+import type { TypedArray } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { streamFor } from './seeds';
+
+/** What a split needs of a table; the tables of the readers have it. */
+export interface SplitTable {
+  readonly data: TypedArray;
+  readonly rows: number;
+  readonly cols: number;
+  readonly shape?: readonly number[];
+}
+
+/**
+ * Splits a table at random into two, each row in one of them, in the order of the table.
+ *
+ * @param fraction of the rows that go to `validation`, rounded to a whole number of rows, at least one
+ * @param seed of the choice
+ * @throws FlowError ARGUMENT when a part would be empty
+ */
+export function trainValidationSplit<T extends SplitTable>(
+  table: T,
+  fraction = 0.1,
+  seed = 0,
+): { train: T; validation: T } {
+  const chosen = Math.max(1, Math.round(table.rows * fraction));
+  if (!(fraction > 0 && fraction < 1) || chosen >= table.rows) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'trainValidationSplit',
+        'fraction',
+        'a number between 0 and 1 that leaves rows in both parts',
+        `${fraction} of ${table.rows} rows`,
+        'for instance 0.1, with more rows',
+      ),
+    );
+  }
+  const stream = streamFor(seed, 'split');
+  const order = Int32Array.from(stream.permutation(table.rows));
+  stream.dispose();
+  return {
+    train: take(table, order.subarray(chosen).sort()),
+    validation: take(table, order.subarray(0, chosen).sort()),
+  };
+}
+
+function take<T extends SplitTable>(table: T, rows: Int32Array): T {
+  const { data, cols } = table;
+  const taken = new (data.constructor as new (length: number) => TypedArray)(rows.length * cols);
+  rows.forEach((row, k) => {
+    taken.set(data.subarray(row * cols, (row + 1) * cols) as never, k * cols);
+  });
+  const shape = table.shape ? { shape: [rows.length, ...table.shape.slice(1)] } : {};
+  return { ...table, ...shape, data: taken, rows: rows.length };
+}

@@ -1,0 +1,387 @@
+/** One training by {@link fit}: what it holds and how it goes. */
+import type { DensityModel } from '../flows/density';
+import type { Rows } from '../tensor/input';
+import { emptyTensor, type Tensor } from '../tensor/tensor';
+import { calibrate, needsCalibration } from './calibrate';
+import {
+  type Groups,
+  type Progress,
+  readCheckpoint,
+  type Setup,
+  weightsOf,
+  writeCheckpoint,
+} from './checkpoint';
+import { diagnose, numericError } from './diagnose';
+import { type Evaluation, evaluateRows } from './evaluate';
+import type { EpochRecord, StopReason } from './history';
+import { negativeLogLikelihood } from './loss';
+import { adam, type OptimizerSpec } from './optimizer';
+import { type FitOptions, type FitResult, fitSettings, type Settings } from './options';
+import { Pacer } from './pause';
+import { RowSet } from './rowSet';
+import { epochOrder, streamFor } from './seeds';
+import { Snapshot } from './snapshot';
+import { Learner, Step } from './step';
+
+/** A step for batches of one size, and the tensor that says which rows they are. */
+interface SizedStep {
+  readonly size: number;
+  readonly indices: Tensor;
+  readonly loss: () => Tensor;
+  readonly step: Step;
+}
+
+export class Training {
+  readonly #model: DensityModel;
+  readonly #options: FitOptions;
+  readonly #settings: Settings;
+  readonly #optimizer: OptimizerSpec;
+  readonly #train: RowSet;
+  readonly #validation: RowSet | null = null;
+  readonly #learner: Learner;
+  readonly #steps = new Map<number, SizedStep>();
+  readonly #stepsPerEpoch: number;
+  readonly #pacer = new Pacer();
+  readonly #started = performance.now();
+  #lastCheckpoint = performance.now();
+  #best: Snapshot | null = null;
+  #learningRate: number;
+  #progress: Progress = {
+    epoch: 0,
+    step: 0,
+    position: 0,
+    epochRows: 0,
+    epochSeconds: 0,
+    seconds: 0,
+    waited: 0,
+    history: [],
+  };
+
+  constructor(model: DensityModel, train: Rows, options: FitOptions) {
+    this.#model = model;
+    this.#options = options;
+    this.#optimizer = options.optimizer ?? adam();
+    this.#learningRate = this.#optimizer.learningRate;
+    this.#train = new RowSet('fit', 'train', model, train, options.context ?? null);
+    try {
+      if (options.validation) {
+        const context = options.validationContext ?? null;
+        this.#validation = new RowSet('fit', 'validation', model, options.validation, context);
+      }
+      this.#settings = fitSettings(model, options, this.#train.rows);
+    } catch (error) {
+      this.#train.dispose();
+      this.#validation?.dispose();
+      throw error;
+    }
+    const { clipNorm, ema, seed } = this.#settings;
+    const { compile = true } = options;
+    const stream = streamFor(seed, 'noise');
+    this.#learner = new Learner(model, {
+      optimizer: this.#optimizer,
+      clipNorm,
+      ema,
+      stream,
+      compile,
+    });
+    this.#stepsPerEpoch = this.#countSteps();
+  }
+
+  #countSteps(): number {
+    const { batchSize, dropLast } = this.#settings;
+    const rest = this.#train.rows % batchSize;
+    // Batch norm has no variance in a batch of one row: such a rest is left out.
+    const least = needsCalibration(this.#model) ? 2 : 1;
+    return Math.floor(this.#train.rows / batchSize) + (rest >= least && !dropLast ? 1 : 0);
+  }
+
+  /** Takes over the state of a checkpoint. */
+  async resume(path: string): Promise<void> {
+    const model = this.#model;
+    const checkpoint = await readCheckpoint(path, model, this.#setup());
+    checkpoint.fill('weights', weightsOf(model));
+    for (const [group, tensors] of this.#groups())
+      if (group !== 'weights') checkpoint.fill(group, tensors);
+    this.#progress = checkpoint.progress;
+    if (this.#progress.history.some((record) => record.isBest)) {
+      this.#best = new Snapshot(weightsOf(model));
+      checkpoint.fillBest(this.#best.copies);
+    }
+  }
+
+  async run(): Promise<FitResult> {
+    const { onEpoch } = this.#options;
+    this.#model.train(true);
+    try {
+      for (;;) {
+        const done = this.#endOfEpochs();
+        if (done) return await this.#finish(done);
+        const interrupted = await this.#runEpoch();
+        if (interrupted) return await this.#finish(interrupted);
+        const record = await this.#closeEpoch();
+        if (this.#checkpointIsDue(true)) await this.#writeCheckpoint();
+        await onEpoch?.(record);
+      }
+    } finally {
+      this.#model.train(false);
+    }
+  }
+
+  #endOfEpochs(): StopReason | null {
+    const { epochs, patience, steps } = this.#settings;
+    const { epoch, waited, step, position } = this.#progress;
+    if (position > 0) return null;
+    if (epoch >= epochs) return 'epochs';
+    if (this.#validation && waited >= patience) return 'patience';
+    if (step >= steps) return 'steps';
+    return this.#interruption();
+  }
+
+  /** Why to stop before the next step, if at all. */
+  #interruption(): StopReason | null {
+    const { steps, timeLimitSeconds } = this.#settings;
+    if (this.#options.signal?.aborted) return 'aborted';
+    if (this.#progress.step >= steps) return 'steps';
+    if (performance.now() - this.#started >= timeLimitSeconds * 1000) return 'time';
+    return null;
+  }
+
+  /** Takes the steps of an epoch that are left. Returns why it was interrupted, or null at its end. */
+  async #runEpoch(): Promise<StopReason | null> {
+    const progress = this.#progress;
+    const { batchSize, seed } = this.#settings;
+    const order = epochOrder(seed, progress.epoch, this.#train.rows);
+    if (progress.position === 0) {
+      this.#learner.lossSum.write(Float64Array.of(0));
+      progress.epochRows = 0;
+      progress.epochSeconds = 0;
+    }
+    let mark = performance.now();
+    const clock = () => {
+      const now = performance.now();
+      progress.epochSeconds += (now - mark) / 1000;
+      progress.seconds += (now - mark) / 1000;
+      mark = now;
+    };
+    while (progress.position < this.#stepsPerEpoch) {
+      const reason = this.#interruption();
+      if (reason) {
+        clock();
+        return reason;
+      }
+      const start = progress.position * batchSize;
+      const rows = order.subarray(start, Math.min(start + batchSize, order.length));
+      const loss = this.#takeStep(rows);
+      if (this.#options.onStep) await this.#report(loss);
+      if (this.#pacer.due) await this.#pacer.turn();
+      if (this.#checkpointIsDue(false)) {
+        clock();
+        await this.#writeCheckpoint();
+        mark = performance.now();
+      }
+    }
+    clock();
+    return null;
+  }
+
+  #takeStep(rows: Int32Array): () => number {
+    const progress = this.#progress;
+    const learner = this.#learner;
+    const { schedule } = this.#options;
+    const { step, epoch, history } = progress;
+    if (schedule) {
+      const factor = schedule({ step, epoch, stepsPerEpoch: this.#stepsPerEpoch, history });
+      this.#learningRate = this.#optimizer.learningRate * factor;
+    }
+    learner.optimizer.setLearningRate(this.#learningRate);
+    learner.average?.prepare(step);
+    this.#model.beforeStep?.(step);
+    const sized = this.#stepFor(rows.length);
+    sized.indices.write(rows);
+    if (!sized.step.run()) {
+      const finding = diagnose(this.#model, sized.loss, learner.parameters);
+      learner.guard.restore();
+      throw numericError('fit', finding, {
+        step: step + 1,
+        epoch: epoch + 1,
+        learningRate: this.#learningRate,
+        clips: learner.clips,
+      });
+    }
+    progress.step++;
+    progress.position++;
+    progress.epochRows += rows.length;
+    return () => sized.step.lastLoss;
+  }
+
+  #stepFor(size: number): SizedStep {
+    const found = this.#steps.get(size);
+    if (found) return found;
+    const model = this.#model;
+    const lossOf = this.#options.loss ?? negativeLogLikelihood;
+    const indices = emptyTensor([size], 'int32');
+    const loss = () => lossOf({ model, ...this.#train.batch(indices, this.#learner.stream) });
+    const made = { size, indices, loss, step: new Step(this.#learner, loss, size) };
+    this.#steps.set(size, made);
+    return made;
+  }
+
+  async #report(loss: () => number): Promise<void> {
+    const { step, epoch, position } = this.#progress;
+    await this.#options.onStep?.({
+      step,
+      epoch: epoch + 1,
+      stepInEpoch: position,
+      stepsPerEpoch: this.#stepsPerEpoch,
+      loss: loss(),
+      learningRate: this.#learningRate,
+      seconds: (performance.now() - this.#started) / 1000,
+    });
+  }
+
+  /** The record of the epoch so far. Keeps the weights if they are the best. */
+  async #evaluateEpoch(): Promise<EpochRecord> {
+    const progress = this.#progress;
+    const start = performance.now();
+    const trainLoss = this.#learner.lossSum.item() / progress.epochRows;
+    const { evaluation, isBest } = await this.#validate();
+    const seconds = (performance.now() - start) / 1000;
+    progress.seconds += seconds;
+    return {
+      epoch: progress.epoch + 1,
+      step: progress.step,
+      trainLoss,
+      validationLogProb: evaluation?.logProb ?? null,
+      validationLogProbModel: evaluation?.logProbModel ?? null,
+      validationStandardError: evaluation?.standardError ?? null,
+      bitsPerDim: evaluation?.bitsPerDim ?? null,
+      isBest,
+      seconds: progress.epochSeconds + seconds,
+      samplesPerSecond: progress.epochRows / Math.max(progress.epochSeconds, 1e-9),
+      learningRate: this.#learningRate,
+    };
+  }
+
+  async #closeEpoch(): Promise<EpochRecord> {
+    const progress = this.#progress;
+    const record = await this.#evaluateEpoch();
+    progress.history.push(record);
+    progress.waited = record.isBest ? 0 : progress.waited + 1;
+    progress.epoch++;
+    progress.position = 0;
+    return record;
+  }
+
+  async #validate(): Promise<{ evaluation: Evaluation | null; isBest: boolean }> {
+    if (!this.#validation) return { evaluation: null, isBest: false };
+    const { seed } = this.#settings;
+    const { average } = this.#learner;
+    average?.enter();
+    try {
+      await calibrate(this.#model, this.#train, seed, this.#pacer);
+      const evaluation = await evaluateRows(this.#model, this.#validation, seed, this.#pacer);
+      const before = this.#bestRecord()?.validationLogProbModel ?? -Infinity;
+      const isBest = evaluation.logProbModel > before;
+      if (isBest) {
+        if (this.#best) this.#best.capture();
+        else this.#best = new Snapshot(weightsOf(this.#model));
+      }
+      return { evaluation, isBest };
+    } finally {
+      average?.leave();
+      this.#model.train(true);
+    }
+  }
+
+  #bestRecord(): EpochRecord | null {
+    return this.#progress.history.findLast((record) => record.isBest) ?? null;
+  }
+
+  /** The last checkpoint, the last weights, the result. */
+  async #finish(reason: StopReason): Promise<FitResult> {
+    const progress = this.#progress;
+    const model = this.#model;
+    if (this.#options.checkpoint && progress.step > 0) await this.#writeCheckpoint();
+    let last: EpochRecord | null = null;
+    if (progress.position > 0 && reason !== 'aborted') {
+      // An epoch that was cut short is scored too, but it is no part of the training that a checkpoint goes on with.
+      last = await this.#evaluateEpoch();
+      await this.#options.onEpoch?.(last);
+    }
+    const history = last ? [...progress.history, last] : [...progress.history];
+    if (this.#best) {
+      this.#best.restore();
+    } else {
+      this.#learner.average?.enter();
+      if (reason !== 'aborted' && progress.step > 0)
+        await calibrate(model, this.#train, this.#settings.seed, this.#pacer);
+    }
+    return {
+      history,
+      best: history.findLast((record) => record.isBest) ?? null,
+      stoppedBecause: reason,
+      epochs: progress.epoch,
+      steps: progress.step,
+      seconds: progress.seconds,
+      compiled: this.#learner.compile,
+    };
+  }
+
+  #checkpointIsDue(endOfEpoch: boolean): boolean {
+    const { checkpoint } = this.#options;
+    if (!checkpoint) return false;
+    const { everyEpochs, everySeconds = everyEpochs === undefined ? 60 : Infinity } = checkpoint;
+    if (endOfEpoch && everyEpochs !== undefined && this.#progress.epoch % everyEpochs === 0)
+      return true;
+    return performance.now() - this.#lastCheckpoint >= everySeconds * 1000;
+  }
+
+  async #writeCheckpoint(): Promise<void> {
+    const { path } = this.#options.checkpoint as { path: string };
+    const weights = weightsOf(this.#model);
+    const usable =
+      this.#best?.copies ?? new Map([...weights, ...(this.#learner.average?.state ?? [])]);
+    await writeCheckpoint(path, this.#model, usable, this.#groups(), this.#progress, this.#setup());
+    this.#lastCheckpoint = performance.now();
+  }
+
+  #groups(): Groups {
+    const { optimizer, average, stream, lossSum } = this.#learner;
+    const groups = new Map<string, ReadonlyMap<string, Tensor>>([
+      ['weights', weightsOf(this.#model)],
+      ['optimizer', optimizer.state],
+      ['random', new Map([['noise', stream.state]])],
+      ['loss', new Map([['sum', lossSum]])],
+    ]);
+    if (average) groups.set('average', average.state);
+    return groups;
+  }
+
+  /** What a checkpoint must have in common with this training. */
+  #setup(): Setup {
+    const { batchSize, dropLast, clipNorm, ema, seed } = this.#settings;
+    const { kind, settings } = this.#optimizer;
+    return {
+      rows: this.#train.rows,
+      validationRows: this.#validation?.rows ?? null,
+      batchSize,
+      dropLast,
+      clipNorm: clipNorm === Infinity ? null : clipNorm,
+      ema,
+      seed,
+      optimizer: JSON.stringify({ kind, ...settings }),
+    };
+  }
+
+  dispose(): void {
+    for (const { step, indices } of this.#steps.values()) {
+      step.dispose();
+      indices.dispose();
+    }
+    this.#learner.dispose();
+    this.#learner.stream.dispose();
+    this.#best?.dispose();
+    this.#train.dispose();
+    this.#validation?.dispose();
+  }
+}
