@@ -28,10 +28,11 @@ function dtypeOf(tensor: Tensor): FloatDType {
  */
 function broadcastShape(op: string, a: Tensor, b: Tensor): Shape {
   if (sameShape(a.shape, b.shape)) return a.shape;
+  if (a.size === 1 && b.size === 1) return a.shape.length >= b.shape.length ? a.shape : b.shape;
   if (b.size === 1) return a.shape;
   if (a.size === 1) return b.shape;
   const covers = (big: Tensor, small: Tensor) =>
-    big.rows !== 1 &&
+    big.shape.length >= small.shape.length &&
     ((small.rows === 1 && small.cols === big.cols) ||
       (small.cols === 1 && small.rows === big.rows && small.shape.length === big.shape.length));
   if (covers(a, b)) return a.shape;
