@@ -6,7 +6,6 @@
  * of dimension i (degree i + 1) those of degree ≤ i. The hidden units of a layer are kept sorted by degree, so that
  * what a unit sees is always a leading range of the layer before: its extent.
  */
-import { expected, FlowError } from '../errors';
 import type { RandomStream } from '../ops';
 import { claimElements } from './initialization';
 
@@ -15,33 +14,27 @@ export type DegreeRule = 'sequential' | 'random';
 /**
  * Degrees of a hidden layer, sorted.
  *
- * @param rule 'sequential': unit k gets k mod (D − 1) + 1, so all degrees are equally frequent; 'random': uniform
- *   between the least degree of the layer before and D − 1
+ * @param rule 'sequential': unit k gets k mod (D − least) + least, so all degrees are equally frequent; 'random': uniform
+ *   between `least` and D − 1
+ * @param least 1, or the least degree of the layer before where degrees are random; 0 in a network with context:
+ *   units of degree 0 see the context only, and without them it would never reach the first dimension
  */
 export function hiddenDegrees(
   rule: DegreeRule,
   units: number,
   features: number,
   least: number,
-  stream: RandomStream | null,
+  stream: RandomStream,
 ): Int32Array {
-  const highest = Math.max(1, features - 1);
+  const count = Math.max(1, features - least);
   claimElements(units);
   const degrees = new Int32Array(units);
   if (rule === 'sequential') {
-    for (let k = 0; k < units; k++) degrees[k] = (k % highest) + 1;
+    for (let k = 0; k < units; k++) degrees[k] = (k % count) + least;
   } else {
-    if (stream === null) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected('MADE', 'seed', 'a seed for random degrees', 'none', 'pass seed'),
-      );
-    }
-    const low = Math.min(least, highest);
     const draws = stream.uniformArray(units);
     for (let k = 0; k < units; k++) {
-      degrees[k] =
-        low + Math.min(highest - low, Math.floor((draws[k] as number) * (highest - low + 1)));
+      degrees[k] = least + Math.min(count - 1, Math.floor((draws[k] as number) * count));
     }
   }
   return degrees.sort();

@@ -75,13 +75,14 @@ export class Made extends Module {
 
     const inputs = inputDegrees(features);
     let before = inputs;
+    let least = this.contextFeatures > 0 ? 0 : 1;
     const hiddenLayers: MaskedLinear[] = [];
     for (const [index, units] of hidden.entries()) {
       // Around a pair of layers the units must keep their degrees.
       const degrees: Int32Array =
         this.residual && index > 0
           ? before
-          : hiddenDegrees(rule, units, features, before[0] ?? 1, stream);
+          : hiddenDegrees(rule, units, features, least, stream);
       // In a residual network activations stand before the layers (pre-activation), so the layers have none.
       const activation = this.residual ? 'none' : this.activation;
       const layer = new MaskedLinear(
@@ -92,6 +93,7 @@ export class Made extends Module {
       );
       hiddenLayers.push(this.child(`hidden.${index}`, layer));
       before = degrees;
+      if (rule === 'random') least = degrees[0] ?? least;
     }
     this.hiddenLayers = hiddenLayers;
     const outputs = repeatDegrees(inputs, outputsPerFeature);

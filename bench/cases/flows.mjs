@@ -1,0 +1,53 @@
+// The cases of the flow families: training steps, scoring and sampling at the sizes that the peers run (bench/peers/peer.py
+// has the same table). A step is the one that fit runs: recorded once, then replayed in one native call.
+import flow from '../../dist/index.js';
+import { TrainingStep } from '../../dist/train/step.js';
+
+const sizes = {
+  maf: { features: 63, hidden: [512, 512], batch: 256 },
+  'maf-small': { features: 6, hidden: [100, 100], batch: 256 },
+  'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
+};
+
+function model(name) {
+  const { features, hidden } = sizes[name];
+  // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
+  return flow.maf({ features, hidden, transforms: 5, scale: { kind: 'tanh', bound: 1 }, zeroInitialized: false, seed: 1 });
+}
+
+function noise(rows, features) {
+  const stream = new flow.RandomStream(7);
+  const x = stream.normal([rows, features], 'float32');
+  stream.dispose();
+  return x;
+}
+
+const work = {
+  step(name) {
+    const { batch, features } = sizes[name];
+    const step = new TrainingStep(model(name), noise(batch, features), { optimizer: flow.adam({ lr: 1e-4 }), batchSize: batch });
+    return () => step.run();
+  },
+  logProb(name, rows = sizes[name].batch) {
+    const maf = model(name);
+    const x = noise(rows, sizes[name].features);
+    return () => maf.logProb(x).dispose();
+  },
+  sample(name, rows) {
+    const maf = model(name);
+    return () => maf.sample(rows, { seed: 3 }).dispose();
+  },
+};
+
+const peer = (name) => ({ name });
+
+export const flowCases = [
+  { name: 'maf:step', setUp: () => work.step('maf') },
+  { name: 'maf-small:step', setUp: () => work.step('maf-small') },
+  { name: 'maf-mnist:step', setUp: () => work.step('maf-mnist') },
+  { name: 'maf:logProb', setUp: () => work.logProb('maf') },
+  { name: 'maf:sample1000', setUp: () => work.sample('maf', 1000) },
+  { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },
+].map((one) => ({ ...one, peer: peer(one.name) }));
+
+flowCases.push({ name: 'maf:logProb1000', setUp: () => work.logProb('maf', 1000) });
