@@ -1,0 +1,51 @@
+import { describe, expect, it } from 'vitest';
+import { valueAndGradient } from '../../lib/autograd/gradient';
+import { matmul, mul, sum } from '../../lib/ops';
+import { tensorOfArray } from '../../lib/tensor/tensor';
+import { expectClose, fixture } from '../reference/close';
+import * as reference from '../reference/linear';
+
+describe('matmul', () => {
+  const cases = [false, true].flatMap((transposeA) =>
+    [false, true].map((transposeB) => ({ transposeA, transposeB })),
+  );
+
+  it.each(cases)('$transposeA, $transposeB: values and gradients against plain loops', (t) => {
+    for (const [m, k, n] of [
+      [1, 1, 1],
+      [5, 7, 3],
+      [33, 17, 65],
+      [100, 2, 31],
+    ] as const) {
+      const next = fixture(m * k + n);
+      const [a, b, dc] = [next(m * k), next(k * n), next(m * n)];
+      const ta = tensorOfArray(a, t.transposeA ? [k, m] : [m, k]);
+      const tb = tensorOfArray(b, t.transposeB ? [n, k] : [k, n]);
+      const { gradients } = valueAndGradient(() => {
+        const c = matmul(ta, tb, t);
+        expect(c.shape).toEqual([m, n]);
+        expectClose(c.dataSync(), reference.matmul(a, b, m, k, n, t), 8 + k, 'c');
+        return sum(mul(c, tensorOfArray(dc, [m, n])));
+      }, [ta, tb]);
+      // dA = dC·Bᵀ in a's own layout, dB = Aᵀ·dC in b's.
+      const transposed = (v: Float64Array, rows: number, cols: number) =>
+        v.map((_, i) => v[(i % rows) * cols + Math.floor(i / rows)] ?? 0);
+      const plainA = t.transposeA ? transposed(a, k, m) : a;
+      const plainB = t.transposeB ? transposed(b, n, k) : b;
+      const dA = reference.matmul(dc, plainB, m, n, k, { transposeB: true });
+      const dB = reference.matmul(plainA, dc, k, m, n, { transposeA: true });
+      const [ga, gb] = gradients.map((g) => g?.dataSync() ?? []);
+      expectClose(ga ?? [], t.transposeA ? transposed(dA, m, k) : dA, 8 + n, 'dA');
+      expectClose(gb ?? [], t.transposeB ? transposed(dB, k, n) : dB, 8 + m, 'dB');
+    }
+  });
+
+  it('hands leading axes on, and names inner sizes that differ', () => {
+    const next = fixture(1);
+    const a = tensorOfArray(next(24), [2, 3, 4]);
+    const b = tensorOfArray(next(20), [4, 5]);
+    expect(matmul(a, b).shape).toEqual([2, 3, 5]);
+    expect(() => matmul(b, a)).toThrow(/\[matmul\] b: expected inner size 5.*got 6 of \[2, 3, 4\]/);
+    expect(() => matmul(a, tensorOfArray(new Float32Array(20), [4, 5]))).toThrow(/\[matmul\] b/);
+  });
+});
