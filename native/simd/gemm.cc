@@ -3,8 +3,8 @@
 // C is cut into tiles of at most kTileRows rows and panels of kPanelColumns columns. A panel of B is packed
 // once; the tiles of a block of rows run over it while it is in the first- or second-level cache, K in
 // blocks of kDepth. Three cuts into tasks, chosen by the sizes:
-// - few rows: a task is a panel with all rows, and packs its panel itself, block by block of K;
-// - many rows: the panels are packed first, a task is a block of rows with a group of panels;
+// - many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
+// - few panels or many rows: the panels are packed first, a task is a block of rows with a group of panels;
 // - a small C with a long K (weight gradients): a task is a piece of K, the partial products are added in
 //   order afterwards.
 #include "gemm.h"
@@ -30,9 +30,13 @@ constexpr int64_t kRowsOfOneBlock = 768;  // up to so many rows there is one blo
 constexpr int64_t kRowsOfManyBlocks = 240;
 constexpr int64_t kPanelGroupBytes = 512 << 10;  // packed B that stays in the second-level cache
 constexpr int64_t kSplitElements = 64 << 10;     // a C this small may be split along K
+constexpr int64_t kLongDepth = 2048;
 constexpr int64_t kSplitDepth = 512;
 constexpr int64_t kSplitPieces = 32;
-constexpr int64_t kSerialWork = 32 << 10;  // multiply-adds below which one task does it all
+constexpr int64_t kSerialWork = 32 << 10;   // multiply-adds below which one task does it all
+constexpr int64_t kSerialBytes = 64 << 10;  // operands below which packing is not worth a second thread
+constexpr int64_t kEnoughTasks = 16;        // so many panels keep the threads busy without cutting rows
+constexpr int64_t kTilesOfStrip = 4;        // packed together, since neighbours share cache lines
 
 constexpr int64_t up_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
@@ -209,12 +213,20 @@ void run_tasks(int64_t tasks, bool serial, const F& body) {
   }
 }
 
-/** Packs the tiles of A(·, k0 … k1), [tile][k1 − k0][rows]. */
+/** Packs tiles of A(·, k0 … k1) to out + first row·(k1 − k0), each [k1 − k0][rows]. */
 template <class T>
-void pack_a(const Product<T>& p, const RowTiles& tiles, int64_t tile, int64_t k0, int64_t k1, T* out) {
-  const int64_t m0 = tiles.start(tile);
-  const int rows = static_cast<int>(tiles.start(tile + 1) - m0);
-  pack_tile(p.a + k0 * p.lda + m0, p.lda, rows, k1 - k0, out + m0 * (k1 - k0));
+void pack_a(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_t tile1, int64_t k0, int64_t k1,
+            T* out) {
+  // A few rows of all tiles at a time: the lines at the seams are then read once.
+  constexpr int64_t step = 8;
+  for (int64_t k = k0; k < k1; k += step) {
+    const int64_t depth = lesser(step, k1 - k);
+    for (int64_t tile = tile0; tile < tile1; ++tile) {
+      const int64_t m0 = tiles.start(tile);
+      const int rows = static_cast<int>(tiles.start(tile + 1) - m0);
+      pack_tile(p.a + k * p.lda + m0, p.lda, rows, depth, out + m0 * (k1 - k0) + (k - k0) * rows);
+    }
+  }
 }
 
 // A small C with a long K: pieces of K make partial products, added in the order of the pieces.
@@ -236,7 +248,7 @@ void run_split(const Product<T>& p) {
     part.b.b += p.b.transposed ? k0 : k0 * p.b.ldb;
     if (p.a_transposed && panels_of<T>(p.n) > kFewPanels) {
       T* packed = workspace<T>(p.m * part.k, 2);
-      for (int64_t tile = 0; tile < tiles.tiles; ++tile) pack_a(p, tiles, tile, k0, k1, packed);
+      pack_a(p, tiles, 0, tiles.tiles, k0, k1, packed);
       part.a_packed = packed;
     } else {
       part.a += p.a_transposed ? k0 * p.lda : k0;
@@ -275,21 +287,38 @@ template <class T>
 void run(Product<T> p) {
   if (p.m <= 0 || p.n <= 0) return;
   const bool no_k_mask = p.b.mask == MaskKind::none || p.b.mask == MaskKind::rows;
-  if (no_k_mask && p.m * p.n <= kSplitElements && p.k >= 2 * kSplitDepth) return run_split(p);
+  if (no_k_mask && p.m * p.n <= kSplitElements && p.k >= kLongDepth) return run_split(p);
 
   const bool serial = p.m * p.n * p.k < kSerialWork;
   const RowTiles tiles(p.m);
   const int64_t panels = panels_of<T>(p.n);
   const bool pack = p.a_transposed && panels > kFewPanels;
-  if (pack || p.b.mask == MaskKind::rows) {
-    T* packed = pack ? workspace<T>(p.m * p.k, 0) : nullptr;
-    run_tasks(tiles.tiles, serial, [&](int64_t tile) {
-      if (pack) pack_a(p, tiles, tile, 0, p.k, packed);
-      zero_outside(p, tiles.start(tile), tiles.start(tile + 1));
-    });
-    p.a_packed = packed;
-  }
-  if (p.m <= kRowsOfOneBlock) {
+  const bool by_panels =
+      p.m <= kRowsOfOneBlock && (serial || panels >= kEnoughTasks || tiles.tiles <= kFewTiles);
+
+  // First what all tasks read: tiles of a transposed A and, for blocks of rows, the panels of B.
+  const int64_t strips = pack || p.b.mask == MaskKind::rows ? up_div(tiles.tiles, kTilesOfStrip) : 0;
+  T* a_packed = pack ? workspace<T>(p.m * p.k, 0) : nullptr;
+  const int64_t panel_elements = p.k * kPanelColumns<T>;
+  T* b_packed = by_panels ? nullptr : workspace<T>(panels * panel_elements, 1);
+  const bool little = serial || (p.m * p.k + p.n * p.k) * static_cast<int64_t>(sizeof(T)) < kSerialBytes;
+  run_tasks(strips + (by_panels ? 0 : panels), little, [&](int64_t task) {
+    if (task < strips) {
+      const int64_t tile0 = task * kTilesOfStrip;
+      const int64_t tile1 = lesser(tile0 + kTilesOfStrip, tiles.tiles);
+      if (pack) pack_a(p, tiles, tile0, tile1, 0, p.k, a_packed);
+      zero_outside(p, tiles.start(tile0), tiles.start(tile1));
+      return;
+    }
+    const int64_t panel = task - strips;
+    const int64_t n0 = panel * kPanelColumns<T>;
+    const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
+    const Range range = depth_range(p, n0, columns);
+    pack_panel(p.b, range.begin, range.end, n0, columns, b_packed + panel * panel_elements);
+  });
+  p.a_packed = a_packed;
+
+  if (by_panels) {
     // The longest panels of a forward staircase stand last, those of a gradient first: begin with the long ones.
     const bool backwards = p.b.mask == MaskKind::columns;
     run_tasks(panels, serial, [&](int64_t task) {
@@ -298,15 +327,8 @@ void run(Product<T> p) {
     });
     return;
   }
-  const int64_t panel_elements = p.k * kPanelColumns<T>;
-  T* packed = workspace<T>(panels * panel_elements, 1);
-  run_tasks(panels, serial, [&](int64_t panel) {
-    const int64_t n0 = panel * kPanelColumns<T>;
-    const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
-    const Range range = depth_range(p, n0, columns);
-    pack_panel(p.b, range.begin, range.end, n0, columns, packed + panel * panel_elements);
-  });
-  const int64_t blocks = up_div(p.m, kRowsOfManyBlocks);
+  const int64_t blocks =
+      lesser(tiles.tiles, p.m > kRowsOfOneBlock ? up_div(p.m, kRowsOfManyBlocks) : kEnoughTasks);
   const int64_t groups =
       lesser(panels, up_div(panels * panel_elements * static_cast<int64_t>(sizeof(T)), kPanelGroupBytes));
   run_tasks(blocks * groups, serial, [&](int64_t task) {
@@ -314,7 +336,7 @@ void run(Product<T> p) {
     const int64_t group = task % groups;
     for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; ++panel) {
       run_panel<T>(p, tiles, block * tiles.tiles / blocks, (block + 1) * tiles.tiles / blocks, panel,
-                   packed + panel * panel_elements, nullptr);
+                   b_packed + panel * panel_elements, nullptr);
     }
   });
 }
