@@ -85,8 +85,8 @@ export function shortestFloat32(x: number): string {
   if (!Number.isFinite(x) || (Number.isInteger(x) && Math.abs(x) < 2 ** 24)) {
     return shortestFloat64(x);
   }
-  // 6 digits always survive the way through float32, and 9 always suffice.
-  for (let digits = 6; digits < 9; digits++) {
+  // 6 digits always survive the way through float32 unless it is subnormal, and 9 always suffice.
+  for (let digits = Math.abs(x) < 2 ** -126 ? 1 : 6; digits < 9; digits++) {
     const rounded = Number(x.toPrecision(digits));
     if (Math.fround(rounded) === x) return String(rounded);
   }
