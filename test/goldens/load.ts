@@ -1,7 +1,7 @@
 /** Golden models (test/goldens/data) as models of the library. */
 import { BatchNorm } from '../../lib/bijections/batchNorm';
-import { MaskedAutoregressive } from '../../lib/bijections/maskedAutoregressive';
 import type { Bijection } from '../../lib/bijections/bijection';
+import { MaskedAutoregressive } from '../../lib/bijections/maskedAutoregressive';
 import type { Module } from '../../lib/nn/module';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import {
@@ -23,7 +23,11 @@ export function goldenTensor(tensor: GoldenTensor | undefined) {
  * Values of a golden parameter in the library's order. Where the golden MADE has reversed input degrees, the library
  * has natural ones between two reversing permutations: inputs and outputs are then in the opposite order.
  */
-export function inLibraryOrder(name: string, tensor: GoldenTensor, reversed: boolean): Float64Array {
+export function inLibraryOrder(
+  name: string,
+  tensor: GoldenTensor,
+  reversed: boolean,
+): Float64Array {
   const given = values(tensor);
   if (!reversed) return given;
   const width = tensor.shape.at(-1) as number;

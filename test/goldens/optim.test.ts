@@ -5,7 +5,7 @@ import { scope } from '../../lib/tensor/scope';
 import type { Tensor } from '../../lib/tensor/tensor';
 import { adam, adamW } from '../../lib/train/optimizer';
 import { expectClose } from '../reference/close';
-import { goldenCases, type GoldenTensor, values } from '../reference/goldens';
+import { type GoldenTensor, goldenCases, values } from '../reference/goldens';
 import { goldenTensor } from './load';
 
 describe.each(goldenCases('optim').map((row) => [row.name, row] as const))(
