@@ -19,8 +19,10 @@ class Recorder implements Allocator {
   /** Made before the recording and read or written by it: kept alive by the program. */
   readonly external = new Set<Storage>();
 
-  allocate(dtype: DType, elements: number): number {
-    const reused = this.#vacant.get(`${dtype}:${elements}`)?.pop();
+  allocate(dtype: DType, elements: number, fresh: boolean): number {
+    // What is written from JavaScript is written once, not in every replay: an instruction that had used the buffer
+    // before would overwrite it.
+    const reused = fresh ? undefined : this.#vacant.get(`${dtype}:${elements}`)?.pop();
     if (reused !== undefined) return reused;
     const handle = allocateFromEngine(dtype, elements);
     this.owned.add(handle);
@@ -28,7 +30,7 @@ class Recorder implements Allocator {
   }
 
   release(storage: Storage): boolean {
-    if (!this.owned.has(storage.handle)) return false;
+    if (!this.owned.has(storage.handle)) return programBuffers.has(storage.handle);
     // A constant must still be there in the next replay.
     if (!storage.constant) {
       const key = `${storage.dtype}:${storage.elements}`;

@@ -8,7 +8,8 @@ import { native } from '../native';
 
 /** Who gives out and takes back buffers: the engine itself, or a recorder that plans the memory of a program. */
 export interface Allocator {
-  allocate(dtype: DType, elements: number): number;
+  /** @param fresh no buffer that had another use before, and none that gets one later: for constants */
+  allocate(dtype: DType, elements: number, fresh: boolean): number;
   /** Takes the buffer back; false: the engine shall free it. */
   release(storage: Storage): boolean;
 }
@@ -20,8 +21,8 @@ export function setAllocator(next: Allocator | null): void {
   allocator = next;
 }
 
-export function allocateBuffer(dtype: DType, elements: number): number {
-  if (allocator) return allocator.allocate(dtype, elements);
+export function allocateBuffer(dtype: DType, elements: number, fresh = false): number {
+  if (allocator) return allocator.allocate(dtype, elements, fresh);
   return allocateFromEngine(dtype, elements);
 }
 

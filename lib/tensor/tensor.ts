@@ -262,8 +262,9 @@ export function tensorOfArray(values: TypedArray, shape: Shape): Tensor {
       ),
     );
   }
-  const result = emptyTensor(shape, dtype);
-  result.storage.constant = true;
+  const storage = new Storage(allocateBuffer(dtype, values.length, true), dtype, values.length);
+  storage.constant = true;
+  const result = new Tensor(storage, shape);
   result.writeUnrecorded(values);
   return result;
 }
