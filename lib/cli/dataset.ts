@@ -215,10 +215,7 @@ export async function readDatasetFor(
     const byMemory = columns && !options.columns && !options.exclude && !options.contextColumns;
     if (!byMemory || !isFlowError(error, 'ARGUMENT')) throw error;
     const whole = await readDataset(path, withoutSelection(options)).catch(() => null);
-    const cols = model.features + model.contextFeatures;
-    if (!whole || whole.columns || whole.rows.cols !== cols || model.contextFeatures > 0) {
-      throw error;
-    }
+    if (!whole || whole.columns || model.contextFeatures > 0) throw error;
     dataset = whole;
   }
   checkWidth(dataset, 'rows', dataset.rows.cols, model.features, dataset.columns);
@@ -258,7 +255,8 @@ export function checkWidth(
 export function placeOf(dataset: Dataset, position: number): string {
   const { cols } = dataset.rows;
   const column = columnLabel(position % cols, dataset.columns ?? undefined);
-  return `${dataset.source}: row ${Math.floor(position / cols)} (counted from 0), ${column}`;
+  const kept = dataset.droppedRows > 0 ? ' among the rows that were kept' : '';
+  return `${dataset.source}: row ${Math.floor(position / cols)} (counted from 0${kept}), ${column}`;
 }
 
 /** The kind of an output file by its ending. @throws UsageError for one that is not written */

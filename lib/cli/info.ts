@@ -30,14 +30,14 @@ export async function info(
       dtype: flow.dtype,
       parameters: countParameters(flow),
       fastDirection: flow.fastDirection,
-      base: config['base'],
-      bijection: config['bijection'],
-      preprocessing: config['preprocessing'],
-      dequantization: config['dequantization'],
+      base: config.base,
+      bijection: config.bijection,
+      preprocessing: config.preprocessing,
+      dequantization: config.dequantization,
       columns,
       contextColumns,
       image,
-      training: parsed(metadata['run']),
+      training: parsed(metadata.run),
     };
     const text = options.json ? `${JSON.stringify(facts, null, 2)}\n` : inWords(facts);
     await write(terminal.stdout, text);
@@ -121,31 +121,31 @@ function shortList(names: readonly string[]): string {
 /** One phrase a step of a bijection. */
 export function describeBijection(config: Config): string[] {
   if (config.kind === 'chain') {
-    return (config['bijections'] as unknown as Config[]).flatMap(describeBijection);
+    return (config.bijections as unknown as Config[]).flatMap(describeBijection);
   }
   if (config.kind === 'invert') {
     return [
       'inverse of',
-      ...describeBijection(config['bijection'] as unknown as Config).map((s) => `  ${s}`),
+      ...describeBijection(config.bijection as unknown as Config).map((s) => `  ${s}`),
     ];
   }
   if (config.kind === 'maskedAutoregressive') {
-    const hidden = (config['hidden'] as number[]).join(', ');
-    const more = [config['residual'] ? 'residual' : '', config['activation'] ?? 'relu'];
+    const hidden = (config.hidden as number[]).join(', ');
+    const more = [config.residual ? 'residual' : '', config.activation ?? 'relu'];
     return [`masked autoregressive, hidden [${hidden}], ${more.filter(Boolean).join(', ')}`];
   }
   if (config.kind === 'permutation') {
-    const order = config['order'] as number[];
+    const order = config.order as number[];
     const reversed = order.every((from, k) => from === order.length - 1 - k);
     return [reversed ? 'reverse' : 'permutation'];
   }
   if (config.kind === 'affine') {
-    const scales = config['logScale'] as number[];
+    const scales = config.logScale as number[];
     const same = scales.every((scale) => scale === scales[0]);
     return [
       same ? `scale by ${Number(Math.exp(scales[0] ?? 0).toPrecision(6))}` : 'affine a column',
     ];
   }
-  if (config.kind === 'logit') return [`logit with λ = ${config['lambda']}`];
+  if (config.kind === 'logit') return [`logit with λ = ${config.lambda}`];
   return [config.kind === 'batchNorm' ? 'batch norm' : config.kind];
 }

@@ -1,34 +1,56 @@
 /** The files of a run folder besides the model. */
-import { PNG } from 'pngjs';
 import type { Flow } from '../flows';
 import { writeFileAtomic } from '../io/atomic';
+import { imageSheet, lineChart } from '../plot';
+import type { EpochRecord } from '../train';
 import type { ImageShape } from './dataset';
-import type { Report } from './report';
+import { inputOf } from './preprocess';
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
 }
+
+/** The learning curves: mean log-likelihood by epochs. */
+export async function writeCurves(path: string, history: readonly EpochRecord[]): Promise<void> {
+  const x = history.map(({ epoch }) => epoch);
+  const train = { name: 'training', x, y: history.map(({ trainLoss }) => -trainLoss) };
+  const validated = history.map(({ validationLogProbModel }) => validationLogProbModel ?? NaN);
+  const validation = { name: 'validation', x, y: validated };
+  const chart = lineChart({
+    title: 'Learning curves',
+    xLabel: 'epoch',
+    yLabel: 'log-likelihood, nats',
+    series: validated.some(Number.isFinite) ? [train, validation] : [train],
+    yRange: 'robust',
+  });
+  await writeFileAtomic(path, chart);
+}
+
+/** A PNG sheet of the rows as images. */
 export async function writeImages(
   path: string,
-  table: { data: ArrayLike<number>; rows: number; cols: number },
-  image: ImageShape,
+  flow: Flow,
+  values: ArrayLike<number>,
+  [height, width, channels]: ImageShape,
 ): Promise<void> {
-  const [h, w] = image;
-  const per = Math.ceil(Math.sqrt(table.rows));
-  const png = new PNG({ width: per * w, height: Math.ceil(table.rows / per) * h });
-  for (let r = 0; r < table.rows; r++)
-    for (let y = 0; y < h; y++)
-      for (let x = 0; x < w; x++) {
-        const v = table.data[r * table.cols + y * w + x]!;
-        const at = 4 * ((Math.floor(r / per) * h + y) * per * w + (r % per) * w + x);
-        png.data[at] = png.data[at + 1] = png.data[at + 2] = v;
-        png.data[at + 3] = 255;
-      }
-  await writeFileAtomic(path, PNG.sync.write(png));
+  const input = inputOf(flow);
+  const most = input.unitInterval ? 1 : (input.dequantization?.levels ?? 256) - 1;
+  const data = Float32Array.from(values, (value) => value / most);
+  const count = data.length / (height * width * channels);
+  const sheet = imageSheet(
+    { data, shape: [count, height, width, channels] },
+    { padding: 1, scale: Math.max(1, Math.round(28 / Math.max(height, width))), background: 0.3 },
+  );
+  await writeFileAtomic(path, sheet);
 }
-export async function writeCurves(_path: string, _report: Report): Promise<void> {}
+
+/** Images of a sheet of samples. */
+const SHEET = 100;
+
+/** A sheet of samples, the same at each call for the same model. */
 export async function writeSampleSheet(path: string, flow: Flow, image: ImageShape): Promise<void> {
-  const s = flow.sample(100, { seed: 1 });
-  await writeImages(path, { data: s.dataSync(), rows: 100, cols: flow.features }, image);
-  s.dispose();
+  const samples = flow.sample(SHEET, { seed: 1 });
+  const values = samples.dataSync();
+  samples.dispose();
+  await writeImages(path, flow, values, image);
 }

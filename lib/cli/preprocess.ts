@@ -103,14 +103,17 @@ export function prepareRows(dataset: Dataset, input: Input): Dataset {
     const bad = (data as Float64Array).findIndex(
       (value) => !(Number.isInteger(value) && value >= 0 && value < levels),
     );
-    if (bad >= 0) fail(dataset, bad, `a whole number from 0 to ${levels - 1}`, '--levels');
+    if (bad >= 0) {
+      const wanted = `a whole number from 0 to ${levels - 1}`;
+      fail(dataset, bad, wanted, `the preprocessing has ${levels} levels`);
+    }
     if (data instanceof Uint8Array || data instanceof Int32Array) return dataset;
     const integers = levels <= 256 ? Uint8Array.from(data) : Int32Array.from(data);
     return { ...dataset, rows: { ...dataset.rows, data: integers } };
   }
   if (input.unitInterval) {
     const bad = (data as Float64Array).findIndex((value) => !(value >= 0 && value <= 1));
-    if (bad >= 0) fail(dataset, bad, 'a number from 0 to 1', '--levels, or scale the data');
+    if (bad >= 0) fail(dataset, bad, 'a number from 0 to 1', 'scale the data');
   }
   // Bytes that are taken as they are would count as levels.
   if (data instanceof Uint8Array || data instanceof Int32Array) {
@@ -121,7 +124,7 @@ export function prepareRows(dataset: Dataset, input: Input): Dataset {
 
 function fail(dataset: Dataset, position: number, wanted: string, remedy: string): never {
   const got = String(dataset.rows.data[position]);
-  const sentence = expected('data', placeOf(dataset, position), wanted, got, `see ${remedy}`);
+  const sentence = expected('data', placeOf(dataset, position), wanted, got, remedy);
   throw new FlowError('DATA', sentence);
 }
 

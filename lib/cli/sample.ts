@@ -40,7 +40,7 @@ export async function sample(
     const data = drawn.dataSync() as Float32Array | Float64Array;
     drawn.dispose();
     const table = { data, rows: count, cols: flow.features, columns: columns ?? undefined };
-    if (kind === 'png') await writeImages(options.out!, table, image as ImageShape);
+    if (kind === 'png') await writeImages(options.out!, flow, data, image as ImageShape);
     else if (kind === 'npy') await writeArray(options.out!, flow, table, image);
     else if (kind === 'csv') await writeCsv(options.out!, table);
     else await printRows(terminal, table);

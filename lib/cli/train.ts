@@ -56,10 +56,9 @@ export async function train(
 
   const path = data ?? (record as { data: string }).data;
   const raw = await readDataset(path, chosen);
-  const parts = await partsOf(raw, chosen);
-  const preprocess = choosePreprocess(chosen, parts.train);
-  const prepared = prepareParts(parts, preprocess);
-  const fingerprint = fingerprintOf(prepared);
+  const preprocess = choosePreprocess(chosen, raw);
+  const parts = await partsOf(raw, chosen, preprocess);
+  const fingerprint = fingerprintOf(parts);
   if (record && record.fingerprint !== fingerprint) {
     throw new FlowError(
       'DATA',
@@ -73,7 +72,7 @@ export async function train(
     );
   }
   const build = () => buildFlow(chosen, preprocess, parts.train);
-  const plan = await completePlan(chosen, prepared.train, build);
+  const plan = await completePlan(chosen, parts.train, build);
   await makeFolder(files.folder);
   if (!record) await writeRunRecord(files, { data: path, fingerprint, options: recorded(plan) });
   const flow = build();
@@ -81,7 +80,7 @@ export async function train(
     const outcome = await runTraining(terminal, {
       command,
       flow,
-      parts: prepared,
+      parts,
       kind: chosen.model,
       preprocessing: inWords(preprocess),
       files,
@@ -99,12 +98,21 @@ export async function train(
   }
 }
 
-/** Training, validation and test parts: fractions of the file, or files of their own. */
-async function partsOf(raw: Dataset, options: TrainOptions): Promise<Parts> {
+/** Training, validation and test parts: fractions of the file, or files of their own; as the flow takes them. */
+async function partsOf(
+  raw: Dataset,
+  options: TrainOptions,
+  preprocess: Preprocess,
+): Promise<Parts> {
+  const input = {
+    dequantization: preprocess.kind === 'levels' ? { levels: preprocess.levels } : null,
+    unitInterval: preprocess.kind === 'logit',
+  };
   const { validation = 0.1, test = 0 } = options;
   const fraction = (part: number | string) => (typeof part === 'number' ? part : 0);
+  // Values are checked before the split, so that an error names the row of the file.
   const split = splitDataset(
-    raw,
+    prepareRows(raw, input),
     { validation: fraction(validation), test: fraction(test) },
     options.seed,
   );
@@ -114,7 +122,9 @@ async function partsOf(raw: Dataset, options: TrainOptions): Promise<Parts> {
     description: describeData(raw, options),
   };
   const read = async (part: number | string, own: Dataset | null) =>
-    typeof part === 'string' ? readDatasetFor(part, model, withoutColumns(options)) : own;
+    typeof part === 'string'
+      ? prepareRows(await readDatasetFor(part, model, withoutColumns(options)), input)
+      : own;
   return {
     train: split.train,
     validation: await read(validation, split.validation),
@@ -126,18 +136,6 @@ async function partsOf(raw: Dataset, options: TrainOptions): Promise<Parts> {
 function withoutColumns(options: TrainOptions) {
   const { columns: _columns, exclude: _exclude, contextColumns: _context, ...rest } = options;
   return rest;
-}
-
-function prepareParts(parts: Parts, preprocess: Preprocess): Parts {
-  const input = {
-    dequantization: preprocess.kind === 'levels' ? { levels: preprocess.levels } : null,
-    unitInterval: preprocess.kind === 'logit',
-  };
-  return {
-    train: prepareRows(parts.train, input),
-    validation: parts.validation && prepareRows(parts.validation, input),
-    test: parts.test && prepareRows(parts.test, input),
-  };
 }
 
 function fingerprintOf(parts: Parts): string {

@@ -90,7 +90,7 @@ export async function runTraining(terminal: Terminal, job: Job): Promise<Outcome
   const report = await makeReport(job, result);
   await flow.save(files.model, { metadata: { run: JSON.stringify(factsOf(report)) } });
   await writeJson(files.report, report);
-  await writeCurves(files.curves, report);
+  await writeCurves(files.curves, report.history);
   if (parts.train.image) await writeSampleSheet(files.samples, flow, parts.train.image);
   tell(terminal, job, report);
   return { status: exitStatus.ok, report };
