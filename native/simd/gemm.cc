@@ -369,62 +369,6 @@ void masked_grad_weight(int64_t rows, int64_t units, int64_t inputs, const T* dL
           epilogue});
 }
 
-template <class T>
-void apply_epilogue(int64_t rows, int64_t columns, T* c, int64_t ldc, const Epilogue<T>& e) {
-  const int64_t rows_of_task = up_div(8192, columns > 0 ? columns : 1);
-  parallel(up_div(rows, rows_of_task), [&](int64_t task) {
-    const int64_t m0 = task * rows_of_task;
-    const int64_t m1 = lesser(rows, m0 + rows_of_task);
-    finish_block<T>(m1 - m0, columns, c + m0 * ldc, ldc, e.bias, e.act, static_cast<T>(e.act_param),
-                    e.gate ? e.gate + m0 * e.gate_ld : nullptr, e.gate_ld, e.gate_act,
-                    static_cast<T>(e.gate_param));
-  });
-}
-
-template <class T>
-void column_sums(int64_t rows, int64_t columns, const T* a, int64_t lda, T* sum, bool accumulate) {
-  using V = Vec<T>;
-  constexpr int w = V::width;
-  constexpr int64_t block = 256;
-  const int64_t strip = 4 * w;
-  const int64_t blocks = up_div(rows, block);
-  T* partial = workspace<T>((blocks > 0 ? blocks : 1) * columns, 0);
-  const int64_t strips = up_div(columns, strip);
-  run_tasks(blocks * strips, rows * columns < kSerialWork, [&](int64_t task) {
-    const int64_t r0 = task / strips * block;
-    const int64_t r1 = lesser(rows, r0 + block);
-    const int64_t n0 = task % strips * strip;
-    T* out = partial + task / strips * columns + n0;
-    const int64_t live = lesser(strip, columns - n0);
-    if (live == strip) {
-      V s0(T(0)), s1(T(0)), s2(T(0)), s3(T(0));
-      for (int64_t r = r0; r < r1; ++r) {
-        const T* row = a + r * lda + n0;
-        s0 += load<V>(row);
-        s1 += load<V>(row + w);
-        s2 += load<V>(row + 2 * w);
-        s3 += load<V>(row + 3 * w);
-      }
-      store(out, s0);
-      store(out + w, s1);
-      store(out + 2 * w, s2);
-      store(out + 3 * w, s3);
-      return;
-    }
-    for (int64_t n = 0; n < live; n += w) {
-      const int count = static_cast<int>(lesser(w, live - n));
-      V s(T(0));
-      for (int64_t r = r0; r < r1; ++r) s += load_partial<V>(a + r * lda + n0 + n, count);
-      store_partial(out + n, s, count);
-    }
-  });
-  for (int64_t n = 0; n < columns; ++n) {
-    double total = accumulate ? static_cast<double>(sum[n]) : 0;
-    for (int64_t b = 0; b < blocks; ++b) total += static_cast<double>(partial[b * columns + n]);
-    sum[n] = static_cast<T>(total);
-  }
-}
-
 #define FLOW_INSTANTIATE(T)                                                                                          \
   template void gemm<T>(Trans, Trans, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, T*, int64_t,  \
                         const Epilogue<T>&);                                                                         \
@@ -433,9 +377,7 @@ void column_sums(int64_t rows, int64_t columns, const T* a, int64_t lda, T* sum,
   template void masked_grad_input<T>(int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,                \
                                      const Staircase&, T*, int64_t, const Epilogue<T>&);                             \
   template void masked_grad_weight<T>(int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,               \
-                                      const Staircase&, T*, int64_t, const Epilogue<T>&);                            \
-  template void apply_epilogue<T>(int64_t, int64_t, T*, int64_t, const Epilogue<T>&);                                \
-  template void column_sums<T>(int64_t, int64_t, const T*, int64_t, T*, bool);
+                                      const Staircase&, T*, int64_t, const Epilogue<T>&);
 FLOW_INSTANTIATE(float)
 FLOW_INSTANTIATE(double)
 

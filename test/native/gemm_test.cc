@@ -3,7 +3,7 @@
 //   F="-std=c++20 -Inative -O3 -ffp-contract=fast -fno-math-errno -Wall -Wextra -Werror -pthread"
 //   CORE="native/core/scratch.cc native/core/memory.cc native/core/thread_pool.cc"
 //   g++ $F -DFLOW_ISA=avx512 -mavx512f -mavx512bw -mavx512dq -mavx512vl -mfma
-//       test/native/gemm_test.cc native/simd/gemm.cc $CORE -o gemm_test && ./gemm_test   (one line)
+//       test/native/gemm_test.cc native/simd/*.cc $CORE -o gemm_test && ./gemm_test   (one line)
 //   g++ $F -DFLOW_ISA=avx2 -mavx2 -mfma …                 g++ $F -DFLOW_ISA=sse2 -msse2 …
 //   with -fsanitize=address,undefined -g as well.
 //
