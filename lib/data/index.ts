@@ -4,7 +4,7 @@ export { loadMnist, type Mnist, type MnistOptions } from './mnist';
 export { type CsvOptions, readCsv } from './readers/csv';
 export { readIdx } from './readers/idx';
 export { readNpy } from './readers/npy';
-export { readParquet } from './readers/parquet';
+export { type ParquetOptions, readParquet } from './readers/parquet';
 export { detectFormat, readTable, type TableFormat, type TableOptions } from './readers/readTable';
 export type { ColumnKey, ReadOptions, Table, TableData } from './table';
 export { type CsvWriteOptions, type Writable, writeCsv } from './writers/csv';

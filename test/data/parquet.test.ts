@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readParquet } from '../../lib/data/readers/parquet';
+import { FlowError } from '../../lib/errors';
+import { randomIntegers } from '../io/safetensorsFile';
 import { FIXTURES, failure, temporaryFiles } from './files';
 
 const write = temporaryFiles();
@@ -92,5 +94,31 @@ describe('what is refused', () => {
     footer.writeUInt32LE(0xffffffff, footer.length - 8);
     await failure(readParquet(write('bad.parquet', footer)), 'FORMAT');
     await failure(readParquet(join(FIXTURES, 'missing.parquet')), 'FILE');
+  });
+
+  it('a damaged page that sends the decoder into a loop without end', async () => {
+    // In the header of the first data page, the length of its definition levels becomes another
+    // field: found by mutation, with hyparquet 1.31.5.
+    const bytes = readFileSync(fixture('float'));
+    bytes[273]! ^= 16;
+    const work = readParquet(write('loop.parquet', bytes), { patience: 1000 });
+    expect((await failure(work, 'FORMAT')).message).toMatch(/got a loop without end/);
+  });
+
+  it('40 mutations load or give a FlowError', async () => {
+    const valid = readFileSync(fixture('float'));
+    const random = randomIntegers(5);
+    const read = async (i: number) => {
+      const bytes = Buffer.from(valid);
+      bytes[random(bytes.length)]! ^= 1 << random(8);
+      const cut = i % 4 === 0 ? bytes.subarray(random(1000)) : bytes;
+      const path = write(`mutated${i}.parquet`, cut);
+      return await readParquet(path, { patience: 3000 }).catch((error: unknown) => error);
+    };
+    for (let i = 0; i < 40; i += 4) {
+      for (const result of await Promise.all([i, i + 1, i + 2, i + 3].map(read))) {
+        if (result instanceof Error) expect(result, `mutation ${i}`).toBeInstanceOf(FlowError);
+      }
+    }
   });
 });

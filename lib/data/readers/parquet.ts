@@ -1,6 +1,6 @@
 import type { FileMetaData, SchemaElement } from 'hyparquet';
 import { FlowError } from '../../errors';
-import { fileError, openFile, readFully } from '../../io/file';
+import { openFile } from '../../io/file';
 import {
   applyOptions,
   columnLabel,
@@ -11,11 +11,18 @@ import {
   selectColumns,
   type Table,
 } from '../table';
+import { type ColumnPiece, damaged, type OddValue, ParquetDecoder } from './parquetWorker';
 
 const READER = 'readParquet';
 
 /** Logical types that hyparquet turns into something other than a number. */
 const NO_NUMBERS = /UTF8|DATE|TIME|JSON|BSON|ENUM|INTERVAL|LIST|MAP/;
+
+/** What {@link readParquet} takes. */
+export interface ParquetOptions extends ReadOptions {
+  /** Milliseconds without progress after which the file counts as damaged; 20,000 where left out. */
+  patience?: number;
+}
 
 /**
  * Reads the numeric columns of a Parquet file: integers, floats, decimals and booleans, with any of
@@ -26,94 +33,73 @@ const NO_NUMBERS = /UTF8|DATE|TIME|JSON|BSON|ENUM|INTERVAL|LIST|MAP/;
  *   `ARGUMENT` for a column that is not there; `FORMAT` for a damaged file; `FILE` where it cannot
  *   be read
  */
-export async function readParquet(path: string, options: ReadOptions = {}): Promise<Table> {
-  const { handle, size } = await openFile(READER, path);
+export async function readParquet(path: string, options: ParquetOptions = {}): Promise<Table> {
+  const { patience = 20_000, columns, exclude, ...rest } = options;
+  const { handle } = await openFile(READER, path);
+  await handle.close();
+  const decoder = new ParquetDecoder(path, patience);
   try {
-    const file = {
-      byteLength: size,
-      slice: async (start: number, end = size) => {
-        if (start < 0 || end > size || start > end) {
-          throw new Error(`a range of bytes outside of the file: ${start} to ${end}`);
-        }
-        const bytes = new Uint8Array(end - start);
-        await readFully(handle, bytes, start).catch((error) => {
-          throw fileError(READER, path, 'a file that can be read', error);
-        });
-        return bytes.buffer;
-      },
-    };
-    return await guard(path, () => readColumns(path, file, options));
-  } finally {
-    await handle.close();
-  }
-}
-
-interface ParquetFile {
-  byteLength: number;
-  slice: (start: number, end?: number) => Promise<ArrayBuffer>;
-}
-
-async function readColumns(path: string, file: ParquetFile, options: ReadOptions): Promise<Table> {
-  // Both packages are ES modules only: this import stays an import in the CommonJS build.
-  const { parquetMetadataAsync, parquetRead } = await import('hyparquet');
-  const { compressors } = await import('hyparquet-compressors');
-  const metadata = await parquetMetadataAsync(file);
-  const elements = topLevel(path, metadata);
-  const names = elements.map((element) => element.name);
-  const indices = selectColumns(READER, path, names.length, names, options);
-  for (const index of indices) checkNumeric(path, elements[index]!, index, names);
-  const rows = Number(metadata.num_rows);
-  const wanted = indices.map((index) => names[index]!);
-  const columns = new Map(wanted.map((name) => [name, new ColumnParts()]));
-  await parquetRead({
-    file,
-    metadata,
-    compressors,
-    columns: wanted,
-    onChunk: ({ columnName, columnData, rowStart }) =>
-      columns.get(columnName)?.add(rowStart, columnData),
-  });
-  const single = indices.every((index) => elements[index]!.type === 'FLOAT');
-  const cols = indices.length;
-  for (const [name, parts] of columns) {
-    if (parts.count === rows) continue;
-    const what = `${path}: column ${quoteCell(name)}`;
-    throw formatError(READER, what, `${rows} values`, `${parts.count}`);
-  }
-  const data = new (single ? Float32Array : Float64Array)(rows * cols);
-  for (const [i, index] of indices.entries()) {
-    for (const [start, values] of columns.get(names[index]!)!.parts) {
-      for (let row = 0; row < values.length; row++) {
-        data[(start + row) * cols + i] = toNumber(path, values[row], start + row, index, names);
+    const metadata = await decoder.metadata();
+    const elements = topLevel(path, metadata);
+    const names = elements.map((element) => element.name);
+    const selection = { ...(columns && { columns }), ...(exclude && { exclude }) };
+    const indices = selectColumns(READER, path, names.length, names, selection);
+    for (const index of indices) checkNumeric(path, elements[index]!, index, names);
+    const single = indices.every((index) => elements[index]!.type === 'FLOAT');
+    const wanted = indices.map((index) => names[index]!);
+    const pieces = await readPieces(path, decoder, wanted, names);
+    const rows = checkRows(path, Number(metadata.num_rows), pieces);
+    const cols = wanted.length;
+    const data = new (single ? Float32Array : Float64Array)(rows * cols);
+    for (const [i, name] of wanted.entries()) {
+      for (const { start, values } of pieces.get(name)!) {
+        for (let row = 0; row < values.length; row++) data[(start + row) * cols + i] = values[row]!;
       }
     }
-  }
-  const table = { data, rows, cols, columns: wanted, shape: [rows, cols], source: path };
-  const { columns: _, exclude: __, ...rest } = options;
-  return applyOptions(READER, table, rest);
-}
-
-/** The pieces of one column as they come. */
-class ColumnParts {
-  readonly parts: [start: number, values: ArrayLike<unknown>][] = [];
-  count = 0;
-
-  add(start: number, values: ArrayLike<unknown>): void {
-    this.parts.push([start, values]);
-    this.count += values.length;
-  }
-}
-
-/** Whatever the package, or its result, throws on a damaged file, as an error of ours. */
-async function guard<T>(path: string, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
+    const table = { data, rows, cols, columns: wanted, shape: [rows, cols], source: path };
+    return applyOptions(READER, table, rest);
   } catch (error) {
-    if (error instanceof FlowError) throw error;
-    const message = error instanceof Error ? error.message : String(error);
-    const failure = formatError(READER, path, 'a whole Parquet file', message.slice(0, 200));
-    throw Object.assign(failure, { cause: error });
+    // Metadata that were decoded may still lack what they should have.
+    throw error instanceof FlowError ? error : damaged(path, String(error));
+  } finally {
+    await decoder.close();
   }
+}
+
+async function readPieces(
+  path: string,
+  decoder: ParquetDecoder,
+  wanted: readonly string[],
+  names: readonly string[],
+): Promise<Map<string, ColumnPiece[]>> {
+  const pieces = new Map(wanted.map((name) => [name, [] as ColumnPiece[]]));
+  const odd: OddValue[] = [];
+  await decoder.columns(
+    wanted,
+    (piece) => pieces.get(piece.name)?.push(piece),
+    (value) => odd.push(value),
+  );
+  const [first] = odd;
+  if (first === undefined) return pieces;
+  const column = columnLabel(names.indexOf(first.name), names);
+  const what = `${path}: row ${first.row} (counted from 0), ${column}`;
+  const expectation = 'a number that float64 can hold';
+  throw dataError(READER, what, expectation, quoteCell(first.value), 'leave the column out');
+}
+
+/** Whether the pieces of each column are as many rows as the file says, without gap or overlap. */
+function checkRows(path: string, rows: number, pieces: Map<string, ColumnPiece[]>): number {
+  for (const [name, parts] of pieces) {
+    let position = 0;
+    for (const { start, values } of parts.sort((a, b) => a.start - b.start)) {
+      if (start !== position) break;
+      position += values.length;
+    }
+    if (position === rows) continue;
+    const what = `${path}: column ${quoteCell(name)}`;
+    throw formatError(READER, what, `${rows} values`, `${position}`);
+  }
+  return rows;
 }
 
 /** The columns of a flat schema. */
@@ -145,20 +131,4 @@ function checkNumeric(
   const got = `${repeated ? 'repeated ' : ''}${element.type} ${logical}`.trim();
   const remedy = `leave it out: exclude: [${quoteCell(element.name)}]`;
   throw dataError(READER, what, 'a column of numbers', got, remedy);
-}
-
-function toNumber(
-  path: string,
-  value: unknown,
-  row: number,
-  index: number,
-  names: readonly string[],
-): number {
-  if (typeof value === 'number') return value;
-  if (value === null || value === undefined) return Number.NaN;
-  if (typeof value === 'boolean') return value ? 1 : 0;
-  if (typeof value === 'bigint' && Number.isSafeInteger(Number(value))) return Number(value);
-  const what = `${path}: row ${row} (counted from 0), ${columnLabel(index, names)}`;
-  const expectation = 'a number that float64 can hold';
-  throw dataError(READER, what, expectation, quoteCell(String(value)), 'leave the column out');
 }
