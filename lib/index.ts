@@ -2,13 +2,16 @@
 
 export { valueAndGradient } from './autograd/gradient';
 export * from './bijections';
+export * from './data';
 export * from './distributions';
 export type { DType, FloatDType, TypedArray } from './dtype';
 export { FlowError, type FlowErrorCode, isFlowError } from './errors';
 export * from './flows';
+export { readSafetensors, type Safetensors, type SafetensorsTensor, writeSafetensors } from './io';
 export * from './models';
 export * from './nn';
 export * from './ops';
+export * from './plot';
 export * from './runtime';
 export * from './tensor/create';
 export type { Rows } from './tensor/input';
