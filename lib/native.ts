@@ -14,6 +14,13 @@ export interface NativeAddon {
   /** Runs the instructions in the first `count` bound words; 0, or a status of {@link nativeStatus}. */
   run(count: number): number;
   runProgram(words: Float64Array): number;
+  /** As runProgram, by the plain loops of native/reference: an oracle for tests and the yardstick of benches. */
+  runReference(words: Float64Array): number;
+  /**
+   * What the machine can do at most, measured on the threads in use: 10⁹ operations a second of float32 (kind 0) or
+   * float64 (1) fused multiply-adds, or 10⁹ bytes a second of copy (2) or triad (3) over arrays of so many bytes.
+   */
+  measurePeak(kind: number, bytes: number): number;
   lastError(): string;
   /** 0 when there is no memory. */
   alloc(dtype: number, elements: number): number;

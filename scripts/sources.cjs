@@ -2,7 +2,7 @@
 // What both native builds have in common. binding.gyp and CMakeLists.txt call
 //
 //   node scripts/sources.cjs core         sources compiled once, for the compiler's baseline:
-//                                         native/core, native/binding
+//                                         native/core, native/reference, native/binding
 //   node scripts/sources.cjs isa          sources compiled once an instruction set: native/simd,
 //                                         native/ops/table.cc and one file for each row
 //                                         FLOW_OP(name) of native/ops/registry.def
@@ -54,7 +54,7 @@ function opNames(root) {
 }
 
 function coreSources(root) {
-  return [...folder(root, 'native/core'), ...folder(root, 'native/binding')];
+  return ['core', 'reference', 'binding'].flatMap((name) => folder(root, `native/${name}`));
 }
 
 function isaSources(root) {

@@ -22,7 +22,7 @@ export const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
 
 export const CPP_RANKS: readonly (readonly string[])[] = [
   ['core'],
-  ['math'],
+  ['math', 'reference'],
   ['simd'],
   ['ops'],
   ['binding'],

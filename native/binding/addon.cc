@@ -8,6 +8,7 @@
 
 #include "core/engine.h"
 #include "core/thread_pool.h"
+#include "reference/table.h"
 
 namespace {
 
@@ -85,6 +86,32 @@ Napi::Value run_program(const Napi::CallbackInfo& info) {
   auto words = info[0].As<Napi::Float64Array>();
   return Napi::Value(info.Env(), run_words(info.Env(), addon_of(info.Env()), words.Data(),
                                            static_cast<int64_t>(words.ElementLength())));
+}
+
+// runReference(words): the same by the plain loops of native/reference.
+Napi::Value run_reference(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Engine& engine = addon_of(info.Env()).engine;
+  auto words = info[0].As<Napi::Float64Array>();
+  flow::Status status = engine.run_by(flow::reference::reference_table(engine.table()), words.Data(),
+                                      static_cast<int64_t>(words.ElementLength()), addon_of(info.Env()).failure);
+  return Napi::Number::New(info.Env(), static_cast<int32_t>(status));
+}
+
+// measurePeak(kind, bytes): see core/peak.h.
+Napi::Value measure_peak(const Napi::CallbackInfo& info) {
+  require_arguments(info, 2);
+  int32_t kind = info[0].As<Napi::Number>().Int32Value();
+  double bytes = info[1].As<Napi::Number>().DoubleValue();
+  if (kind < 0 || kind >= flow::peak_kind_count || !(bytes >= 0 && bytes <= 1e11))
+    throw Napi::RangeError::New(info.Env(), "flow-kernels native: measurePeak(kind, bytes) is out of range");
+  try {
+    return Napi::Number::New(info.Env(),
+                             flow::measure_peak(*addon_of(info.Env()).engine.table().peak,
+                                                static_cast<flow::PeakKind>(kind), static_cast<int64_t>(bytes)));
+  } catch (const std::bad_alloc&) {
+    throw Napi::Error::New(info.Env(), "flow-kernels native: no memory for measurePeak");
+  }
 }
 
 Napi::Value last_error(const Napi::CallbackInfo& info) {
@@ -197,6 +224,8 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("run", Napi::Value(env, run_function));
   exports.Set("bind", Napi::Function::New<bind>(env));
   exports.Set("runProgram", Napi::Function::New<run_program>(env));
+  exports.Set("runReference", Napi::Function::New<run_reference>(env));
+  exports.Set("measurePeak", Napi::Function::New<measure_peak>(env));
   exports.Set("lastError", Napi::Function::New<last_error>(env));
   exports.Set("alloc", Napi::Function::New<alloc>(env));
   exports.Set("free", Napi::Function::New<free_buffer>(env));

@@ -124,7 +124,7 @@ Status Engine::decode(double* words, bool output, Operand& operand, Failure& fai
   return Status::ok;
 }
 
-Status Engine::run_one(double* words, int64_t available, int64_t& used, Failure& failure) {
+Status Engine::run_one(const OpTable& table, double* words, int64_t available, int64_t& used, Failure& failure) {
   int64_t code, n_in, n_out, n_attr;
   if (available < header_words || !whole(words[0], code) || !whole(words[1], n_in) || !whole(words[2], n_out) ||
       !whole(words[3], n_attr) || n_in + n_out > max_operands || n_attr > available) {
@@ -141,7 +141,11 @@ Status Engine::run_one(double* words, int64_t available, int64_t& used, Failure&
     say(failure, "[instruction] unknown opcode %lld", static_cast<long long>(code));
     return Status::malformed;
   }
-  const Op& op = *table_.ops[code];
+  if (!table.ops[code]) {
+    say(failure, "[%s] the table %s does not have this op", table_.ops[code]->name, table.isa);
+    return Status::malformed;
+  }
+  const Op& op = *table.ops[code];
   if (n_in < op.min_in || n_in > op.max_in || (op.n_out >= 0 && n_out != op.n_out) ||
       (op.n_attr >= 0 && n_attr != op.n_attr)) {
     say(failure, "[%s] got %lld inputs, %lld outputs and %lld attributes", op.name, static_cast<long long>(n_in),
@@ -192,10 +196,10 @@ Status Engine::run_one(double* words, int64_t available, int64_t& used, Failure&
   return status;
 }
 
-Status Engine::run(double* words, int64_t count, Failure& failure) {
+Status Engine::run_by(const OpTable& table, double* words, int64_t count, Failure& failure) {
   while (count > 0) {
     int64_t used = 0;
-    Status status = run_one(words, count, used, failure);
+    Status status = run_one(table, words, count, used, failure);
     if (status != Status::ok) return status;
     words += used;
     count -= used;

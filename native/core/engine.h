@@ -41,7 +41,9 @@ class Engine {
   const Buffer* find(Handle handle) const;         // nullptr: stale
 
   // Runs the instructions in words[0 … count). Stops at the first that fails; `failure` says why.
-  Status run(double* words, int64_t count, Failure& failure);
+  Status run(double* words, int64_t count, Failure& failure) { return run_by(table_, words, count, failure); }
+  // The same by another table with the same opcodes, which may lack ops (null).
+  Status run_by(const OpTable& table, double* words, int64_t count, Failure& failure);
 
   const OpTable& table() const { return table_; }
   MemoryPool& pool() { return pool_; }
@@ -49,7 +51,7 @@ class Engine {
   int64_t instructions() const { return instructions_; }
 
  private:
-  Status run_one(double* words, int64_t available, int64_t& used, Failure& failure);
+  Status run_one(const OpTable& table, double* words, int64_t available, int64_t& used, Failure& failure);
   Status decode(double* words, bool output, Operand& operand, Failure& failure, const char* op, int position);
 
   const OpTable& table_;

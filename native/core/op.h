@@ -2,6 +2,7 @@
 // once per instruction set and, later, into the CUDA plug-in.
 #pragma once
 #include "core/dtype.h"
+#include "core/peak.h"
 
 namespace flow {
 
@@ -60,6 +61,7 @@ struct OpTable {
   const char* isa;
   const Op* const* ops;
   int count;
+  const PeakLoops* peak;  // for benches; null in the table of the plain loops
 };
 
 }  // namespace flow

@@ -1,5 +1,6 @@
 // The op table of one instruction set, from the registry.
 #include "core/op.h"
+#include "simd/peak.h"
 
 #define FLOW_TEXT_(x) #x
 #define FLOW_TEXT(x) FLOW_TEXT_(x)
@@ -20,6 +21,6 @@ const Op* const rows[] = {
 }  // namespace
 
 extern const OpTable op_table;
-const OpTable op_table = {FLOW_TEXT(FLOW_ISA), rows, static_cast<int>(sizeof rows / sizeof rows[0])};
+const OpTable op_table = {FLOW_TEXT(FLOW_ISA), rows, static_cast<int>(sizeof rows / sizeof rows[0]), &peak_loops};
 
 }  // namespace flow::FLOW_ISA
