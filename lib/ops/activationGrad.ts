@@ -1,5 +1,4 @@
 /** The backward pass of an activation, with the gradient of the bias before it. */
-import { expected, FlowError } from '../errors';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { add, mul } from './binary';
@@ -8,8 +7,8 @@ import { expand } from './sum';
 
 interface Attributes {
   readonly activation: Activation;
-  /** 1: act'(z) written in y = act(z); 2: the derivative of that by y. */
-  readonly order: 1 | 2;
+  /** 1: act'(z) written in y = act(z); n: its derivative of order n − 1 by y. */
+  readonly order: number;
   readonly wantsInput: boolean;
   readonly wantsBias: boolean;
 }
@@ -39,26 +38,14 @@ const definition: OpDefinition<Attributes> = {
     if (dBias !== null) g = dInput === null ? expand(dBias, dy.shape) : add(dInput, dBias);
     if (g === null) return [null, null];
     if (y == null) return [needs[0] ? g : null, null];
-    if (order === 2 && needs[1]) {
-      throw new FlowError(
-        'UNSUPPORTED',
-        expected(
-          'activationGrad',
-          'derivative',
-          'at most the second one of a fused activation',
-          'a third one',
-          'apply the activation as an op of its own after linear',
-        ),
-      );
-    }
-    const by = (order: 1 | 2): Tensor =>
+    const by = (order: number): Tensor =>
       apply(definition, [g, y], {
         activation,
         order,
         wantsInput: true,
         wantsBias: false,
       })[0] as Tensor;
-    return [needs[0] ? by(order) : null, needs[1] ? mul(by(2), dy) : null];
+    return [needs[0] ? by(order) : null, needs[1] ? mul(by(order + 1), dy) : null];
   },
 };
 

@@ -82,8 +82,7 @@ const withoutActivation: OpDefinition<Attributes> = {
 };
 
 /**
- * y = act(x · Wᵀ + bias + addend), on every row of x. The gradient is made of differentiable ops: second derivatives
- * exist for every activation, higher ones for none, relu and leakyRelu.
+ * y = act(x · Wᵀ + bias + addend), on every row of x. Differentiable any number of times.
  *
  * @param x [.., in]
  * @param weight [out, in]

@@ -1,7 +1,8 @@
 // activation_grad: dL_dz = dL_dy ⊙ act'(z), with act' written in the output y = act(z), and its column sums (the gradient
 // of a bias) in the same pass.
 // in: dL_dy, y (absent: act is the identity); out: dL_dz and dL_dbias as the last attribute says (1: dL_dz, 2: dL_dbias,
-// 3: both); attributes: activation, its parameter, order (1: act' as above; 2: d act'/dy in its place), outputs.
+// 3: both); attributes: activation, its parameter, order (1: act' as above; n: its derivative
+// of order n − 1 by y in its place), outputs.
 // Blocks of row_block rows are summed in the element type, the blocks in float64, in order.
 #include "ops/linear.h"
 #include "simd/gemm_epilogue.h"
@@ -11,30 +12,28 @@ namespace {
 
 constexpr int64_t row_block = 32;
 
-// d(act'(z))/dy, where act'(z) is written in y; 0 where it is constant.
-template <class V>
-FLOW_INLINE V second_factor(Activation act, V y) {
-  switch (act) {
-    case Activation::tanh: return V(-2) * y;
-    case Activation::sigmoid: return V(1) - V(2) * y;
-    case Activation::elu: return select(y > V(0), V(0), V(1));
-    case Activation::softplus: return exp(-y);
-    default: return V(0);
-  }
+// The derivative of order n − 1 ≥ 1, by y, of act'(z) written in y; 0 where it is constant.
+template <Activation act, class V>
+FLOW_INLINE V higher_factor(V y, int64_t order) {
+  if constexpr (act == Activation::tanh) return order == 2 ? V(-2) * y : V(order == 3 ? -2 : 0);
+  if constexpr (act == Activation::sigmoid) return order == 2 ? V(1) - V(2) * y : V(order == 3 ? -2 : 0);
+  if constexpr (act == Activation::elu) return select(y > V(0), V(0), V(order == 2 ? 1 : 0));
+  if constexpr (act == Activation::softplus) return order % 2 == 0 ? exp(-y) : -exp(-y);
+  return V(0);
 }
 
 // One register of columns, down the rows of a block; returns their sum.
-template <Activation act, int order, class V>
+template <Activation act, bool first, class V>
 FLOW_INLINE V pass(int64_t rows, int live, const lane_t<V>* dL_dy, int64_t dy_ld, const lane_t<V>* y, int64_t y_ld,
-                   lane_t<V>* dL_dz, int64_t dz_ld, lane_t<V> param) {
+                   lane_t<V>* dL_dz, int64_t dz_ld, lane_t<V> param, int64_t order) {
   V sum(0);
   const bool whole = live == V::width;
   for (int64_t r = 0; r < rows; ++r) {
     V d = whole ? load<V>(dL_dy + r * dy_ld) : load_partial<V>(dL_dy + r * dy_ld, live);
-    if constexpr (act != Activation::none || order == 2) {
+    if constexpr (act != Activation::none) {
       const V out = whole ? load<V>(y + r * y_ld) : load_partial<V>(y + r * y_ld, live);
-      if constexpr (order == 2)
-        d = d * second_factor(act, out);
+      if constexpr (!first)
+        d = d * higher_factor<act>(out, order);
       else if constexpr (act == Activation::relu)
         d = select(out > V(0), d, V(0));  // a choice: 0·inf would be NaN
       else
@@ -51,21 +50,22 @@ FLOW_INLINE V pass(int64_t rows, int live, const lane_t<V>* dL_dy, int64_t dy_ld
   return sum;
 }
 
-template <Activation act, int order, class T>
+template <Activation act, bool first, class T>
 void run_all(const Call& call, const Operand& dL_dy, const Operand& y, const Operand* dL_dz, const Operand* dL_dbias) {
   using V = Vec<T>;
   constexpr int64_t w = V::width;
   const int64_t rows = dL_dy.rows, cols = dL_dy.cols;
   const T param = static_cast<T>(call.attr[1]);
+  const int64_t order = call.int_attr(2);
   const int64_t blocks = ceil_div(rows, row_block);
   T* partial = static_cast<T*>(scratch(static_cast<size_t>(max_of(1, blocks * cols)) * sizeof(T), 4));
   auto block_of = [&](int64_t block) {
     const int64_t r0 = block * row_block, n = min_of(row_block, rows - r0);
     for (int64_t c = 0; c < cols; c += w) {
       const int live = static_cast<int>(min_of(w, cols - c));
-      V sum = pass<act, order, V>(n, live, dL_dy.as<T>() + r0 * dL_dy.ld + c, dL_dy.ld,
+      V sum = pass<act, first, V>(n, live, dL_dy.as<T>() + r0 * dL_dy.ld + c, dL_dy.ld,
                                   y.absent() ? nullptr : y.as<T>() + r0 * y.ld + c, y.ld,
-                                  dL_dz ? dL_dz->as<T>() + r0 * dL_dz->ld + c : nullptr, dL_dz ? dL_dz->ld : 0, param);
+                                  dL_dz ? dL_dz->as<T>() + r0 * dL_dz->ld + c : nullptr, dL_dz ? dL_dz->ld : 0, param, order);
       store_partial(partial + block * cols + c, sum, live);
     }
   };
@@ -93,8 +93,8 @@ bool activation_grad(const Call& call) {
   const Operand& dL_dy = call.in[0];
   const Operand& y = call.in[1];
   const int64_t order = call.int_attr(2), wanted = call.int_attr(3);
-  FLOW_CHECK(call, (order == 1 || order == 2) && wanted >= 1 && wanted <= 3,
-             "attributes: order is 1 or 2, outputs 1, 2 or 3");
+  FLOW_CHECK(call, order >= 1 && order <= 1000 && wanted >= 1 && wanted <= 3,
+             "attributes: order is 1 to 1000, outputs 1, 2 or 3");
   FLOW_CHECK(call, call.n_out == (wanted == 3 ? 2 : 1), "outputs: expected %d, got %d", wanted == 3 ? 2 : 1, call.n_out);
   FLOW_CHECK(call, !y.absent() || act == Activation::none || dL_dy.count() == 0, "y: expected the output, got none");
   FLOW_CHECK(call, act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
@@ -109,12 +109,12 @@ bool activation_grad(const Call& call) {
 #define FLOW_CASE(a)                                                     \
   case Activation::a:                                                    \
     if (order == 1)                                                      \
-      run_all<Activation::a, 1, T>(call, dL_dy, y, dL_dz, dL_dbias);     \
+      run_all<Activation::a, true, T>(call, dL_dy, y, dL_dz, dL_dbias);  \
     else                                                                 \
-      run_all<Activation::a, 2, T>(call, dL_dy, y, dL_dz, dL_dbias);     \
+      run_all<Activation::a, false, T>(call, dL_dy, y, dL_dz, dL_dbias); \
     break;
       case Activation::gelu:
-      case Activation::none: run_all<Activation::none, 1, T>(call, dL_dy, y, dL_dz, dL_dbias); break;
+      case Activation::none: run_all<Activation::none, true, T>(call, dL_dy, y, dL_dz, dL_dbias); break;
       FLOW_CASE(relu)
       FLOW_CASE(tanh)
       FLOW_CASE(sigmoid)
