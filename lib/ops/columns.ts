@@ -44,7 +44,9 @@ export function columns(x: Tensor, start: number, end: number): Tensor {
     );
   }
   const width = end - start;
-  const result = x.view([...shape.slice(0, -1), width], x.offset + start, x.rowStride);
+  // Without rows there may be no memory to move in.
+  const offset = x.size === 0 ? x.offset : x.offset + start;
+  const result = x.view([...shape.slice(0, -1), width], offset, x.rowStride);
   if (isTracked([x])) {
     record('columns', [x], [result], [], (_saved, [d]) => [
       d ? (apply(embed, [d], { start, cols, width })[0] as Tensor) : null,

@@ -4,11 +4,10 @@ import type { FlowErrorCode } from '../../lib/errors';
 import type { Shape } from '../../lib/shape';
 import type { Tensor } from '../../lib/tensor/tensor';
 
-/** Makes `length` values; `draw` gives signed random numbers within ±2. */
-export type Values = (
-  draw: (length: number, scale?: number) => Float64Array,
-  length: number,
-) => ArrayLike<number>;
+/** Signed random numbers within ±2·scale. */
+export type Draw = (length: number, scale?: number) => Float64Array;
+/** Makes `length` values. */
+export type Values = (draw: Draw, length: number) => ArrayLike<number>;
 
 export interface Input {
   readonly shape: Shape;
@@ -47,6 +46,8 @@ export interface OpCase {
   readonly second?: 'yes' | 'unsupported';
   /** Column views against contiguous inputs: eps units; 0 (default) is bit for bit. */
   readonly strided?: number;
+  /** false: a program gives other values each time it runs (random numbers). */
+  readonly replays?: boolean;
   /** Default: both. */
   readonly dtypes?: readonly FloatDType[];
 }

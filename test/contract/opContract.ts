@@ -118,6 +118,28 @@ function largest(values: ArrayLike<number>): number {
   return most;
 }
 
+/** expectClose, which tells of the first bad element; asked only where there is one, because it takes 20 µs an element. */
+function expectNear(
+  actual: ArrayLike<number>,
+  wanted: ArrayLike<number>,
+  units: number,
+  what: string,
+  scale?: number,
+): void {
+  let size = scale ?? 0;
+  for (let i = 0; i < wanted.length && scale === undefined; i++) {
+    if (Number.isFinite(wanted[i])) size = Math.max(size, Math.abs(wanted[i]!));
+  }
+  let good = actual.length === wanted.length;
+  for (let i = 0; i < wanted.length && good; i++) {
+    const allowed = units * eps64 * Math.max(size, Math.abs(wanted[i]!));
+    good = Number.isFinite(wanted[i])
+      ? Math.abs(actual[i]! - wanted[i]!) <= allowed
+      : Object.is(actual[i], wanted[i]);
+  }
+  if (!good) expectClose(actual, wanted, units, what, scale);
+}
+
 /** 0 + x: −0 and 0 are the same value, and NaN is NaN. */
 function expectSame(actual: readonly ArrayLike<number>[], wanted: readonly ArrayLike<number>[]) {
   actual.forEach((values, k) => {
@@ -142,7 +164,7 @@ function checkForward(test: OpCase, dtype: FloatDType): void {
       expect(output.dtype, `output ${k}: type`).toBe(wanted.dtype ?? dtype);
       const units = ((test.units ?? 4) * epsilonOf(dtype)) / eps64;
       const scale = test.relativeTo === 'element' ? 0 : undefined;
-      expectClose(output.dataSync(), wanted.values, units, `output ${k}`, scale);
+      expectNear(output.dataSync(), wanted.values, units, `output ${k}`, scale);
     });
   });
 }
@@ -164,10 +186,12 @@ function checkRepeats(test: OpCase, dtype: FloatDType): void {
       const one = all(tensors);
       native.setThreads(4);
       expectSame(all(tensors), one);
-      const program = record(() => listed(test.run(...tensors)));
-      program.run();
-      expectSame(dataOf(program.result), one.slice(0, program.result.length));
-      program.dispose();
+      if (test.replays !== false) {
+        const program = record(() => listed(test.run(...tensors)));
+        program.run();
+        expectSame(dataOf(program.result), one.slice(0, program.result.length));
+        program.dispose();
+      }
 
       test.inputs.forEach((input, i) => {
         if (!viewable(input)) return;
@@ -179,7 +203,7 @@ function checkRepeats(test: OpCase, dtype: FloatDType): void {
         }
         found.forEach((array, k) => {
           const units = (test.strided! * epsilonOf(dtype)) / eps64;
-          expectClose(array, one[k]!, units, `with input ${i} as a view, result ${k}`);
+          expectNear(array, one[k]!, units, `with input ${i} as a view, result ${k}`);
         });
       });
     } finally {
@@ -257,7 +281,7 @@ function checkGradient32(test: OpCase): void {
     const units = ((test.gradientUnits ?? 64) * epsilonOf('float32')) / eps64;
     narrow.forEach((found, k) => {
       expect(found === null, 'has a gradient').toBe(wide[k] === null);
-      if (found) expectClose(found, wide[k]!, units, `gradient by input ${by[k]}`);
+      if (found) expectNear(found, wide[k]!, units, `gradient by input ${by[k]}`);
     });
   });
 }

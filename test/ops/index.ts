@@ -4,22 +4,46 @@ import { contract as activationGrad } from './activationGrad';
 import { contract as affineScalar } from './affineScalar';
 import { contract as autoregressiveAffine } from './autoregressiveAffine';
 import { contract as autoregressiveAffineInverse } from './autoregressiveAffineInverse';
+import { contract as batchNorm } from './batchNorm';
+import { contract as binary } from './binary';
+import { contract as columns } from './columns';
+import { contract as fill } from './fill';
+import { contract as gatherColumns } from './gatherColumns';
+import { contract as gatherRows } from './gatherRows';
 import { contract as linear } from './linear';
+import { contract as logProb } from './logProb';
 import { contract as maskedLinear } from './maskedLinear';
 import { contract as maskedLinearGradInput } from './maskedLinearGradInput';
 import { contract as maskedLinearGradWeight } from './maskedLinearGradWeight';
 import { contract as matmul } from './matmul';
+import { contract as random } from './random';
+import { contract as reduce } from './reduce';
+import { contract as reshape } from './reshape';
+import { contract as sum } from './sum';
 import { contract as unary } from './unary';
+import { contract as where } from './where';
 
 export const contracts: readonly OpContract[] = [
-  affineScalar,
-  unary,
   activationGrad,
+  affineScalar,
   autoregressiveAffine,
   autoregressiveAffineInverse,
+  batchNorm,
+  binary,
+  columns,
+  fill,
+  gatherColumns,
+  gatherRows,
   linear,
+  logProb,
   maskedLinear,
   maskedLinearGradInput,
   maskedLinearGradWeight,
   matmul,
+  random,
+  reduce,
+  reshape,
+  sum,
+  unary,
+  where,
 ];
