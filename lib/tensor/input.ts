@@ -13,9 +13,19 @@ export type Rows =
   | TypedArray
   | readonly number[]
   | readonly (readonly number[] | TypedArray)[]
-  | { readonly data: TypedArray; readonly rows: number; readonly cols: number };
+  | TableRows;
 
-function isTable(rows: Rows): rows is { data: TypedArray; rows: number; cols: number } {
+/** A table as the readers give it; names and source are for errors. */
+export interface TableRows {
+  readonly data: TypedArray;
+  readonly rows: number;
+  readonly cols: number;
+  readonly columns?: readonly string[];
+  readonly source?: string;
+}
+
+/** Whether the rows are a table. */
+export function isTable(rows: Rows): rows is TableRows {
   return !(rows instanceof Tensor) && !Array.isArray(rows) && 'data' in rows && 'cols' in rows;
 }
 

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import { cast, checkFinite, gatherRows, type RandomStream, rowsView } from '../ops';
-import { type Rows, rowsTensor } from '../tensor/input';
+import { isTable, type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { Tensor } from '../tensor/tensor';
 
@@ -163,7 +163,7 @@ function requireFinite(where: string, what: string, tensor: Tensor, source: Rows
     if (at < 0) continue;
     const row = start + Math.floor(at / tensor.cols);
     const column = at % tensor.cols;
-    const { columns, source: file } = source as { columns?: string[]; source?: string };
+    const { columns, source: file } = isTable(source) ? source : {};
     const name = columns?.[column];
     const label = name === undefined ? `column ${column}` : `column ${JSON.stringify(name)}`;
     throw new FlowError(
