@@ -37,13 +37,22 @@ export class MaskedAutoregressive extends Bijection {
   }
 
   protected override mapForward(x: Tensor, context: Tensor | null): Forward {
-    return scope(() => autoregressiveAffine(x, this.made.apply(x, context), { scale: this.scale }));
+    return scope(() => {
+      const { order } = this.made;
+      const ordered = order.toOrder(x);
+      const params = this.made.applyInOrder(ordered, context);
+      const { y, logDet } = autoregressiveAffine(ordered, params, { scale: this.scale });
+      return { y: order.fromOrder(y), logDet };
+    });
   }
 
   protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
-    return scope(() =>
-      madeInverse(y, this.made, this.made.contextTerm(context, y.rows), { scale: this.scale }),
-    );
+    return scope(() => {
+      const { order } = this.made;
+      const addend = this.made.contextTerm(context, y.rows);
+      const { x, logDet } = madeInverse(order.toOrder(y), this.made, addend, { scale: this.scale });
+      return { x: order.fromOrder(x), logDet };
+    });
   }
 
   config(): Config {

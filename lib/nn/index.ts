@@ -1,4 +1,5 @@
 export * from './degrees';
+export * from './featureOrder';
 export * from './linear';
 export * from './made';
 export * from './module';

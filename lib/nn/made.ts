@@ -15,12 +15,13 @@ import {
   inputDegrees,
   repeatDegrees,
 } from './degrees';
+import { FeatureOrder, type OrderRule } from './featureOrder';
 import { Linear, MaskedLinear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
 
 export interface MadeOptions {
-  /** D: number of inputs, in the order of the autoregression. */
+  /** D: number of inputs. */
   readonly features: number;
   /** Widths of the hidden layers. With `residual` all must be equal. */
   readonly hidden: readonly number[];
@@ -30,6 +31,8 @@ export interface MadeOptions {
   readonly activation?: Activation;
   /** Width of a context that every output may see; it enters the first hidden layer. Default 0: none. */
   readonly contextFeatures?: number;
+  /** The order of the autoregression; default natural: feature i sees the features before it. */
+  readonly order?: OrderRule;
   /** Default sequential. */
   readonly degrees?: DegreeRule;
   /** The hidden layers after the first in pairs, each pair with a connection around it (He et al. 2016; pre-activation). */
@@ -49,6 +52,7 @@ export class Made extends Module {
   readonly activation: Activation;
   readonly residual: boolean;
   readonly dtype: FloatDType;
+  readonly order: FeatureOrder;
   /** Hidden layers, first to last. */
   readonly hiddenLayers: readonly MaskedLinear[];
   readonly output: MaskedLinear;
@@ -69,6 +73,10 @@ export class Made extends Module {
     this.activation = options.activation ?? 'relu';
     this.residual = options.residual ?? false;
     this.dtype = options.dtype ?? 'float32';
+    this.order = this.child(
+      'order',
+      new FeatureOrder(options.order ?? 'natural', features, options.seed),
+    );
     const layerOptions = { dtype: this.dtype };
     const stream = new RandomStream(options.seed ?? 0);
     const rule = options.degrees ?? 'sequential';
@@ -80,9 +88,7 @@ export class Made extends Module {
     for (const [index, units] of hidden.entries()) {
       // Around a pair of layers the units must keep their degrees.
       const degrees: Int32Array =
-        this.residual && index > 0
-          ? before
-          : hiddenDegrees(rule, units, features, least, stream);
+        this.residual && index > 0 ? before : hiddenDegrees(rule, units, features, least, stream);
       // In a residual network activations stand before the layers (pre-activation), so the layers have none.
       const activation = this.residual ? 'none' : this.activation;
       const layer = new MaskedLinear(
@@ -164,7 +170,7 @@ export class Made extends Module {
   /**
    * @param x [N, D]
    * @param context [N, contextFeatures] or null
-   * @returns [N, D·P], the P outputs of dimension i in columns i·P … i·P + P − 1
+   * @returns [N, D·P], the P outputs of feature i in columns i·P … i·P + P − 1
    */
   apply(x: Tensor, context: Tensor | null = null): Tensor {
     if (x.shape.length !== 2 || x.cols !== this.features) {
@@ -179,6 +185,16 @@ export class Made extends Module {
         ),
       );
     }
+    return scope(() =>
+      this.order.fromOrder(
+        this.applyInOrder(this.order.toOrder(x), context),
+        this.outputsPerFeature,
+      ),
+    );
+  }
+
+  /** As `apply`, with the columns of x and of the result in the order of the autoregression. */
+  applyInOrder(x: Tensor, context: Tensor | null): Tensor {
     return scope(() => {
       const term = this.contextTerm(context, x.rows);
       const direct = this.directLayer?.apply(x) ?? null;
@@ -211,6 +227,7 @@ export class Made extends Module {
       outputsPerFeature,
       activation,
       contextFeatures,
+      order,
       degrees,
       residual,
       direct,
@@ -225,6 +242,7 @@ export class Made extends Module {
       outputsPerFeature,
       activation,
       contextFeatures,
+      order,
       degrees,
       residual,
       direct,

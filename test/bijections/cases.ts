@@ -126,6 +126,23 @@ export const bijectionCases: readonly BijectionCase[] = [
       ),
   },
   {
+    name: 'masked autoregressive, given order, residual network',
+    features: 4,
+    inverseGradient: false,
+    make: (dtype) =>
+      randomized(
+        new MaskedAutoregressive({
+          features: 4,
+          hidden: [8, 8, 8],
+          residual: true,
+          order: [2, 0, 3, 1],
+          activation: 'tanh',
+          dtype,
+        }),
+        6,
+      ),
+  },
+  {
     name: 'inverse autoregressive (inverted)',
     features: 4,
     inverseGradient: false,

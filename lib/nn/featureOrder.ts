@@ -1,0 +1,82 @@
+/** The order of an autoregression: which feature comes first, which second, … */
+import { expected, FlowError } from '../errors';
+import { gatherColumns, RandomStream } from '../ops';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { type Config, Module } from './module';
+
+/** Natural: as the columns stand; reversed; random (by the seed); or the feature at each place. */
+export type OrderRule = 'natural' | 'reversed' | 'random' | readonly number[];
+
+function orderOf(rule: OrderRule, features: number, seed: number): Int32Array {
+  const natural = Int32Array.from({ length: features }, (_, i) => i);
+  if (rule === 'natural') return natural;
+  if (rule === 'reversed') return natural.reverse();
+  if (rule === 'random') {
+    const stream = new RandomStream(seed);
+    const order = stream.permutation(features);
+    stream.dispose();
+    return order;
+  }
+  const seen = new Set<number>();
+  for (const feature of rule) {
+    if (Number.isInteger(feature) && feature >= 0 && feature < features) seen.add(feature);
+  }
+  if (rule.length !== features || seen.size !== features) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'order',
+        'order',
+        `each of 0 … ${features - 1} once`,
+        `[${rule.join(', ')}]`,
+        'pass a permutation',
+      ),
+    );
+  }
+  return Int32Array.from(rule);
+}
+
+export class FeatureOrder extends Module {
+  /** order[k]: the feature at place k. */
+  readonly order: Int32Array;
+  readonly natural: boolean;
+  readonly #places: Tensor;
+  /** By outputs per feature. */
+  readonly #back = new Map<number, Tensor>();
+
+  constructor(
+    readonly rule: OrderRule,
+    readonly features: number,
+    readonly seed = 0,
+  ) {
+    super();
+    this.order = orderOf(rule, features, seed);
+    this.natural = this.order.every((feature, place) => feature === place);
+    this.#places = this.own(tensorOfArray(this.order, [features]));
+  }
+
+  /** Columns of features → columns in order. */
+  toOrder(x: Tensor): Tensor {
+    return this.natural ? x : gatherColumns(x, this.#places);
+  }
+
+  /** Columns in order, `perFeature` a feature side by side → columns of features. */
+  fromOrder(y: Tensor, perFeature = 1): Tensor {
+    if (this.natural) return y;
+    let indices = this.#back.get(perFeature);
+    if (indices === undefined) {
+      const back = new Int32Array(this.features * perFeature);
+      for (const [place, feature] of this.order.entries()) {
+        for (let p = 0; p < perFeature; p++)
+          back[feature * perFeature + p] = place * perFeature + p;
+      }
+      indices = this.own(tensorOfArray(back, [back.length]));
+      this.#back.set(perFeature, indices);
+    }
+    return gatherColumns(y, indices);
+  }
+
+  config(): Config {
+    return { kind: 'featureOrder', rule: this.rule, features: this.features, seed: this.seed };
+  }
+}
