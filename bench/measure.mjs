@@ -20,9 +20,10 @@ async function timesOf(run, repetitions) {
 
 export async function measure(one, peers, seconds) {
   const run = one.setUp();
-  const contestants = [{ turn: (k) => timesOf(run, k) }, ...peers.map((peer) => ({ turn: (k) => peer.run(k) }))].map(
-    (contestant) => ({ ...contestant, times: [], repetitions: 1 }),
-  );
+  const contestants = [
+    { turn: (k) => timesOf(run, k) },
+    ...peers.map((peer) => ({ turn: (k) => peer.run(k) })),
+  ].map((contestant) => ({ ...contestant, times: [], repetitions: 1 }));
   for (const contestant of contestants) {
     const warm = await contestant.turn(2);
     contestant.repetitions = Math.max(1, Math.min(2000, Math.round(200 / Math.min(...warm))));
@@ -31,7 +32,8 @@ export async function measure(one, peers, seconds) {
   const end = performance.now() + 1000 * seconds * contestants.length;
   let rounds = 0;
   while (rounds < 3 || performance.now() < end) {
-    for (const contestant of contestants) contestant.times.push(...(await contestant.turn(contestant.repetitions)));
+    for (const contestant of contestants)
+      contestant.times.push(...(await contestant.turn(contestant.repetitions)));
     rounds++;
     // A peer that takes seconds a repetition would keep us for minutes.
     if (rounds >= 1 && performance.now() > end + 20_000) break;
@@ -39,6 +41,9 @@ export async function measure(one, peers, seconds) {
   const [ours, ...theirs] = contestants;
   return {
     ours: statistics(ours.times),
-    theirs: theirs.map((contestant, k) => ({ peer: peers[k].name, time: statistics(contestant.times) })),
+    theirs: theirs.map((contestant, k) => ({
+      peer: peers[k].name,
+      time: statistics(contestant.times),
+    })),
   };
 }

@@ -7,14 +7,20 @@ const python = process.env.PYTHON ?? 'python3';
 const script = fileURLToPath(new URL('./peers/peer.py', import.meta.url));
 
 export function torchVersion() {
-  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], { encoding: 'utf8' });
+  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], {
+    encoding: 'utf8',
+  });
   return probe.status === 0 ? probe.stdout.trim() : null;
 }
 
 async function startPeer(name, variant, threads) {
-  const child = spawn(python, [script, '--case', name, '--variant', variant, '--threads', String(threads)], {
-    stdio: ['pipe', 'pipe', 'ignore'],
-  });
+  const child = spawn(
+    python,
+    [script, '--case', name, '--variant', variant, '--threads', String(threads)],
+    {
+      stdio: ['pipe', 'pipe', 'ignore'],
+    },
+  );
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const first = await lines.next();
   if (first.done || first.value !== 'ready') {

@@ -4,11 +4,11 @@
 // (maf:step) or by its beginning (maf). With --peers the PyTorch scripts of bench/peers run as child processes,
 // interleaved with ours in short turns, where python3 (or $PYTHON) can import torch; without torch that is said once on stderr.
 import { parseArgs } from 'node:util';
-import { kernelCases } from './cases/kernels.mjs';
+import flow from '../dist/index.js';
 import { flowCases } from './cases/flows.mjs';
+import { kernelCases } from './cases/kernels.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
-import flow from '../dist/index.js';
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -34,23 +34,48 @@ if (unknown.length > 0) {
   console.error(`unknown case ${unknown.join(', ')}; --list prints the cases`);
   process.exit(2);
 }
-const chosen = all.filter(({ name }) => positionals.length === 0 || positionals.some((word) => name.startsWith(word)));
+const chosen = all.filter(
+  ({ name }) => positionals.length === 0 || positionals.some((word) => name.startsWith(word)),
+);
 
 const torch = options.peers ? torchVersion() : null;
-if (options.peers && torch === null) console.error('no peers: python3 cannot import torch (bench/peers/README.md says how to install it)');
+if (options.peers && torch === null)
+  console.error(
+    'no peers: python3 cannot import torch (bench/peers/README.md says how to install it)',
+  );
 
 function print(line) {
   if (options.json) console.log(JSON.stringify(line));
-  else console.log(Object.entries(line).map(([key, value]) => `${key} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`).join('  '));
+  else
+    console.log(
+      Object.entries(line)
+        .map(
+          ([key, value]) =>
+            `${key} ${typeof value === 'number' ? Number(value.toPrecision(4)) : value}`,
+        )
+        .join('  '),
+    );
 }
 
 for (const one of chosen) {
   const peers = torch && one.peer ? await startPeers(one.peer, threads) : [];
   try {
     const { ours, theirs } = await measure(one, peers, Number(options.seconds));
-    print({ case: one.name, ms: ours.median, min: ours.min, runs: ours.runs, threads, ...one.rates?.(ours.median) });
+    print({
+      case: one.name,
+      ms: ours.median,
+      min: ours.min,
+      runs: ours.runs,
+      threads,
+      ...one.rates?.(ours.median),
+    });
     for (const { peer, time } of theirs) {
-      print({ case: one.name, peer: `${peer} (torch ${torch})`, ms: time.median, ratio: time.median / ours.median });
+      print({
+        case: one.name,
+        peer: `${peer} (torch ${torch})`,
+        ms: time.median,
+        ratio: time.median / ours.median,
+      });
     }
   } finally {
     for (const peer of peers) peer.quit();

@@ -12,7 +12,14 @@ const sizes = {
 function model(name) {
   const { features, hidden } = sizes[name];
   // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
-  return flow.maf({ features, hidden, transforms: 5, scale: { kind: 'tanh', bound: 1 }, zeroInitialized: false, seed: 1 });
+  return flow.maf({
+    features,
+    hidden,
+    transforms: 5,
+    scale: { kind: 'tanh', bound: 1 },
+    zeroInitialized: false,
+    seed: 1,
+  });
 }
 
 function noise(rows, features) {
@@ -25,7 +32,10 @@ function noise(rows, features) {
 const work = {
   step(name) {
     const { batch, features } = sizes[name];
-    const step = new TrainingStep(model(name), noise(batch, features), { optimizer: flow.adam({ lr: 1e-4 }), batchSize: batch });
+    const step = new TrainingStep(model(name), noise(batch, features), {
+      optimizer: flow.adam({ lr: 1e-4 }),
+      batchSize: batch,
+    });
     return () => step.run();
   },
   logProb(name, rows = sizes[name].batch) {

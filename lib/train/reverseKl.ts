@@ -6,7 +6,7 @@
 
 import { expected, FlowError } from '../errors';
 import type { Flow } from '../flows/flow';
-import { mean, sub } from '../ops';
+import { cast, mean, reshape, sub } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -53,7 +53,7 @@ export interface ReverseKlResult {
  * Fits a flow to an unnormalised density p̃: draws x from the flow, and makes the mean of log q(x) − log p̃(x) small
  * along the path of the draw. The flow must sample in a direction that has a gradient: `iaf`, where it is one pass.
  *
- * @param logDensity log p̃ of the rows x [N, D]: [N], made by differentiable ops
+ * @param logDensity log p̃ of the rows x [N, D]: [N] or [N, 1], float32 or float64, made by differentiable ops
  * @throws FlowError ARGUMENT; NUMERIC as `fit`; SHAPE when logDensity does not give one number a row; UNSUPPORTED where
  *   the flow's inverse has no gradient
  */
@@ -189,6 +189,6 @@ function reverseKlLoss(
         ),
       );
     }
-    return mean(sub(logQ, logTarget));
+    return mean(sub(logQ, reshape(cast(logTarget, 'float64'), [samples])));
   });
 }
