@@ -24,7 +24,7 @@ export interface TrainOptions extends ReadingOptions {
   readonly logit?: number;
   /** False after --no-preprocess. */
   readonly preprocess: boolean;
-  readonly model: 'maf' | 'iaf' | 'made';
+  readonly model: 'maf' | 'made';
   readonly hidden?: number[];
   readonly transforms?: number;
   readonly batchNorm?: boolean;
@@ -168,9 +168,7 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .option('--logit <lambda>', 'logit of λ + (1 − 2λ)x, for x in [0, 1]', number(0, 0.499))
     .option('--no-preprocess', 'none')
     .optionsGroup('Model:')
-    .addOption(
-      new Option('--model <kind>', 'kind of flow').choices(['maf', 'iaf', 'made']).default('maf'),
-    )
+    .addOption(new Option('--model <kind>', 'kind of flow').choices(['maf', 'made']).default('maf'))
     .option(
       '--hidden <widths>',
       'hidden layers of each MADE (default: 256,256; images 1024)',
