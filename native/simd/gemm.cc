@@ -103,10 +103,8 @@ void finish(const Epilogue<T>& e, int64_t m0, int64_t rows, int64_t n0, int64_t 
 }
 
 template <class T>
-void zero(T* p, int64_t n) {
-  using V = Vec<T>;
-  for (; n >= V::width; n -= V::width, p += V::width) store(p, V(T(0)));
-  store_partial(p, V(T(0)), static_cast<int>(n));
+FLOW_INLINE void zero(T* p, int64_t n) {
+  __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));
 }
 
 /** Zeros where the staircase of a weight gradient ends, in rows m0 … m1. */

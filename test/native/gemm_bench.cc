@@ -188,6 +188,9 @@ int main(int argc, char** argv) {
     for (auto s : {std::pair{784, 1024}, {1024, 1568}}) dense<float>(128, s.first, s.second, threads);
     dense<float>(4096, 128, 128, threads);
     for (auto s : {std::pair{27, 128}, {128, 128}, {128, 12}}) dense<float>(16384, s.first, s.second, threads);
+    masked<float>(256, 63, 512, threads);
+    masked<float>(128, 784, 1024, threads);
+    masked<float>(128, 1024, 1568, threads);
     dense<double>(256, 512, 512, threads);
     masked<double>(256, 512, 512, threads);
   }

@@ -183,6 +183,17 @@ void check(const Case& q, uint64_t seed) {
   }
 }
 
+/** The same number again and again rounds to one side: a plain loop in float is off by 1e-4 here. */
+void check_long_sum() {
+  ++cases;
+  const int64_t rows = 200000;
+  std::vector<float> a(static_cast<size_t>(rows), 0.1f);
+  float sum = 0;
+  isa::column_sums<float>(rows, 1, a.data(), 1, &sum, false);
+  const double exact = static_cast<double>(0.1f) * static_cast<double>(rows);
+  if (!(std::fabs(sum - exact) <= 257 * 0x1p-24 * exact)) ++failures, printf("FAIL long column: %.9g\n", static_cast<double>(sum));
+}
+
 template <class T>
 void check_sums(int64_t rows, int64_t cols, bool accumulate, uint64_t seed) {
   ++cases;
@@ -204,8 +215,30 @@ void check_sums(int64_t rows, int64_t cols, bool accumulate, uint64_t seed) {
   if (!good) ++failures, printf("FAIL column_sums %ld × %ld\n", static_cast<long>(rows), static_cast<long>(cols));
 }
 
+/** NaN comes through a ReLU, and inf·0 of a ReLU gate is 0: both are asked for in gemm.h. */
+template <class T>
+void check_special() {
+  ++cases;
+  const T nan = std::numeric_limits<T>::quiet_NaN(), inf = std::numeric_limits<T>::infinity();
+  std::vector<T> x = {nan, inf, -inf, T(-2)}, one(67, T(1)), y(4 * 67), gate(4 * 67, T(0));
+  Epilogue<T> relu;
+  relu.act = Activation::relu;
+  isa::gemm<T>(Trans::no, Trans::no, 4, 67, 1, x.data(), 1, one.data(), 67, y.data(), 67, relu);
+  Epilogue<T> gated;
+  gated.gate = gate.data(), gated.gate_ld = 67, gated.gate_act = Activation::relu;
+  std::vector<T> z(4 * 67);
+  isa::gemm<T>(Trans::no, Trans::no, 4, 67, 1, x.data(), 1, one.data(), 67, z.data(), 67, gated);
+  bool good = true;
+  for (size_t n = 0; n < 67; ++n) {
+    good = good && std::isnan(y[n]) && y[67 + n] == inf && y[134 + n] == 0 && y[201 + n] == 0;
+    for (size_t m = 0; m < 4; ++m) good = good && z[m * 67 + n] == 0;
+  }
+  if (!good) ++failures, printf("FAIL NaN and inf through ReLU\n");
+}
+
 template <class T>
 void all() {
+  check_special<T>();
   const int64_t w = isa::Vec<T>::width;
   const int64_t sizes[] = {1, 2, w - 1, w, w + 1, 2 * w - 1, 2 * w, 2 * w + 1, 12, 13, 27, 129};
   uint64_t seed = 1;
@@ -258,6 +291,7 @@ int main(int argc, char** argv) {
   if (argc > 1 && !strcmp(argv[1], "--quick")) every = 20;
   all<float>();
   all<double>();
+  check_long_sum();
   printf("gemm_test %s: %ld cases, %d failures\n", test::isa_name(), cases, failures);
   return failures != 0;
 }
