@@ -67,6 +67,7 @@ export function fillTensors(
   into: ReadonlyMap<string, Tensor>,
   from: ReadonlyMap<string, SafetensorsTensor>,
 ): void {
+  const writes: (() => void)[] = [];
   for (const [name, tensor] of into) {
     const found = from.get(name);
     if (!found) {
@@ -91,8 +92,11 @@ export function fillTensors(
         ),
       );
     }
-    tensor.write(found.data);
+    const { data } = found;
+    writes.push(() => tensor.write(data));
   }
+  // Only when all fit: a model is never left half filled.
+  for (const write of writes) write();
 }
 
 /** The module that a file describes, from its already parsed content. */

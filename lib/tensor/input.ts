@@ -77,7 +77,7 @@ export function rowsTensor(
     if (ownType === 'int32' || ownType === 'uint8' || ownType === dtype)
       return tensorOfArray(array, shape);
     return tensorOfArray(
-      dtype === 'float32' ? Float32Array.from(array) : Float64Array.from(array),
+      dtype === 'float32' ? new Float32Array(array) : new Float64Array(array),
       shape,
     );
   }

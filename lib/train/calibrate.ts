@@ -39,10 +39,10 @@ export async function calibrate(
         const { x } = train.range(start, end, stream);
         copyInto(rowsView(rows, start, end), preprocessing ? preprocessing.forward(x).y : x);
       });
-      if (pacer.due) await pacer.turn();
+      await pacer.breathe();
     }
     for (const _piece of bijection.calibrate(rows, bijection.contextFeatures > 0 ? context : null))
-      if (pacer.due) await pacer.turn();
+      await pacer.breathe();
   } finally {
     rows.dispose();
     stream.dispose();

@@ -81,7 +81,7 @@ export async function evaluateRows(
         squares += (logProb - origin) ** 2;
       }
       for (const logDet of part.logDet ?? []) preprocessingSum += logDet;
-      if (pacer.due) await pacer.turn();
+      await pacer.breathe();
     }
   } finally {
     model.train(wasTraining);

@@ -51,11 +51,11 @@ export interface ReverseKlResult {
 
 /**
  * Fits a flow to an unnormalised density p̃: draws x from the flow, and makes the mean of log q(x) − log p̃(x) small
- * along the path of the draw. The flow must sample in a direction that has a gradient: `iaf`, where it is one pass.
+ * along the path of the draw. `iaf` draws, and differentiates, in one pass; other flows go through their slow direction.
  *
  * @param logDensity log p̃ of the rows x [N, D]: [N] or [N, 1], float32 or float64, made by differentiable ops
  * @throws FlowError ARGUMENT; NUMERIC as `fit`; SHAPE when logDensity does not give one number a row; UNSUPPORTED where
- *   the flow's inverse has no gradient
+ *   the inverse of a layer has no gradient
  */
 export async function fitReverseKl(
   flow: Flow,

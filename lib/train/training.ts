@@ -17,11 +17,21 @@ import type { EpochRecord, StopReason } from './history';
 import { negativeLogLikelihood } from './loss';
 import { adam, type OptimizerSpec } from './optimizer';
 import { type FitOptions, type FitResult, fitSettings, type Settings } from './options';
-import { Pacer } from './pause';
+import { Interrupted, Pacer } from './pause';
 import { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
 import { Snapshot } from './snapshot';
 import { Learner, Step } from './step';
+
+/** What the pass over the data gave, or null when the signal stopped it. */
+async function unlessInterrupted<T>(pass: Promise<T>): Promise<T | null> {
+  try {
+    return await pass;
+  } catch (error) {
+    if (error instanceof Interrupted) return null;
+    throw error;
+  }
+}
 
 /** A step for batches of one size, and the tensor that says which rows they are. */
 interface SizedStep {
@@ -41,7 +51,7 @@ export class Training {
   readonly #learner: Learner;
   readonly #steps = new Map<number, SizedStep>();
   readonly #stepsPerEpoch: number;
-  readonly #pacer = new Pacer();
+  readonly #pacer: Pacer;
   readonly #started = performance.now();
   #lastCheckpoint = performance.now();
   #best: Snapshot | null = null;
@@ -60,6 +70,7 @@ export class Training {
   constructor(model: DensityModel, train: Rows, options: FitOptions) {
     this.#model = model;
     this.#options = options;
+    this.#pacer = new Pacer(options.signal);
     this.#optimizer = options.optimizer ?? adam();
     this.#learningRate = this.#optimizer.learningRate;
     this.#train = new RowSet('fit', 'train', model, train, options.context ?? null);
@@ -99,14 +110,15 @@ export class Training {
   async resume(path: string): Promise<void> {
     const model = this.#model;
     const checkpoint = await readCheckpoint(path, model, this.#setup());
-    checkpoint.fill('weights', weightsOf(model));
+    // The model comes last: a file that does not fit leaves it as it was.
     for (const [group, tensors] of this.#groups())
       if (group !== 'weights') checkpoint.fill(group, tensors);
-    this.#progress = checkpoint.progress;
-    if (this.#progress.history.some((record) => record.isBest)) {
+    if (checkpoint.progress.history.some((record) => record.isBest)) {
       this.#best = new Snapshot(weightsOf(model));
       checkpoint.fillBest(this.#best.copies);
     }
+    checkpoint.fill('weights', weightsOf(model));
+    this.#progress = checkpoint.progress;
   }
 
   async run(): Promise<FitResult> {
@@ -119,6 +131,7 @@ export class Training {
         const interrupted = await this.#runEpoch();
         if (interrupted) return await this.#finish(interrupted);
         const record = await this.#closeEpoch();
+        if (!record) return await this.#finish('aborted');
         if (this.#checkpointIsDue(true)) await this.#writeCheckpoint();
         await onEpoch?.(record);
       }
@@ -239,12 +252,14 @@ export class Training {
     });
   }
 
-  /** The record of the epoch so far. Keeps the weights if they are the best. */
-  async #evaluateEpoch(): Promise<EpochRecord> {
+  /** The record of the epoch so far; null when the signal stopped it. Keeps the weights if they are the best. */
+  async #evaluateEpoch(): Promise<EpochRecord | null> {
     const progress = this.#progress;
     const start = performance.now();
     const trainLoss = this.#learner.lossSum.item() / progress.epochRows;
-    const { evaluation, isBest } = await this.#validate();
+    const scored = await unlessInterrupted(this.#validate());
+    if (!scored) return null;
+    const { evaluation, isBest } = scored;
     const seconds = (performance.now() - start) / 1000;
     progress.seconds += seconds;
     return {
@@ -262,9 +277,11 @@ export class Training {
     };
   }
 
-  async #closeEpoch(): Promise<EpochRecord> {
+  async #closeEpoch(): Promise<EpochRecord | null> {
     const progress = this.#progress;
     const record = await this.#evaluateEpoch();
+    // All steps of the epoch are taken: a resume begins with its evaluation.
+    if (!record) return null;
     progress.history.push(record);
     progress.waited = record.isBest ? 0 : progress.waited + 1;
     progress.epoch++;
@@ -306,7 +323,7 @@ export class Training {
     if (progress.position > 0 && reason !== 'aborted') {
       // An epoch that was cut short is scored too, but it is no part of the training that a checkpoint goes on with.
       last = await this.#evaluateEpoch();
-      await this.#options.onEpoch?.(last);
+      if (last) await this.#options.onEpoch?.(last);
     }
     const history = last ? [...progress.history, last] : [...progress.history];
     if (this.#best) {
@@ -314,7 +331,7 @@ export class Training {
     } else {
       this.#learner.average?.enter();
       if (reason !== 'aborted' && progress.step > 0)
-        await calibrate(model, this.#train, this.#settings.seed, this.#pacer);
+        await unlessInterrupted(calibrate(model, this.#train, this.#settings.seed, this.#pacer));
     }
     return {
       history,

@@ -69,6 +69,32 @@ describe('checkpoints', () => {
     },
   );
 
+  it('stopped in the evaluation after an epoch, and resumed: the same bits', async () => {
+    // Enough rows that the evaluation gives the event loop a turn.
+    const many = integerRows(20_000, 3);
+    const long: FitOptions = { ...options, batchSize: 5000, validation: many, epochs: 2 };
+    const wide = () => integerMaf({ batchNorm: true, hidden: [128, 128] });
+    const whole = wide();
+    const expected = await fit(whole, many, long);
+    const abort = new AbortController();
+    const broken = wide();
+    const half = await fit(broken, many, {
+      ...long,
+      checkpoint: { path, everySeconds: 1000 },
+      signal: abort.signal,
+      // After the last step of the first epoch, when the loop has asked for the signal for the last time.
+      onStep: ({ step }) => {
+        if (step === 4) setTimeout(() => abort.abort(), 1);
+      },
+    });
+    expect(half).toMatchObject({ stoppedBecause: 'aborted', steps: 4, epochs: 0 });
+    const resumed = wide();
+    const result = await fit(resumed, many, { ...long, resume: path });
+    expect(digest(resumed)).toBe(digest(whole));
+    expect(timeless(result)).toEqual(timeless(expected));
+    for (const flow of [whole, broken, resumed]) flow.dispose();
+  });
+
   it('written at every step, training goes on as if it had not been', async () => {
     const plain = build();
     await fit(plain, train, options);
@@ -169,6 +195,7 @@ describe('checkpoints', () => {
     const damaged = join(folder, 'damaged.safetensors');
     const without = new Map(tensors);
     without.delete('training/random/noise');
+    const untouched = digest(flow);
     await writeSafetensors(damaged, without, {
       config: kept.config ?? '',
       training: kept.training ?? '',
@@ -186,6 +213,7 @@ describe('checkpoints', () => {
       code: 'FORMAT',
       message: expect.stringMatching(/another or a damaged one/),
     });
+    expect(digest(flow)).toBe(untouched);
     flow.dispose();
     other.dispose();
   });
