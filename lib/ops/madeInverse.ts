@@ -1,11 +1,11 @@
 /** The inverse of a masked autoregressive affine map at the price of about one pass. */
-import { record } from '../autograd/tape';
-import { expected, FlowError } from '../errors';
+import { isTracked, record } from '../autograd/tape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { type AutoregressiveScale, defaultScale, encodeScale } from './autoregressiveAffineGrad';
-import { requireFloat, requireSameDType, requireShape } from './check';
+import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
+import { madeInverseGrad } from './madeInverseGrad';
 import { requireExtents } from './maskedLinear';
 
 /** A masked linear layer as a plain structure; nn's MaskedLinear is one. */
@@ -53,14 +53,15 @@ function checkLayers(y: Tensor, network: MadeNetwork): MadeLayer[] {
 /**
  * Solves y = (x − mu(x))·exp(−a(x)) for x, where mu and a come from a MADE: dimension after dimension, each hidden unit
  * computed once, as soon as the inputs that it sees are known (D dimensions for about one forward pass; the plain way
- * takes D passes). The result of a sample does not depend on the other samples of the batch.
+ * takes D passes). The result of a sample does not depend on the other samples of the batch. The gradient, by y, the
+ * addend and every parameter, costs about one backward pass; it is fused and cannot be differentiated again.
  *
  * @param y [N, D] in the order of the network's inputs
  * @param network its units sorted by degree
  * @param addend [N, H] added to the first hidden layer before its activation (the part of the context), or null
+ * @param options.scale default tanh with bound 1
  * @returns x [N, D], and logDet [N] float64 = log|det ∂x/∂y| = Σ a
- * @throws FlowError SHAPE, DTYPE; NATIVE where the extents are not sorted or not autoregressive; UNSUPPORTED where a
- *   gradient is asked for
+ * @throws FlowError SHAPE, DTYPE; NATIVE where the extents are not sorted or not autoregressive
  */
 export function madeInverse(
   y: Tensor,
@@ -71,14 +72,13 @@ export function madeInverse(
   const { scale = defaultScale } = options;
   requireFloat('madeInverse', 'y', y);
   const layers = checkLayers(y, network);
-  const direct = network.directLayer?.weight ?? null;
   const inputs = [
     y,
     addend,
-    direct,
+    network.directLayer?.weight ?? null,
     ...layers.flatMap(({ weight, bias, extents }) => [weight, bias, extents]),
   ];
-  const [x, logDet] = execute(
+  const outputs = execute(
     'made_inverse',
     inputs,
     [
@@ -90,18 +90,57 @@ export function madeInverse(
       ...encodeScale('madeInverse', scale),
       network.residual ? 1 : 0,
     ],
-  ) as [Tensor, Tensor];
-  record('madeInverse', inputs, [x, logDet], [], () => {
-    throw new FlowError(
-      'UNSUPPORTED',
-      expected(
-        'madeInverse',
-        'gradient',
-        'none',
-        'one',
-        'train through the other direction: invert the flow, so that the pass you differentiate is the forward one',
-      ),
-    );
-  });
+  );
+  const [x, logDet] = outputs as [Tensor, Tensor];
+  if (isTracked(inputs)) recordGradient(inputs, x, logDet, network, scale);
   return { x, logDet };
+}
+
+function recordGradient(
+  inputs: readonly (Tensor | null)[],
+  x: Tensor,
+  logDet: Tensor,
+  network: MadeNetwork,
+  scale: AutoregressiveScale,
+): void {
+  const present = inputs.map((input) => input !== null);
+  const kept = inputs.filter((input) => input !== null);
+  record('madeInverse', inputs, [x, logDet], [x, ...kept], (saved, [dx, dLogDet], needs) => {
+    refuseSecondGradient('madeInverse', [...saved, dx ?? null, dLogDet ?? null]);
+    let next = 1;
+    const own = present.map((is) => (is ? (saved[next++] as Tensor) : null));
+    const layers = Array.from({ length: (own.length - 3) / 3 }, (_, l) => ({
+      weight: own[3 + 3 * l] as Tensor,
+      bias: own[4 + 3 * l] ?? null,
+      extents: own[5 + 3 * l] as Tensor,
+    }));
+    const direct = own[2] ?? null;
+    const g = madeInverseGrad(
+      saved[0] as Tensor,
+      {
+        hiddenLayers: layers.slice(0, -1),
+        output: layers[layers.length - 1] as MadeLayer,
+        directLayer: direct ? { weight: direct } : null,
+        activation: network.activation,
+        residual: network.residual ?? false,
+      },
+      own[1] ?? null,
+      dx ?? null,
+      dLogDet ?? null,
+      scale,
+      {
+        layers: layers.map((_, l) => ({
+          weight: needs[3 + 3 * l] ?? false,
+          bias: needs[4 + 3 * l] ?? false,
+        })),
+        direct: needs[2] ?? false,
+      },
+    );
+    return [
+      g.dy,
+      g.dAddend,
+      g.dDirect,
+      ...g.layers.flatMap(({ dWeight, dBias }) => [dWeight, dBias, null]),
+    ];
+  });
 }

@@ -132,16 +132,6 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
   for (int64_t i = 0; i < live; ++i) s.log_det[row0 + i] = log_det[i];
 }
 
-// Samples side by side: enough registers to use the accumulators, few enough that their values stay in the second-level
-// cache and that there are tiles for several threads.
-template <class T>
-int64_t lanes_of(int64_t samples) {
-  constexpr int64_t w = Vec<T>::width;
-  if (samples <= w) return w;
-  if (samples <= 16 * w) return 2 * w;
-  return 4 * w;
-}
-
 bool made_inverse(const Call& call) {
   const Operand& y = call.in[0];
   const Operand& addend = call.in[1];
@@ -154,7 +144,7 @@ bool made_inverse(const Call& call) {
   const bool residual = call.attr[4] != 0;
   MadeNetwork network;
   if (!check_like(call, x, "x", y, features) || !check_log_det(call, call.out[1], "logDet", samples) ||
-      !read_network(call, 3, features, y.dtype, residual, network))
+      !read_network(call, 3, call.n_in - 3, features, y.dtype, residual, network))
     return false;
   if (!addend.absent()) {
     FLOW_CHECK(call, network.layers > 1, "addend: expected a network with hidden layers");

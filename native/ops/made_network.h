@@ -30,9 +30,8 @@ inline int64_t due_after(const MadeNetwork& network, int layer, int64_t unit) {
 
 // Checks the layers: shapes that follow each other from `features` to 2·features, non-decreasing extents, and that
 // output pair i depends on the inputs before i only. `residual`: hidden layers 2, 4, … add the stream of layer 0, 2, ….
-inline bool read_network(const Call& call, int first, int64_t features, DType dtype, bool residual,
+inline bool read_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual,
                          MadeNetwork& network) {
-  const int operands = call.n_in - first;
   FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
              "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
   network.layers = operands / 3;
@@ -59,12 +58,26 @@ inline bool read_network(const Call& call, int first, int64_t features, DType dt
     FLOW_CHECK(call, seen <= row / 2, "output %lld depends on input %lld: expected inputs below %lld",
                static_cast<long long>(row), static_cast<long long>(seen - 1), static_cast<long long>(row / 2));
   }
-  // The stream must be there when a unit adds to it, and must not bring in later inputs.
+  // A unit of the stream must see itself through each pair of layers: then what it adds to is there in time.
+  FLOW_CHECK(call, !residual || network.layers % 2 == 0, "residual: expected an odd number of hidden layers, got %d",
+             network.layers - 1);
   for (int l = 2; residual && l + 1 < network.layers; l += 2)
-    for (int64_t u = 0; u < network.units(l); ++u)
-      FLOW_CHECK(call, due_after(network, l - 2, u) <= due_after(network, l, u),
-                 "layer %d: unit %lld is due before the stream that it adds to", l, static_cast<long long>(u));
+    for (int64_t u = 0; u < network.units(l); ++u) {
+      const int32_t seen = network.extent(l)[u];
+      FLOW_CHECK(call, seen > 0 && network.extent(l - 1)[seen - 1] > u,
+                 "layer %d: unit %lld does not see itself through the residual pair", l, static_cast<long long>(u));
+    }
   return true;
+}
+
+// Samples side by side: enough registers to use the accumulators, few enough that their values stay in the second-level
+// cache and that there are tiles for several threads.
+template <class T>
+int64_t lanes_of(int64_t samples) {
+  constexpr int64_t w = Vec<T>::width;
+  if (samples <= w) return w;
+  if (samples <= 16 * w) return 2 * w;
+  return 4 * w;
 }
 
 }  // namespace flow::FLOW_ISA
