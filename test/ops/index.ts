@@ -47,3 +47,15 @@ export const contracts: readonly OpContract[] = [
   unary,
   where,
 ];
+
+/** Ops that update tensors in place or run without a tape: rows of the registry and the test in this folder that has them. */
+export const testedApart: Readonly<Record<string, string>> = {
+  adam: 'optimizers.test.ts',
+  sgd: 'optimizers.test.ts',
+  ema: 'optimizers.test.ts',
+  grad_norm: 'optimizers.test.ts',
+  clip: 'optimizers.test.ts',
+  check_finite: 'optimizers.test.ts',
+  made_inverse: 'madeInverse.test.ts',
+  made_inverse_grad: 'madeInverse.test.ts',
+};
