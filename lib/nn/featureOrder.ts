@@ -42,17 +42,29 @@ export class FeatureOrder extends Module {
   readonly natural: boolean;
   readonly #places: Tensor;
   /** By outputs per feature. */
-  readonly #back = new Map<number, Tensor>();
+  readonly #back: ReadonlyMap<number, Tensor>;
 
+  /** @param perFeature numbers of outputs a feature that `fromOrder` will be called with, besides 1 */
   constructor(
     readonly rule: OrderRule,
     readonly features: number,
     readonly seed = 0,
+    perFeature = 1,
   ) {
     super();
     this.order = orderOf(rule, features, seed);
     this.natural = this.order.every((feature, place) => feature === place);
     this.#places = this.own(tensorOfArray(this.order, [features]));
+    // Made here and not when needed: that could be inside of a recorded step, whose memory goes with it.
+    this.#back = new Map([1, perFeature].map((count) => [count, this.#backIndices(count)]));
+  }
+
+  #backIndices(perFeature: number): Tensor {
+    const back = new Int32Array(this.features * perFeature);
+    for (const [place, feature] of this.order.entries()) {
+      for (let p = 0; p < perFeature; p++) back[feature * perFeature + p] = place * perFeature + p;
+    }
+    return this.own(tensorOfArray(back, [back.length]));
   }
 
   /** Columns of features → columns in order. */
@@ -63,16 +75,8 @@ export class FeatureOrder extends Module {
   /** Columns in order, `perFeature` a feature side by side → columns of features. */
   fromOrder(y: Tensor, perFeature = 1): Tensor {
     if (this.natural) return y;
-    let indices = this.#back.get(perFeature);
-    if (indices === undefined) {
-      const back = new Int32Array(this.features * perFeature);
-      for (const [place, feature] of this.order.entries()) {
-        for (let p = 0; p < perFeature; p++)
-          back[feature * perFeature + p] = place * perFeature + p;
-      }
-      indices = this.own(tensorOfArray(back, [back.length]));
-      this.#back.set(perFeature, indices);
-    }
+    const indices = this.#back.get(perFeature);
+    if (indices === undefined) throw new Error(`[order] made for other outputs than ${perFeature}`);
     return gatherColumns(y, indices);
   }
 

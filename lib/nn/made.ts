@@ -75,7 +75,7 @@ export class Made extends Module {
     this.dtype = options.dtype ?? 'float32';
     this.order = this.child(
       'order',
-      new FeatureOrder(options.order ?? 'natural', features, options.seed),
+      new FeatureOrder(options.order ?? 'natural', features, options.seed, outputsPerFeature),
     );
     const layerOptions = { dtype: this.dtype };
     const stream = new RandomStream(options.seed ?? 0);
