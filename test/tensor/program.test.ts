@@ -89,7 +89,9 @@ describe('program', () => {
   it('refuses reads and writes from JavaScript while it is recorded, and frees what it had made', () => {
     const before = native.memory()[0];
     const x = tensorOfArray(Float64Array.of(1), [1]);
-    expect(() => record(() => mul(x, 2).item())).toThrow(/no access from JavaScript inside a recorded step/);
+    expect(() => record(() => mul(x, 2).item())).toThrow(
+      /no access from JavaScript inside a recorded step/,
+    );
     expect(() => record(() => x.write(Float64Array.of(2)))).toThrow(/write/);
     x.dispose();
     expect(native.memory()[0]).toBe(before);
