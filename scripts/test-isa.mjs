@@ -1,4 +1,5 @@
-// Runs the contract tests once for each instruction set of this machine, by force.
+// Runs the contract tests once for each instruction set of this machine but the best, by force: the best
+// is what `npm test` has run.
 //
 //   node scripts/test-isa.mjs [vitest arguments; default: the folders of the contract]
 
@@ -16,7 +17,7 @@ const vitest = join(
 const given = process.argv.slice(2);
 const filters = given.length > 0 ? given : ['test/native', 'test/ops', 'test/bijections'];
 
-for (const set of machineSets()) {
+for (const set of machineSets().slice(0, -1)) {
   process.stdout.write(`\n--- FLOW_KERNELS_ISA=${set}\n`);
   const result = spawnSync(process.execPath, [vitest, 'run', ...filters], {
     cwd: root,
