@@ -81,7 +81,7 @@ bool adam(const Call& call) {
   rates.l2 = decoupled ? 0 : weight_decay;
   rates.shrink = decoupled ? 1 - lr * weight_decay : 1;
 
-  TensorList(parameters, n, extents).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
+  TensorList(parameters, n, extents, gradients, first, second).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
     if (gradients[i].absent()) return;
     const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
       using T = decltype(zero);

@@ -14,7 +14,7 @@ bool ema(const Call& call) {
       !check_list(call, "values", values, shadows, n))
     return false;
   const double rate = 1 - *call.in[0].as<double>();
-  TensorList(shadows, n, nullptr).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
+  TensorList(shadows, n, nullptr, values).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
     const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
       using T = decltype(zero);
       using V = Vec<T>;

@@ -25,7 +25,7 @@ bool sgd(const Call& call) {
   const double factor = norm.absent() ? 1 : clip_factor(*norm.as<double>(), state[3]);
   const bool nesterov = call.attr[0] != 0;
 
-  TensorList(parameters, n, nullptr).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
+  TensorList(parameters, n, nullptr, gradients, buffers).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
     if (gradients[i].absent()) return;
     const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
       using T = decltype(zero);

@@ -14,7 +14,11 @@ class TensorList {
  public:
   // extents: null, or for each operand an int32 operand (or an absent one): row r then has extents[r] elements, and
   // those behind it are left alone.
-  TensorList(const Operand* operands, int n, const Operand* extents) : operands_(operands), extents_(extents), n_(n) {
+  // others: further lists that are walked along with this one; where one of their operands has gaps between its rows, the
+  // chunks are made of rows.
+  template <class... Lists>
+  TensorList(const Operand* operands, int n, const Operand* extents, Lists... others)
+      : operands_(operands), extents_(extents), others_{others...}, others_count_(sizeof...(others)), n_(n) {
     first_ = static_cast<int64_t*>(scratch(static_cast<size_t>(n + 1) * sizeof(int64_t), 4));
     first_[0] = 0;
     for (int i = 0; i < n; ++i) {
@@ -51,18 +55,25 @@ class TensorList {
   }
 
  private:
-  bool flat(int i) const { return operands_[i].contiguous() && !(extents_ && !extents_[i].absent()); }
+  bool flat(int i) const {
+    if (!operands_[i].contiguous() || (extents_ && !extents_[i].absent())) return false;
+    for (int k = 0; k < others_count_; ++k)
+      if (!others_[k][i].absent() && !others_[k][i].contiguous()) return false;
+    return true;
+  }
   int64_t step(int i) const {
     return flat(i) ? chunk_elements : max_of(1, chunk_elements / max_of(1, operands_[i].cols));
   }
 
   const Operand* operands_;
   const Operand* extents_;
+  const Operand* others_[3];
+  int others_count_;
   int64_t* first_;
   int n_;
 };
 
-// Every operand of a list is like the first list's: same rows, columns, dtype and row stride class.
+// Every operand of a list is like the first list's: same rows, columns and dtype.
 inline bool check_list(const Call& call, const char* what, const Operand* list, const Operand* like, int n,
                        bool optional = false) {
   for (int i = 0; i < n; ++i) {
@@ -72,7 +83,6 @@ inline bool check_list(const Call& call, const char* what, const Operand* list, 
     FLOW_CHECK(call, same_shape(list[i], like[i]), "%s[%d]: expected %lld × %lld, got %lld × %lld", what, i,
                static_cast<long long>(like[i].rows), static_cast<long long>(like[i].cols),
                static_cast<long long>(list[i].rows), static_cast<long long>(list[i].cols));
-    FLOW_CHECK(call, list[i].contiguous() == like[i].contiguous(), "%s[%d]: expected the same strides", what, i);
   }
   return true;
 }

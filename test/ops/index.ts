@@ -1,17 +1,23 @@
 /** The contract rows of every op. */
 import type { OpContract } from '../contract/opCase';
 import { contract as activationGrad } from './activationGrad';
+import { contract as adam } from './adam';
 import { contract as affineScalar } from './affineScalar';
 import { contract as autoregressiveAffine } from './autoregressiveAffine';
 import { contract as autoregressiveAffineInverse } from './autoregressiveAffineInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
+import { contract as checkFinite } from './checkFinite';
+import { contract as clip } from './clip';
 import { contract as columns } from './columns';
+import { contract as ema } from './ema';
 import { contract as fill } from './fill';
 import { contract as gatherColumns } from './gatherColumns';
 import { contract as gatherRows } from './gatherRows';
+import { contract as gradNorm } from './gradNorm';
 import { contract as linear } from './linear';
 import { contract as logProb } from './logProb';
+import { contract as madeInverse } from './madeInverse';
 import { contract as maskedLinear } from './maskedLinear';
 import { contract as maskedLinearGradInput } from './maskedLinearGradInput';
 import { contract as maskedLinearGradWeight } from './maskedLinearGradWeight';
@@ -19,6 +25,7 @@ import { contract as matmul } from './matmul';
 import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
+import { contract as sgd } from './sgd';
 import { contract as sum } from './sum';
 import { contract as unary } from './unary';
 import { contract as where } from './where';
@@ -46,6 +53,13 @@ export const contracts: readonly OpContract[] = [
   sum,
   unary,
   where,
+  adam,
+  sgd,
+  ema,
+  gradNorm,
+  clip,
+  checkFinite,
+  madeInverse,
 ];
 
 /** Ops that update tensors in place or run without a tape: rows of the registry and the test in this folder that has them. */

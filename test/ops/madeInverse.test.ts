@@ -128,10 +128,12 @@ describe('madeInverse', () => {
         const context = options.context ? next(n * 3) : null;
         const term = context ? contextTerm(reference, context, n) : null;
         const units = hidden[0] ?? 0;
-        const { x, logDet } = madeInverse(make(y, [n, features], dtype), network(dtype), {
-          scale: { kind: 'tanh', bound: 1 },
-          addend: term && make(term, [n, units], dtype),
-        });
+        const { x, logDet } = madeInverse(
+          make(y, [n, features], dtype),
+          network(dtype),
+          term && make(term, [n, units], dtype),
+          { scale: { kind: 'tanh', bound: 1 } },
+        );
         const expected = maskedAffineInverse(reference, y, n, context, 'tanh');
         // Errors of the first dimensions go through the network into the later ones: at most tenfold in these networks,
         // over sums of 100 products.
