@@ -27,9 +27,9 @@ describe.each(cases.map((row) => [row.name, row] as const))(
       });
       const chain = (flow.bijection as Invert).bijection as Chain;
       const layers = pairLayers(chain.bijections, row.layers);
-      for (const { module, golden, reversed } of layers) loadLayer(module, golden.params, reversed);
+      for (const { module, golden, order } of layers) loadLayer(module, golden.params, order);
       // Two layers have one permutation between them: the library's x comes out in reversed order.
-      const reversed = layers.at(-1)?.reversed ?? false;
+      const reversed = layers.at(-1)?.order[0] !== 0;
 
       scope(() => {
         const order = (tensor: GoldenTensor | undefined) => {
@@ -62,7 +62,7 @@ describe.each(cases.map((row) => [row.name, row] as const))(
         }, parameters);
         expectClose(value.dataSync(), [outputs.loss], 400, 'loss');
         const gradientOf = new Map(parameters.map((tensor, k) => [tensor.id, gradients[k]]));
-        layers.forEach(({ module, reversed: turned }, k) => {
+        layers.forEach(({ module, order: turned }, k) => {
           for (const [name, tensor] of module.namedParameters()) {
             const golden = row.gradients.layers[k]?.[name] as GoldenTensor;
             expectClose(

@@ -40,8 +40,8 @@ function build(row: GoldenMafCase): Flow {
     scale: boundA === 'tanh' ? { kind: 'tanh', bound: 1 } : { kind: 'none' },
     dtype: 'float64',
   });
-  for (const { module, golden, reversed } of layersOf(flow, row))
-    loadLayer(module, golden.params, reversed);
+  for (const { module, golden, order } of layersOf(flow, row))
+    loadLayer(module, golden.params, order);
   return flow;
 }
 
@@ -86,12 +86,12 @@ describe.each(cases.map((row) => [row.name, row] as const))('MAF golden %s', (_n
       );
       expectClose(gradients.at(-1)?.dataSync() ?? [], values(row.gradients.inputs.x), units, 'dx');
       const gradientOf = new Map(parameters.map((tensor, k) => [tensor.id, gradients[k]]));
-      layersOf(flow, row).forEach(({ module, reversed }, k) => {
+      layersOf(flow, row).forEach(({ module, order }, k) => {
         for (const [name, tensor] of module.namedParameters()) {
           const golden = row.gradients.layers[k]?.[name] as GoldenTensor;
           expectClose(
             gradientOf.get(tensor.id)?.dataSync() ?? [],
-            inLibraryOrder(name, golden, reversed),
+            inLibraryOrder(name, golden, order),
             units,
             `d ${k}.${name}`,
           );
@@ -130,14 +130,14 @@ describe.each(cases.map((row) => [row.name, row] as const))('MAF golden %s', (_n
       expectClose([step.lastLoss], [losses[t] as number], 1000, `loss of step ${t}`);
     });
     expect(learner.compile).toBe(compile);
-    layersOf(trained, row).forEach(({ module, reversed }, k) => {
+    layersOf(trained, row).forEach(({ module, order }, k) => {
       for (const [name, tensor] of module.namedParameters()) {
         const actual = tensor.dataSync();
-        const golden = inLibraryOrder(name, layers[k]?.[name] as GoldenTensor, reversed);
+        const golden = inLibraryOrder(name, layers[k]?.[name] as GoldenTensor, order);
         if (row.config.batchNorm && name === 'output.bias') {
           // Batch norm takes away the shift of the first dimension: its gradient is 0 but for rounding (1e-17), which
           // Adam divides by eps = 1e-8, ten times lr = 1e-3. So both must be where they started, to that noise.
-          const start = inLibraryOrder(name, row.layers[k]?.params[name] as GoldenTensor, reversed);
+          const start = inLibraryOrder(name, row.layers[k]?.params[name] as GoldenTensor, order);
           expect(Math.abs((actual[0] as number) - (start[0] as number))).toBeLessThan(1e-9);
           expect(Math.abs((golden[0] as number) - (start[0] as number))).toBeLessThan(1e-9);
           golden[0] = actual[0] as number;
