@@ -25,7 +25,7 @@ describe.each(cases.map((row) => [row.name, row] as const))('MADE golden %s', (_
       outputsPerFeature,
       contextFeatures,
       direct,
-      activation as Activation,
+      activation,
       inputDegrees,
     } = row.made;
     const order = orderOf(inputDegrees);
@@ -35,7 +35,7 @@ describe.each(cases.map((row) => [row.name, row] as const))('MADE golden %s', (_
       outputsPerFeature,
       contextFeatures,
       direct,
-      activation,
+      activation: activation as Activation,
       order,
       dtype: 'float64',
     });
@@ -79,7 +79,13 @@ describe.each(bernoulli.map((row) => [row.name, row] as const))(
     it('log p and gradients', () => {
       const { features, hidden, direct, activation, inputDegrees } = row.made;
       const order = orderOf(inputDegrees);
-      const model = new BernoulliMade({ features, hidden, direct, activation: activation as Activation, dtype: 'float64' });
+      const model = new BernoulliMade({
+        features,
+        hidden,
+        direct,
+        activation: activation as Activation,
+        dtype: 'float64',
+      });
       loadLayer(model, row.made.params, order, 1);
       scope(() => {
         const x = goldenTensor(row.inputs.x);
