@@ -167,11 +167,6 @@ describe.each(bijectionCases)('$name', (row) => {
   it.each(directions)(
     'has the gradients of y and log-det by central differences, %s',
     (direction) => {
-      const differentiable =
-        direction === 'forward'
-          ? row.name.includes('(inverted)') === false
-          : row.inverseGradient !== false;
-      if (!differentiable) return;
       const bijection = make();
       const rows = 3;
       const start = startOf(row, bijection, direction, rows);
