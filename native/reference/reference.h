@@ -17,13 +17,13 @@ struct Matrix {
   T& operator()(int64_t r, int64_t c) const { return data[r * ld + c]; }
 };
 
-// v(i) of an operand of one row or one column.
+// v(i) of an operand of one column, or whose elements lie side by side.
 template <class T>
 struct Vector {
   T* data;
   int64_t count, step;
 
-  explicit Vector(const Operand& o) : data(o.as<T>()), count(o.count()), step(o.rows <= 1 ? 1 : o.ld) {}
+  explicit Vector(const Operand& o) : data(o.as<T>()), count(o.count()), step(o.cols == 1 && o.rows > 1 ? o.ld : 1) {}
   T& operator()(int64_t i) const { return data[i * step]; }
 };
 
@@ -46,7 +46,7 @@ inline bool broadcasts(const Operand& o, const Operand& to) {
   return o.dtype == to.dtype && (o.rows == to.rows || o.rows == 1) && (o.cols == to.cols || o.cols == 1);
 }
 inline bool is_vector(const Operand& o, int64_t count, DType dtype) {
-  return o.count() == count && (o.rows <= 1 || o.cols <= 1) && o.dtype == dtype;
+  return o.count() == count && (o.cols == 1 || o.contiguous()) && o.dtype == dtype;
 }
 inline bool is_scalar(const Operand& o) { return is_vector(o, 1, DType::f64); }
 

@@ -1,0 +1,317 @@
+/** Instructions with random operands, every op at least once: what test/reference-kernels.test.ts compares. */
+import type { FloatDType } from '../lib/dtype';
+import { type Shape, sizeOf } from '../lib/shape';
+import { execute, type OutputSpec } from '../lib/tensor/execute';
+import { type Tensor, tensorOfArray } from '../lib/tensor/tensor';
+import { fixture } from './reference/close';
+
+const draw = fixture(20261122);
+
+const f64 = (shape: Shape, scale = 1) => tensorOfArray(draw(sizeOf(shape), scale), shape);
+const int32 = (values: ArrayLike<number>) =>
+  tensorOfArray(Int32Array.from(values), [values.length]);
+/** Whole numbers from 0 to limit − 1. */
+const indices = (count: number, limit: number) =>
+  int32(draw(count).map((value) => Math.min(limit - 1, Math.floor(((value + 2) / 4) * limit))));
+/** Sorted extents from 0 to `inputs`. */
+const staircase = (units: number, inputs: number) =>
+  int32(Array.from({ length: units }, (_, o) => Math.floor((o * (inputs + 1)) / units)));
+
+/** The instructions for matrices of `n` rows and `d` columns. */
+export function instructions(dtype: FloatDType, n: number, d: number): [string, () => void][] {
+  const real = (shape: Shape, scale = 1) => {
+    const values = draw(sizeOf(shape), scale);
+    return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
+  };
+  const positive = (shape: Shape) => {
+    const values = draw(sizeOf(shape)).map((value) => Math.abs(value) + 0.05);
+    return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
+  };
+  const out = (...shape: number[]): OutputSpec => ({ shape, dtype });
+  const out64 = (...shape: number[]): OutputSpec => ({ shape, dtype: 'float64' });
+  const list: [string, () => void][] = [];
+  const add = (
+    op: string,
+    inputs: () => (Tensor | null)[],
+    outputs: () => (OutputSpec | Tensor | null)[],
+    ...attributes: number[]
+  ) =>
+    list.push([
+      `${op} (${attributes.join(', ')})`,
+      () => void execute(op, inputs(), outputs(), attributes),
+    ]);
+
+  const u = d + 3; // units of a layer
+  const x = () => real([n, d]);
+  const same = () => [out(n, d)];
+  add(
+    'copy',
+    () => [x()],
+    () => [out64(n, d)],
+  );
+  add(
+    'copy',
+    () => [real([n, d], 400)],
+    () => [{ shape: [n, d], dtype: 'uint8' }],
+  );
+  add('fill', () => [], same, 1.25);
+  add('accumulate', () => [x(), x()], same);
+  add('affine_scalar', () => [x()], same, 1.7, -0.3);
+  for (let kind = 0; kind < 22; kind++) {
+    const isOfPositive = [3, 4, 7, 8].includes(kind); // √, 1/x, log, log1p
+    const argument = () => (isOfPositive ? positive([n, d]) : x());
+    add('unary', () => [argument()], same, kind, -0.4, 0.6);
+    add('unary_grad', () => [argument(), x()], same, kind, -0.4, 0.6);
+  }
+  for (let kind = 0; kind < 7; kind++) add('binary', () => [x(), x()], same, kind);
+  add('binary', () => [real([1, d]), real([n, 1])], same, 2);
+  add('expand', () => [f64([n, 1])], same, -0.5);
+  add('where', () => [real([1, d]), x(), real([n, 1])], same);
+  for (let kind = 0; kind < 4; kind++) {
+    add(
+      'reduce',
+      () => [x()],
+      () => [out(d)],
+      kind,
+      0,
+    );
+    add(
+      'reduce',
+      () => [x()],
+      () => [out64(n)],
+      kind,
+      1,
+    );
+    add(
+      'reduce',
+      () => [x()],
+      () => [out64(1)],
+      kind,
+      2,
+    );
+  }
+  for (const kind of [2, 3]) {
+    for (const [axis, size] of [d, n, 1].entries()) {
+      // The results of `reduce`, so that exp(x − y) is what a gradient sees.
+      const operands = () => {
+        const own = x();
+        const [y] = execute('reduce', [own], [out64(size)], [kind, axis]);
+        return [own, y as Tensor, f64([size])];
+      };
+      add('reduce_grad', operands, same, kind, axis);
+    }
+  }
+  add(
+    'gather_rows',
+    () => [x(), indices(n + 5, n)],
+    () => [out(n + 5, d)],
+    0.3,
+    1.5,
+  );
+  add(
+    'scatter_rows',
+    () => [x(), indices(n, 7)],
+    () => [out(7, d)],
+  );
+  add(
+    'gather_columns',
+    () => [x(), indices(d + 2, d)],
+    () => [out(n, d + 2)],
+  );
+  add(
+    'scatter_columns',
+    () => [x(), indices(d, 5)],
+    () => [out(n, 5)],
+  );
+  add(
+    'embed_columns',
+    () => [x()],
+    () => [out(n, d + 4)],
+    3,
+  );
+  add(
+    'concat_columns',
+    () => [x(), real([n, 2]), x()],
+    () => [out(n, 2 * d + 2)],
+  );
+  for (const [ta, tb] of [
+    [0, 0],
+    [0, 1],
+    [1, 0],
+    [1, 1],
+  ] as const)
+    add(
+      'matmul',
+      () => [real(ta ? [d, n] : [n, d]), real(tb ? [u, d] : [d, u])],
+      () => [out(n, u)],
+      ta,
+      tb,
+    );
+  const weight = () => real([u, d], 1 / Math.sqrt(d));
+  for (let activation = 0; activation < 8; activation++) {
+    add(
+      'linear',
+      () => [x(), weight(), real([u]), real([n, u])],
+      () => [out(n, u)],
+      activation,
+      0.2,
+    );
+    add(
+      'masked_linear',
+      () => [x(), weight(), real([u]), null, indices(u, d + 1)],
+      () => [out(n, u)],
+      activation,
+      0.2,
+    );
+    if (activation === 7) continue; // the derivative of gelu is no function of its output
+    for (const order of [1, 2])
+      add(
+        'activation_grad',
+        () => [x(), x()],
+        () => [out(n, d), out(d)],
+        activation,
+        0.2,
+        order,
+        3,
+      );
+  }
+  add('masked_linear_grad_input', () => [real([n, u]), weight(), staircase(u, d)], same);
+  add(
+    'masked_linear_grad_weight',
+    () => [real([n, u]), x(), staircase(u, d)],
+    () => [out(u, d)],
+  );
+  for (let map = 0; map < 4; map++) {
+    const params = () => real([n, 2 * d]);
+    for (const suffix of ['', '_inverse']) {
+      add(
+        `autoregressive_affine${suffix}`,
+        () => [x(), params()],
+        () => [out(n, d), out64(n)],
+        map,
+        1.3,
+      );
+      const operands = () => [params(), x(), x(), f64([n])];
+      add(
+        `autoregressive_affine${suffix}_grad`,
+        operands,
+        () => [out(n, d), out(n, 2 * d)],
+        map,
+        1.3,
+      );
+    }
+  }
+  const made = (residual: boolean) => () => {
+    const layer = (units: number, inputs: number, extents: Tensor) =>
+      [real([units, inputs], 0.5 / Math.sqrt(inputs)), real([units], 0.3), extents] as const;
+    // Sorted degrees 0 … d − 1 for the hidden units; unit of degree g sees the units of degrees up to g.
+    const degree = (unit: number) => Math.floor((unit * d) / u);
+    const upTo = (g: number) =>
+      Array.from({ length: u }, (_, k) => +(degree(k) <= g)).reduce((a, b) => a + b, 0);
+    const hidden = () => layer(u, u, int32(Array.from({ length: u }, (_, k) => upTo(degree(k)))));
+    return [
+      real([n, d]),
+      real([n, u], 0.3),
+      real([2 * d, d], 0.3 / Math.sqrt(d)),
+      ...layer(u, d, int32(Array.from({ length: u }, (_, k) => degree(k)))),
+      ...hidden(),
+      ...(residual ? hidden() : []),
+      ...layer(2 * d, u, int32(Array.from({ length: 2 * d }, (_, r) => upTo(r >> 1)))),
+    ];
+  };
+  add('made_inverse', made(false), () => [out(n, d), out64(n)], 1, 0, 1, 1.3, 0);
+  add('made_inverse', made(true), () => [out(n, d), out64(n)], 2, 0, 0, 1, 1);
+  // The values of the hidden layers need not be those of x: the loops are compared, not the network.
+  const madeGradient = (residual: boolean) => () => {
+    const [, , direct, ...layers] = made(residual)();
+    const hidden = residual ? 3 : 2;
+    const operands = layers.map((tensor, k) => (k % 3 === 1 ? null : (tensor as Tensor)));
+    const values = Array.from({ length: hidden }, () => real([n, u], 0.4));
+    return [x(), real([n, 2 * d]), x(), f64([n]), direct as Tensor, ...operands, ...values];
+  };
+  const madeOutputs = (hidden: number) => () => [
+    out(n, d),
+    out(n, 2 * d),
+    ...Array.from({ length: hidden }, () => out(n, u)),
+  ];
+  add('made_inverse_grad', madeGradient(false), madeOutputs(2), 1, 0, 1, 1.3, 0);
+  add('made_inverse_grad', madeGradient(true), madeOutputs(3), 2, 0, 0, 1, 1);
+  const moments = () => [
+    f64([d]),
+    tensorOfArray(
+      draw(d).map((v) => v * v + 0.1),
+      [d],
+    ),
+  ];
+  add(
+    'column_moments',
+    () => [x()],
+    () => [out64(d), out64(d)],
+  );
+  add(
+    'batch_norm',
+    () => [x(), ...moments(), real([d]), real([d])],
+    () => [out(n, d), out64(1)],
+    1e-5,
+  );
+  for (const training of [0, 1]) {
+    const operands = () => [x(), ...moments(), real([d]), x(), f64([1])];
+    add('batch_norm_grad', operands, () => [out(n, d), out(d), out(d)], 1e-5, training);
+  }
+  for (const kind of [0, 1, 2]) {
+    const more = () => (kind === 2 ? [positive([n, d])] : []);
+    add(
+      'log_prob',
+      () => [x(), ...more()],
+      () => [out64(n)],
+      kind,
+    );
+    const outputs = () => [out(n, d), kind === 2 ? out(n, d) : null];
+    add('log_prob_grad', () => [x(), f64([n]), ...more()], outputs, kind);
+  }
+  const state = () => tensorOfArray(Int32Array.of(-5, 17, -1, 3), [4]); // the count of calls carries over
+  add(
+    'random_uniform',
+    () => [],
+    () => [out(n, d), state()],
+  );
+  add(
+    'random_normal',
+    () => [],
+    () => [out(n, d), state()],
+  );
+  add(
+    'random_bernoulli',
+    () => [positive([n, d])],
+    () => [out(n, d), state()],
+  );
+  const norm = () => tensorOfArray(Float64Array.of(3), [1]);
+  const tensors = () => [x(), real([d])];
+  const squares = () => [positive([n, d]), positive([d])];
+  for (const flag of [0, 1]) {
+    const adamState = () => tensorOfArray(Float64Array.of(4, 1e-2, 0.9, 0.999, 1e-8, 0.1, 2), [7]);
+    const parts = () => [adamState(), ...tensors(), ...tensors(), ...squares()];
+    add('adam', () => [norm(), ...tensors(), indices(n, d + 1), null], parts, flag);
+    const sgdState = () => tensorOfArray(Float64Array.of(1e-2, 0.9, 0.1, 2), [4]);
+    add(
+      'sgd',
+      () => [norm(), ...tensors()],
+      () => [sgdState(), ...tensors(), ...tensors()],
+      flag,
+    );
+  }
+  add('ema', () => [tensorOfArray(Float64Array.of(0.97), [1]), ...tensors()], tensors);
+  add('clip', () => [norm(), tensorOfArray(Float64Array.of(0.7), [1])], tensors);
+  add(
+    'grad_norm',
+    () => [x(), null, real([d])],
+    () => [out64(1)],
+  );
+  const broken = () => tensorOfArray(Float64Array.of(1, Number.NaN, 2), [3]);
+  add(
+    'check_finite',
+    () => [x(), broken(), real([d])],
+    () => [{ shape: [1], dtype: 'int32' }],
+  );
+  return list;
+}
