@@ -7,7 +7,7 @@ export interface EpochRecord {
   readonly step: number;
   /** Mean of the loss over the epoch's rows, as it was when each batch was trained. For the likelihood: nats, model space. */
   readonly trainLoss: number;
-  /** Mean log p of a validation row in nats, in the data's space; null without validation data. */
+  /** Mean log p of a validation row in nats, in the data's space; null where nothing was validated. */
   readonly validationLogProb: number | null;
   /** The same in the space after the preprocessing (logit space for images): what papers quote. */
   readonly validationLogProbModel: number | null;

@@ -40,6 +40,8 @@ export interface LearningOptions {
 export interface FitOptions extends LearningOptions {
   /** Rows to stop by: the best epoch is the one that scores them best. */
   readonly validation?: Rows | null;
+  /** Validate after every so many epochs, and after the last one; default 1. */
+  readonly validateEvery?: number;
   /** One row of context a training row, for conditional models. */
   readonly context?: Rows | null;
   readonly validationContext?: Rows | null;
@@ -93,6 +95,7 @@ export interface Settings {
   readonly epochs: number;
   readonly steps: number;
   readonly patience: number;
+  readonly validateEvery: number;
   readonly clipNorm: number;
   readonly ema: number | null;
   readonly seed: number;
@@ -151,6 +154,7 @@ export function fitSettings(model: DensityModel, options: FitOptions, rows: numb
   const where = 'fit';
   const learning = learningSettings(where, model, options);
   const { batchSize = Math.min(100, rows), patience = 30, dropLast = false } = options;
+  const { validateEvery = 1 } = options;
   const { epochs = Infinity, steps = Infinity } = options;
   const whole = (value: number) => Number.isSafeInteger(value) && value >= 1;
   check(
@@ -173,6 +177,7 @@ export function fitSettings(model: DensityModel, options: FitOptions, rows: numb
   limit('epochs', epochs);
   limit('steps', steps);
   limit('patience', patience);
+  limit('validateEvery', validateEvery);
   if (model.bijection?.calibrates && batchSize < 2) {
     check(where, 'batchSize', batchSize, false, 'at least 2 with batch norm', 'use larger batches');
   }
@@ -195,5 +200,5 @@ export function fitSettings(model: DensityModel, options: FitOptions, rows: numb
     check(where, 'checkpoint.everySeconds', everySeconds, everySeconds > 0, every, 'default: 60');
     check(where, 'checkpoint.everyEpochs', everyEpochs, whole(everyEpochs), every, 'default: none');
   }
-  return { ...learning, batchSize, epochs, steps, patience, dropLast };
+  return { ...learning, batchSize, epochs, steps, patience, validateEvery, dropLast };
 }

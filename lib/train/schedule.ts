@@ -92,7 +92,9 @@ export function plateau(
     current = 1;
     let best = -Infinity;
     let waited = 0;
-    for (const record of history) {
+    // Validation counts wherever there is some: training loss and it do not compare.
+    const validated = history.filter((record) => record.validationLogProb !== null);
+    for (const record of validated.length > 0 ? validated : history) {
       const score = record.validationLogProb ?? -record.trainLoss;
       if (score > best) {
         best = score;

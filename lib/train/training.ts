@@ -1,8 +1,9 @@
 /** One training by {@link fit}: what it holds and how it goes. */
 import type { DensityModel } from '../flows/density';
 import type { Rows } from '../tensor/input';
-import { emptyTensor, type Tensor } from '../tensor/tensor';
-import { calibrate, needsCalibration } from './calibrate';
+import type { Tensor } from '../tensor/tensor';
+import { Batches } from './batches';
+import { calibrate } from './calibrate';
 import {
   type Groups,
   type Progress,
@@ -21,7 +22,7 @@ import { Interrupted, Pacer } from './pause';
 import { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
 import { Snapshot } from './snapshot';
-import { Learner, Step } from './step';
+import { Learner } from './step';
 
 /** What the pass over the data gave, or null when the signal stopped it. */
 async function unlessInterrupted<T>(pass: Promise<T>): Promise<T | null> {
@@ -33,14 +34,7 @@ async function unlessInterrupted<T>(pass: Promise<T>): Promise<T | null> {
   }
 }
 
-/** A step for batches of one size, and the tensor that says which rows they are. */
-interface SizedStep {
-  readonly size: number;
-  readonly indices: Tensor;
-  readonly loss: () => Tensor;
-  readonly step: Step;
-}
-
+/** What a training holds: data, learner, progress, the best weights; and the loop. One call of `run`, then `dispose`. */
 export class Training {
   readonly #model: DensityModel;
   readonly #options: FitOptions;
@@ -49,8 +43,7 @@ export class Training {
   readonly #train: RowSet;
   readonly #validation: RowSet | null = null;
   readonly #learner: Learner;
-  readonly #steps = new Map<number, SizedStep>();
-  readonly #stepsPerEpoch: number;
+  readonly #batches: Batches;
   readonly #pacer: Pacer;
   readonly #started = performance.now();
   #lastCheckpoint = performance.now();
@@ -95,15 +88,11 @@ export class Training {
       stream,
       compile,
     });
-    this.#stepsPerEpoch = this.#countSteps();
-  }
-
-  #countSteps(): number {
-    const { batchSize, dropLast } = this.#settings;
-    const rest = this.#train.rows % batchSize;
-    // Batch norm has no variance in a batch of one row: such a rest is left out.
-    const least = needsCalibration(this.#model) ? 2 : 1;
-    return Math.floor(this.#train.rows / batchSize) + (rest >= least && !dropLast ? 1 : 0);
+    this.#batches = new Batches(model, this.#train, this.#learner, {
+      size: this.#settings.batchSize,
+      dropLast: this.#settings.dropLast,
+      loss: options.loss ?? negativeLogLikelihood,
+    });
   }
 
   /** Takes over the state of a checkpoint. */
@@ -142,10 +131,11 @@ export class Training {
 
   #endOfEpochs(): StopReason | null {
     const { epochs, patience, steps } = this.#settings;
-    const { epoch, waited, step, position } = this.#progress;
+    const { epoch, waited, step, position, history } = this.#progress;
     if (position > 0) return null;
     if (epoch >= epochs) return 'epochs';
-    if (this.#validation && waited >= patience) return 'patience';
+    const validated = (history.at(-1)?.validationLogProb ?? null) !== null;
+    if (validated && waited >= patience) return 'patience';
     if (step >= steps) return 'steps';
     return this.#interruption();
   }
@@ -162,8 +152,7 @@ export class Training {
   /** Takes the steps of an epoch that are left. Returns why it was interrupted, or null at its end. */
   async #runEpoch(): Promise<StopReason | null> {
     const progress = this.#progress;
-    const { batchSize, seed } = this.#settings;
-    const order = epochOrder(seed, progress.epoch, this.#train.rows);
+    const order = epochOrder(this.#settings.seed, progress.epoch, this.#train.rows);
     if (progress.position === 0) {
       this.#learner.lossSum.write(Float64Array.of(0));
       progress.epochRows = 0;
@@ -176,14 +165,13 @@ export class Training {
       progress.seconds += (now - mark) / 1000;
       mark = now;
     };
-    while (progress.position < this.#stepsPerEpoch) {
+    while (progress.position < this.#batches.stepsPerEpoch) {
       const reason = this.#interruption();
       if (reason) {
         clock();
         return reason;
       }
-      const start = progress.position * batchSize;
-      const rows = order.subarray(start, Math.min(start + batchSize, order.length));
+      const rows = this.#batches.rowsAt(order, progress.position);
       const loss = this.#takeStep(rows);
       if (this.#options.onStep) await this.#report(loss);
       if (this.#pacer.due) await this.#pacer.turn();
@@ -203,13 +191,13 @@ export class Training {
     const { schedule } = this.#options;
     const { step, epoch, history } = progress;
     if (schedule) {
-      const factor = schedule({ step, epoch, stepsPerEpoch: this.#stepsPerEpoch, history });
+      const factor = schedule({ step, epoch, stepsPerEpoch: this.#batches.stepsPerEpoch, history });
       this.#learningRate = this.#optimizer.learningRate * factor;
     }
     learner.optimizer.setLearningRate(this.#learningRate);
     learner.average?.prepare(step);
     this.#model.beforeStep?.(step);
-    const sized = this.#stepFor(rows.length);
+    const sized = this.#batches.stepFor(rows.length);
     sized.indices.write(rows);
     if (!sized.step.run()) {
       const finding = diagnose(this.#model, sized.loss, learner.parameters);
@@ -227,25 +215,13 @@ export class Training {
     return () => sized.step.lastLoss;
   }
 
-  #stepFor(size: number): SizedStep {
-    const found = this.#steps.get(size);
-    if (found) return found;
-    const model = this.#model;
-    const lossOf = this.#options.loss ?? negativeLogLikelihood;
-    const indices = emptyTensor([size], 'int32');
-    const loss = () => lossOf({ model, ...this.#train.batch(indices, this.#learner.stream) });
-    const made = { size, indices, loss, step: new Step(this.#learner, loss, size) };
-    this.#steps.set(size, made);
-    return made;
-  }
-
   async #report(loss: () => number): Promise<void> {
     const { step, epoch, position } = this.#progress;
     await this.#options.onStep?.({
       step,
       epoch: epoch + 1,
       stepInEpoch: position,
-      stepsPerEpoch: this.#stepsPerEpoch,
+      stepsPerEpoch: this.#batches.stepsPerEpoch,
       loss: loss(),
       learningRate: this.#learningRate,
       seconds: (performance.now() - this.#started) / 1000,
@@ -253,11 +229,11 @@ export class Training {
   }
 
   /** The record of the epoch so far; null when the signal stopped it. Keeps the weights if they are the best. */
-  async #evaluateEpoch(): Promise<EpochRecord | null> {
+  async #evaluateEpoch(validates = true): Promise<EpochRecord | null> {
     const progress = this.#progress;
     const start = performance.now();
     const trainLoss = this.#learner.lossSum.item() / progress.epochRows;
-    const scored = await unlessInterrupted(this.#validate());
+    const scored = await unlessInterrupted(this.#validate(validates));
     if (!scored) return null;
     const { evaluation, isBest } = scored;
     const seconds = (performance.now() - start) / 1000;
@@ -279,7 +255,10 @@ export class Training {
 
   async #closeEpoch(): Promise<EpochRecord | null> {
     const progress = this.#progress;
-    const record = await this.#evaluateEpoch();
+    const { epochs, validateEvery } = this.#settings;
+    const epoch = progress.epoch + 1;
+    const due = epoch % validateEvery === 0 || epoch >= epochs || this.#interruption() !== null;
+    const record = await this.#evaluateEpoch(due);
     // All steps of the epoch are taken: a resume begins with its evaluation.
     if (!record) return null;
     progress.history.push(record);
@@ -289,8 +268,8 @@ export class Training {
     return record;
   }
 
-  async #validate(): Promise<{ evaluation: Evaluation | null; isBest: boolean }> {
-    if (!this.#validation) return { evaluation: null, isBest: false };
+  async #validate(due: boolean): Promise<{ evaluation: Evaluation | null; isBest: boolean }> {
+    if (!this.#validation || !due) return { evaluation: null, isBest: false };
     const { seed } = this.#settings;
     const { average } = this.#learner;
     average?.enter();
@@ -391,10 +370,7 @@ export class Training {
   }
 
   dispose(): void {
-    for (const { step, indices } of this.#steps.values()) {
-      step.dispose();
-      indices.dispose();
-    }
+    this.#batches.dispose();
     this.#learner.dispose();
     this.#learner.stream.dispose();
     this.#best?.dispose();

@@ -85,6 +85,38 @@ describe('fit', () => {
     flow.dispose();
   });
 
+  it('validates as often as it is told, and after the last epoch', async () => {
+    const every = await trained(() => smallMaf({ batchNorm: true }), train, {
+      validation,
+      epochs: 7,
+    });
+    const third = await trained(() => smallMaf({ batchNorm: true }), train, {
+      validation,
+      epochs: 7,
+      validateEvery: 3,
+    });
+    const scores = ({ result }: typeof every) =>
+      result.history.map((record) => record.validationLogProb);
+    const [all, some] = [scores(every), scores(third)];
+    // Scoring is no part of the training: where both score, they score the same.
+    expect(some).toEqual(all.map((score, k) => ([3, 6, 7].includes(k + 1) ? score : null)));
+    // Patience counts epochs, and ends after a validated one.
+    const flow = smallMaf();
+    const { history, best, stoppedBecause } = await fit(flow, train, {
+      validation,
+      validateEvery: 2,
+      patience: 3,
+      epochs: 200,
+      optimizer: adam({ lr: 0.05 }),
+    });
+    expect(stoppedBecause).toBe('patience');
+    expect(history.length - (best?.epoch ?? 0)).toBe(4);
+    expect(best?.validationLogProb).toBe(
+      Math.max(...history.map((record) => record.validationLogProb ?? -Infinity)),
+    );
+    flow.dispose();
+  });
+
   const cases: [string, () => ReturnType<typeof smallMaf>, FitOptions, Uint8Array?][] = [
     ['a partial batch', smallMaf, {}],
     ['batch norm', () => smallMaf({ batchNorm: true }), { validation }],
