@@ -214,6 +214,18 @@ export class Flow extends Module {
    */
   sample(samples: number, options: SampleOptions = {}): Tensor {
     const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48) } = options;
+    if (!Number.isSafeInteger(samples) || samples < 0) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'sample',
+          'samples',
+          'a whole number ≥ 0',
+          String(samples),
+          'pass how many rows to draw',
+        ),
+      );
+    }
     return scope(() => {
       const context = this.#context(options.context ?? null, samples);
       const stream = new RandomStream(seed);

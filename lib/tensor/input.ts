@@ -56,6 +56,18 @@ export function rowsTensor(
   features: number,
   dtype: FloatDType,
 ): Tensor {
+  if (rows === null || typeof rows !== 'object') {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        where,
+        what,
+        'a tensor, an array of rows or a typed array',
+        String(rows),
+        'pass the data',
+      ),
+    );
+  }
   if (rows instanceof Tensor) {
     if (rows.shape.length !== 2 || rows.cols !== features) {
       throw shapeError(where, what, features, `a tensor of shape ${formatShape(rows.shape)}`);

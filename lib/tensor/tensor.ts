@@ -154,6 +154,11 @@ export class Tensor {
     return this.dataSync();
   }
 
+  /** The values as plain numbers, in row-major order. */
+  toArray(): number[] {
+    return Array.from(this.dataSync());
+  }
+
   /** The value of a tensor of one element. */
   item(): number {
     if (this.size !== 1) {
