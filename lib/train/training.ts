@@ -257,7 +257,9 @@ export class Training {
     const progress = this.#progress;
     const { epochs, validateEvery } = this.#settings;
     const epoch = progress.epoch + 1;
-    const due = epoch % validateEvery === 0 || epoch >= epochs || this.#interruption() !== null;
+    // Not for an abort: what a resume goes on with must be what it would have been without.
+    const last = epoch >= epochs || ['steps', 'time'].includes(this.#interruption() ?? '');
+    const due = epoch % validateEvery === 0 || last;
     const record = await this.#evaluateEpoch(due);
     // All steps of the epoch are taken: a resume begins with its evaluation.
     if (!record) return null;

@@ -69,6 +69,27 @@ describe('checkpoints', () => {
     },
   );
 
+  it('stopped at the end of an epoch that is not validated, and resumed: the same history', async () => {
+    const seldom: FitOptions = { ...options, validateEvery: 3 };
+    const whole = build();
+    const expected = await fit(whole, train, seldom);
+    const abort = new AbortController();
+    const broken = build();
+    await fit(broken, train, {
+      ...seldom,
+      checkpoint: { path },
+      signal: abort.signal,
+      onStep: ({ step }) => {
+        if (step === 5) abort.abort();
+      },
+    });
+    const resumed = build();
+    const result = await fit(resumed, train, { ...seldom, resume: path });
+    expect(timeless(result)).toEqual(timeless(expected));
+    expect(digest(resumed)).toBe(digest(whole));
+    for (const flow of [whole, broken, resumed]) flow.dispose();
+  });
+
   it('stopped in the evaluation after an epoch, and resumed: the same bits', async () => {
     // Enough rows that the evaluation gives the event loop a turn.
     const many = integerRows(20_000, 3);
