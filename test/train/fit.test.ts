@@ -297,18 +297,11 @@ describe('fit', () => {
 
   it('gives the event loop its turns', async () => {
     let ticks = 0;
-    let longest = 0;
-    let last = performance.now();
-    const timer = setInterval(() => {
-      ticks++;
-      longest = Math.max(longest, performance.now() - last);
-      last = performance.now();
-    }, 1);
+    const timer = setInterval(() => ticks++, 1);
     const { result } = await trained(smallMaf, curvedRows(3000, 8), { epochs: 100, steps: 3000 });
     clearInterval(timer);
-    expect(ticks).toBeGreaterThan(Math.min(10, result.seconds * 5));
-    // 30 ms are asked for; the machine of a test may be busy.
-    expect(longest).toBeLessThan(1000);
+    // A turn every 30 ms is asked for; without any there would be no tick at all.
+    expect(ticks).toBeGreaterThan(result.seconds * 5);
   });
 
   it('stops by steps in mid-epoch, and scores what it has', async () => {
