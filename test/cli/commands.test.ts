@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNpy } from '../../lib/data/readers/npy';
 import { writeNpy } from '../../lib/data/writers/npy';
@@ -120,6 +121,57 @@ describe('train', () => {
     });
   });
 
+  it.each([
+    ['iaf', ['--transforms', '2']],
+    ['made', []],
+  ])('trains a flow of kind %s, within a time', async (kind, words) => {
+    const out = folder.at(kind);
+    const trained = await flowKernels(
+      ...['train', data, '--columns', 'x,y', '--model', kind, '--hidden', '32', ...words],
+      ...[
+        '--time-limit',
+        '1.5s',
+        '--schedule',
+        'one-cycle',
+        '--lr',
+        '5e-3',
+        '--out',
+        out,
+        '-q',
+        '--json',
+      ],
+    );
+    expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const { validation, training, model } = JSON.parse(trained.stdout);
+    expect(model.kind).toBe(kind);
+    expect(training.seconds).toBeLessThan(10);
+    // Better than the Gaussian of the same moments: log-deviations 2 and 1.5, two normals.
+    const gaussian = Math.log(2 * Math.PI * Math.E) + Math.log(2) + Math.log(1.5);
+    if (kind === 'iaf') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
+  });
+
+  it('reads validation and test files, and drops rows with missing values', async () => {
+    const holes = readFileSync(folder.at('test.csv'), 'utf8').split('\n');
+    holes[1] = 'nan,1,0';
+    holes[7] = '1,,0';
+    writeFileSync(folder.at('holes.csv'), holes.join('\n'));
+    const trained = await flowKernels(
+      ...['train', data, '--columns', 'x,y', '--hidden', '8', '--epochs', '1', '-q', '--json'],
+      ...[
+        '--validation',
+        folder.at('holes.csv'),
+        '--test',
+        folder.at('test.csv'),
+        '--missing',
+        'drop',
+      ],
+      ...['--out', folder.at('three-files')],
+    );
+    expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const rows = JSON.parse(trained.stdout).data.rows;
+    expect(rows).toEqual({ train: 4000, validation: 3998, test: 4000 });
+  });
+
   it('takes images: levels, logit, and a sheet of samples', async () => {
     const uniform = uniforms(3);
     const [rows, height, width] = [300, 5, 4];
@@ -147,6 +199,54 @@ describe('train', () => {
     expect([back.shape, back.data.constructor]).toEqual([[7, height, width], Uint8Array]);
     const scored = await flowKernels('score', out, folder.at('drawn.npy'), '--bits-per-dim');
     expect(scored.stdout.split('\n')[0]).toBe('bits_per_dim');
+  });
+});
+
+/** An IDX file of bytes, packed. */
+function idx(shape: readonly number[], data: Uint8Array): Buffer {
+  const head = Buffer.alloc(4 + 4 * shape.length);
+  head[2] = 8;
+  head[3] = shape.length;
+  for (const [axis, size] of shape.entries()) head.writeUInt32BE(size, 4 + 4 * axis);
+  return gzipSync(Buffer.concat([head, data]));
+}
+
+describe('demo', () => {
+  it('trains on a set in the form of MNIST and leaves its five files', async () => {
+    const uniform = uniforms(11);
+    const mnist = folder.at('mnist');
+    mkdirSync(mnist);
+    for (const [prefix, rows] of [
+      ['train', 360],
+      ['t10k', 40],
+    ] as const) {
+      // A bright bar whose place is the label, on dark noise.
+      const labels = Uint8Array.from({ length: rows }, (_, row) => row % 10);
+      const pixels = Uint8Array.from({ length: rows * 784 }, (_, k) => {
+        const bar = Math.floor((k % 784) / 28) === 3 + 2 * labels[Math.floor(k / 784)]!;
+        return Math.floor((bar ? 200 : 0) + 50 * uniform());
+      });
+      writeFileSync(`${mnist}/${prefix}-images-idx3-ubyte.gz`, idx([rows, 28, 28], pixels));
+      writeFileSync(`${mnist}/${prefix}-labels-idx1-ubyte.gz`, idx([rows], labels));
+    }
+    const out = folder.at('demo');
+    const heard = await flowKernels('demo', '--data', mnist, '--epochs', '3', '--out', out);
+    expect(heard).toMatchObject({
+      status: 0,
+      stdout: '',
+      stderr: expect.stringMatching(/test: -/),
+    });
+    for (const name of ['model.safetensors', 'samples.png', 'curves.svg', 'report.json']) {
+      expect(existsSync(`${out}/${name}`)).toBe(true);
+    }
+    const { data: used, history, test } = JSON.parse(readFileSync(`${out}/report.json`, 'utf8'));
+    expect(used.rows).toEqual({ train: 300, validation: 60, test: 40 });
+    // Validated after the second epoch and after the last.
+    const validated = history.map(
+      (epoch: { bitsPerDim: number | null }) => epoch.bitsPerDim !== null,
+    );
+    expect(validated).toEqual([false, true, true]);
+    expect(test.nats.data / (-784 * Math.LN2)).toBeCloseTo(test.bitsPerDim, 10);
   });
 });
 
