@@ -8,25 +8,23 @@
 namespace flow::FLOW_ISA {
 namespace {
 
-// S₁ and S₂ of a block of rows.
+// S₁ and S₂ of a block of rows: to partial[0 … n) and partial[n … 2n).
 template <class T>
 void block_sums(const Operand& x, const Operand& dL_dy, const double* mean, const double* inverse, double* partial,
                 int64_t first, int64_t last, int64_t from, int64_t n) {
-  double plain[512], weighted[512];
-  for (int64_t c = 0; c < n; ++c) plain[c] = weighted[c] = 0;
-  for (int64_t r = first; r < last; ++r) {
-    const T* row = x.as<T>() + r * x.ld + from;
-    const T* d = dL_dy.as<T>() + r * dL_dy.ld + from;
-    for (int64_t c = 0; c < n; ++c) {
-      double value = static_cast<double>(d[c]);
-      plain[c] += value;
-      weighted[c] += value * ((static_cast<double>(row[c]) - mean[from + c]) * inverse[from + c]);
-    }
-  }
-  for (int64_t c = 0; c < n; ++c) {
-    partial[2 * c] = plain[c];
-    partial[2 * c + 1] = weighted[c];
-  }
+  const T *row = x.as<T>() + first * x.ld + from, *gradient = dL_dy.as<T>() + first * dL_dy.ld + from;
+  int64_t ld = x.ld, ld_gradient = dL_dy.ld;
+  mean += from;
+  inverse += from;
+  fold_columns<2>(
+      last - first, n, {partial, partial + n},
+      [=](Vec<double>* total, int64_t r, int64_t c, auto lanes) FLOW_INLINE_LAMBDA {
+        const Vec<double> d = load_double(gradient + r * ld_gradient + c, lanes);
+        const Vec<double> h =
+            (load_double(row + r * ld + c, lanes) - load_double(mean + c, lanes)) * load_double(inverse + c, lanes);
+        total[0] += d;
+        total[1] += d * h;
+      });
 }
 
 template <class T>
@@ -40,18 +38,20 @@ void run_type(const Call& call) {
   double rows = static_cast<double>(x.rows);
 
   double* inverse = static_cast<double*>(scratch(static_cast<size_t>((2 * blocks + 3) * cols + 1) * sizeof(double), 4));
-  double *sums = inverse + cols, *partials = inverse + 3 * cols;
+  double *plain = inverse + cols, *weighted = inverse + 2 * cols, *partials = inverse + 3 * cols;
   for (int64_t c = 0; c < cols; ++c) inverse[c] = 1.0 / __builtin_sqrt(variance[c] + eps);
-  for (int64_t c = 0; c < 2 * cols; ++c) sums[c] = 0;
+  for (int64_t c = 0; c < cols; ++c) plain[c] = weighted[c] = 0;
   if (!dL_dy.absent()) {
     reduce_rows(
         x.rows, cols, partials, 2,
         [&](double* partial, int64_t first, int64_t last, int64_t from, int64_t to) {
           block_sums<T>(x, dL_dy, mean, inverse, partial, first, last, from, to - from);
         },
-        [&](int64_t from, int64_t to, int64_t count) {
-          for (int64_t i = 0; i < count; ++i)
-            for (int64_t c = 2 * from; c < 2 * to; ++c) sums[c] += partials[i * cols * 2 + c];
+        [&](int64_t from, int64_t to, const double* partial, int64_t count, int64_t step) {
+          for (int64_t i = 0; i < count; ++i) {
+            add_span(plain + from, partial + i * step, to - from);
+            add_span(weighted + from, partial + i * step + (to - from), to - from);
+          }
         });
   }
   T* line = static_cast<T*>(scratch(static_cast<size_t>(cols * 5 + 1) * sizeof(T), 5));
@@ -61,10 +61,10 @@ void run_type(const Call& call) {
     means[c] = static_cast<T>(mean[c]);
     inverses[c] = static_cast<T>(inverse[c]);
     a[c] = static_cast<T>(factor);
-    b[c] = static_cast<T>(training * factor * sums[2 * c] / rows);
-    h[c] = static_cast<T>(training * (factor * sums[2 * c + 1] + inverse[c] * d_log_det) / rows);
-    if (!call.out[1].absent()) call.out[1].as<T>()[c] = static_cast<T>(gain * sums[2 * c + 1] + d_log_det);
-    if (!call.out[2].absent()) call.out[2].as<T>()[c] = static_cast<T>(sums[2 * c]);
+    b[c] = static_cast<T>(training * factor * plain[c] / rows);
+    h[c] = static_cast<T>(training * (factor * weighted[c] + inverse[c] * d_log_det) / rows);
+    if (!call.out[1].absent()) call.out[1].as<T>()[c] = static_cast<T>(gain * weighted[c] + d_log_det);
+    if (!call.out[2].absent()) call.out[2].as<T>()[c] = static_cast<T>(plain[c]);
   }
   if (dL_dx.absent()) return;
   using V = Vec<T>;

@@ -6,27 +6,31 @@
 namespace flow::FLOW_ISA {
 namespace {
 
-// Sum and Σ(x − block mean)² of each column of a block; n columns.
+// Mean and Σ(x − block mean)² of each column of a block: to partial[0 … n) and partial[n … 2n).
 template <class T>
 void block_moments(const Operand& x, double* partial, int64_t first, int64_t last, int64_t from, int64_t n) {
-  double mean[512], square[512];
-  for (int64_t c = 0; c < n; ++c) mean[c] = square[c] = 0;
-  for (int64_t r = first; r < last; ++r) {
-    const T* row = x.as<T>() + r * x.ld + from;
-    for (int64_t c = 0; c < n; ++c) mean[c] += static_cast<double>(row[c]);
-  }
+  double *mean = partial, *square = partial + n;
+  const T* corner = x.as<T>() + first * x.ld + from;
+  int64_t ld = x.ld;
+  fold_columns<1>(last - first, n, {mean}, [=](Vec<double>* total, int64_t r, int64_t c, auto lanes) FLOW_INLINE_LAMBDA {
+    total[0] += load_double(corner + r * ld + c, lanes);
+  });
   double rows = static_cast<double>(last - first);
   for (int64_t c = 0; c < n; ++c) mean[c] /= rows;
-  for (int64_t r = first; r < last; ++r) {
-    const T* row = x.as<T>() + r * x.ld + from;
-    for (int64_t c = 0; c < n; ++c) {
-      double d = static_cast<double>(row[c]) - mean[c];
-      square[c] += d * d;
-    }
-  }
+  fold_columns<1>(last - first, n, {square}, [=](Vec<double>* total, int64_t r, int64_t c, auto lanes) FLOW_INLINE_LAMBDA {
+    const Vec<double> d = load_double(corner + r * ld + c, lanes) - load_double(mean + c, lanes);
+    total[0] += d * d;
+  });
+}
+
+// Moments of `rows` and of `more` rows to those of both, in mean and square (Σ of squares).
+inline void combine(double* __restrict mean, double* __restrict square, const double* __restrict partial, int64_t n,
+                    double rows, double more) {
+  double weight = more / (rows + more), spread = rows * weight;
   for (int64_t c = 0; c < n; ++c) {
-    partial[2 * c] = mean[c];
-    partial[2 * c + 1] = square[c];
+    double d = partial[c] - mean[c];
+    mean[c] += d * weight;
+    square[c] += partial[n + c] + d * d * spread;
   }
 }
 
@@ -49,20 +53,16 @@ bool column_moments(const Call& call) {
         [&](double* partial, int64_t first, int64_t last, int64_t from, int64_t to) {
           block_moments<T>(x, partial, first, last, from, to - from);
         },
-        [&](int64_t from, int64_t to, int64_t count) {
-          for (int64_t c = from; c < to; ++c) {
-            double mean = 0, square = 0, rows = 0;
-            for (int64_t i = 0; i < count; ++i) {
-              const double* partial = partials + (i * x.cols + c) * 2;
-              double n = static_cast<double>(min_of(height, x.rows - i * height));
-              double total = rows + n, d = partial[0] - mean;
-              mean += d * (n / total);
-              square += partial[1] + d * d * (rows * n / total);
-              rows = total;
-            }
-            means[c] = mean;
-            variances[c] = square / rows;
+        [&](int64_t from, int64_t to, const double* partial, int64_t count, int64_t step) {
+          int64_t n = to - from;
+          double *mean = means + from, *square = variances + from;
+          for (int64_t c = 0; c < n; ++c) mean[c] = square[c] = 0;
+          for (int64_t i = 0; i < count; ++i) {
+            int64_t before = i * height;
+            combine(mean, square, partial + i * step, n, static_cast<double>(before),
+                    static_cast<double>(min_of(height, x.rows - before)));
           }
+          for (int64_t c = 0; c < n; ++c) square[c] /= static_cast<double>(x.rows);
         });
     return true;
   });

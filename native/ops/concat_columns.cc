@@ -5,17 +5,19 @@ namespace flow::FLOW_ISA {
 namespace {
 
 template <class T>
+inline void copy_span(T* __restrict y, const T* x, int64_t n) {
+  for (int64_t c = 0; c < n; ++c) y[c] = x[c];
+}
+
+template <class T>
 void concat(const Call& call) {
   const Operand& out = call.out[0];
   parallel_rows(out.rows, out.cols * 2 * int64_t{sizeof(T)}, [&](int64_t first, int64_t last) {
     int64_t start = 0;
     for (int i = 0; i < call.n_in; ++i) {
       const Operand& in = call.in[i];
-      for (int64_t r = first; r < last; ++r) {
-        const T* x = in.as<T>() + r * in.ld;
-        T* y = out.as<T>() + r * out.ld + start;
-        for (int64_t c = 0; c < in.cols; ++c) y[c] = x[c];
-      }
+      for (int64_t r = first; r < last; ++r)
+        copy_span(out.as<T>() + r * out.ld + start, static_cast<const T*>(in.as<T>() + r * in.ld), in.cols);
       start += in.cols;
     }
   });

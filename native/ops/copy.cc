@@ -27,6 +27,12 @@ inline uint8_t convert<uint8_t, double>(double value) { return clamp_to<uint8_t>
 template <>
 inline uint8_t convert<uint8_t, int32_t>(int32_t value) { return clamp_to<uint8_t>(value, 0.0, 255.0); }
 
+// By value: what a lambda holds by reference may be what y points to, and is then read again for each element.
+template <class To, class From>
+inline void convert_span(To* y, const From* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = convert<To, From>(x[i]);
+}
+
 template <class To, class From>
 void copy_rows(const Operand& in, const Operand& out) {
   const From* source = in.as<From>();
@@ -36,16 +42,13 @@ void copy_rows(const Operand& in, const Operand& out) {
   if (in.contiguous() && out.contiguous()) {
     int64_t count = in.count();
     parallel_rows(ceil_div(count, 1024), 1024 * int64_t{sizeof(To) + sizeof(From)}, [&](int64_t first, int64_t last) {
-      for (int64_t i = first * 1024, end = min_of(count, last * 1024); i < end; ++i)
-        target[i] = convert<To, From>(source[i]);
+      convert_span(target + first * 1024, source + first * 1024, min_of(count, last * 1024) - first * 1024);
     });
     return;
   }
   parallel_rows(in.rows, cols * int64_t{sizeof(To) + sizeof(From)}, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
-      const From* x = source + r * in.ld;
-      To* y = target + r * out.ld;
-      for (int64_t c = 0; c < cols; ++c) y[c] = convert<To, From>(x[c]);
+      convert_span(target + r * out.ld, source + r * in.ld, cols);
     }
   });
 }

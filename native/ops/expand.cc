@@ -5,22 +5,28 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+// Everything by value: what a lambda holds by reference would be read again for each element.
+template <class To, class From>
+inline void expand_row(To* target, const From* source, int64_t n, double scale, bool single) {
+  if (single) {
+    To value = static_cast<To>(scale * static_cast<double>(*source));
+    for (int64_t c = 0; c < n; ++c) target[c] = value;
+  } else {
+    for (int64_t c = 0; c < n; ++c) target[c] = static_cast<To>(scale * static_cast<double>(source[c]));
+  }
+}
+
 template <class To, class From>
 void expand_as(const Operand& out, const Operand& in, double scale) {
   const From* x = in.as<From>();
   To* y = out.as<To>();
   bool single = across(in, out);
-  int64_t step = row_step(in, out);
-  parallel_rows(out.rows, out.cols * int64_t{sizeof(To)}, [&](int64_t first, int64_t last) {
+  int64_t step = row_step(in, out), cols = out.cols;
+  parallel_rows(out.rows, cols * int64_t{sizeof(To)}, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       const From* source = x + r * step;
       To* target = y + r * out.ld;
-      if (single) {
-        To value = static_cast<To>(scale * static_cast<double>(*source));
-        for (int64_t c = 0; c < out.cols; ++c) target[c] = value;
-      } else {
-        for (int64_t c = 0; c < out.cols; ++c) target[c] = static_cast<To>(scale * static_cast<double>(source[c]));
-      }
+      expand_row(target, source, cols, scale, single);
     }
   });
 }

@@ -4,18 +4,22 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+// By value: what a lambda holds by reference may be what y points to, and is then read again for each element.
+template <class T>
+inline void fill_span(T* y, int64_t n, T value) {
+  for (int64_t i = 0; i < n; ++i) y[i] = value;
+}
+
 template <class T>
 void fill_as(const Operand& out, T value) {
-  T* y = out.as<T>();
   if (out.contiguous()) {
-    parallel_elements(out.count(), sizeof(T), [&](int64_t first, int64_t last) {
-      for (int64_t i = first; i < last; ++i) y[i] = value;
+    parallel_elements(out.count(), sizeof(T), [&out, value](int64_t first, int64_t last) {
+      fill_span(out.as<T>() + first, last - first, value);
     });
     return;
   }
-  parallel_rows(out.rows, out.cols * int64_t{sizeof(T)}, [&](int64_t first, int64_t last) {
-    for (int64_t r = first; r < last; ++r)
-      for (int64_t c = 0; c < out.cols; ++c) y[r * out.ld + c] = value;
+  parallel_rows(out.rows, out.cols * int64_t{sizeof(T)}, [&out, value](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r) fill_span(out.as<T>() + r * out.ld, out.cols, value);
   });
 }
 

@@ -6,20 +6,29 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+// Everything by value: what a lambda holds by reference would be read again for each element.
+template <class To, class From>
+inline void convert_row(To* __restrict target, const From* source, int64_t n) {
+  for (int64_t c = 0; c < n; ++c) target[c] = static_cast<To>(source[c]);
+}
+template <class To, class From>
+inline void convert_row(To* __restrict target, const From* source, int64_t n, To scale, To shift) {
+  for (int64_t c = 0; c < n; ++c) target[c] = scale * static_cast<To>(source[c]) + shift;
+}
+
 template <class To, class From>
 void gather(const Call& call) {
   const Operand &x = call.in[0], &indices = call.in[1], &out = call.out[0];
   const int32_t* index = indices.as<int32_t>();
   To scale = static_cast<To>(call.attr[0]), shift = static_cast<To>(call.attr[1]);
+  int64_t cols = out.cols;
   bool plain = call.attr[0] == 1 && call.attr[1] == 0;
   parallel_rows(out.rows, out.cols * int64_t{sizeof(To) + sizeof(From)}, [&](int64_t first, int64_t last) {
     for (int64_t m = first; m < last; ++m) {
       const From* source = x.as<From>() + index[m] * x.ld;
       To* target = out.as<To>() + m * out.ld;
-      if (plain)
-        for (int64_t c = 0; c < out.cols; ++c) target[c] = static_cast<To>(source[c]);
-      else
-        for (int64_t c = 0; c < out.cols; ++c) target[c] = scale * static_cast<To>(source[c]) + shift;
+      if (plain) convert_row(target, source, cols);
+      else convert_row(target, source, cols, scale, shift);
     }
   });
 }

@@ -8,32 +8,6 @@
 namespace flow::FLOW_ISA {
 namespace {
 
-// Terms in the type of the data, their sum in float64.
-template <class T, class F, class... In>
-FLOW_INLINE double sum_terms(int64_t n, const F& f, const In*... in) {
-  constexpr int w = Vec<T>::width;
-  Vec<double> total(0.0);
-  double rest = 0;
-  for (int64_t i = 0; i < n; i += w) {
-    int count = static_cast<int>(min_of(w, n - i));
-    if (count == w) {
-      const Vec<T> term = f(load<Vec<T>>(in + i)...);
-      if constexpr (sizeof(T) == 8) {
-        total += term;
-      } else {
-        Vec<double> low, high;
-        widen(term, low, high);
-        total += low + high;
-      }
-    } else {
-      T part[w];
-      store(part, f(load_partial<Vec<T>>(in + i, count)...));
-      for (int k = 0; k < count; ++k) rest += static_cast<double>(part[k]);
-    }
-  }
-  return horizontal_sum(total) + rest;
-}
-
 template <class T>
 bool run_type(const Call& call) {
   const Operand& z = call.in[0];

@@ -6,6 +6,11 @@ namespace flow::FLOW_ISA {
 namespace {
 
 template <class T>
+inline void compare(T* __restrict y, const T* u, const T* p, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = u[i] < p[i] ? T(1) : T(0);
+}
+
+template <class T>
 bool run_type(const Call& call) {
   PhiloxKey key;
   if (!next_key(call, key)) return false;
@@ -14,7 +19,7 @@ bool run_type(const Call& call) {
   random_batches(key, call.in[0].count(), uniforms_per_block<T>, [&](const Words& words, int64_t first, int64_t n) {
     T u[philox_batch * uniforms_per_block<T>];
     uniforms(words, u);
-    for (int64_t i = 0; i < n; ++i) out[first + i] = u[i] < probability[first + i] ? T(1) : T(0);
+    compare(out + first, u, probability + first, n);
   });
   return true;
 }

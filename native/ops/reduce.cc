@@ -39,22 +39,8 @@ double max_row(const T* x, int64_t n) {
 // Σ exp(x − shift): in the type of x, summed in float64.
 template <class T>
 double sum_exp_row(const T* x, int64_t n, double shift) {
-  using V = Vec<T>;
-  constexpr int w = V::width;
-  const V s(static_cast<T>(shift));
-  Vec<double> total(0.0);
-  T part[w];
-  double rest = 0;
-  for (int64_t i = 0; i < n; i += w) {
-    int count = static_cast<int>(min_of(w, n - i));
-    store(part, exp(load_partial<V>(x + i, count) - s));
-    if (count == w) {
-      for (int k = 0; k < w; k += Vec<double>::width) total += load_double(part + k);
-    } else {
-      for (int k = 0; k < count; ++k) rest += static_cast<double>(part[k]);
-    }
-  }
-  return horizontal_sum(total) + rest;
+  const Vec<T> s(static_cast<T>(shift));
+  return sum_terms<T>(n, [s](Vec<T> v) FLOW_INLINE_LAMBDA { return exp(v - s); }, x);
 }
 
 // log Σ exp given the maximum, which may be infinite or NaN: then it is the result.
@@ -74,19 +60,20 @@ FLOW_INLINE void reduce_span(Kind kind, const T* x, int64_t n, double* partial) 
   }
 }
 
-// Combines partials [count][2] of one result in their order, `stride` doubles apart.
-double combine(Kind kind, const double* partial, int64_t count, int64_t stride, int64_t elements) {
+// Combines `count` partials of one result in their order: its sums or maxima, and its sums of exponentials, `step` apart.
+double combine(Kind kind, const double* partial, const double* exponentials, int64_t count, int64_t step,
+               int64_t elements) {
   if (kind == Kind::sum || kind == Kind::mean) {
     double total = 0;
-    for (int64_t i = 0; i < count; ++i) total += partial[i * stride];
+    for (int64_t i = 0; i < count; ++i) total += partial[i * step];
     return kind == Kind::sum ? total : total / static_cast<double>(elements);
   }
   double most = -infinity;
-  for (int64_t i = 0; i < count; ++i) most = max_nan(most, partial[i * stride]);
+  for (int64_t i = 0; i < count; ++i) most = max_nan(most, partial[i * step]);
   if (kind == Kind::max || most - most != 0) return most;
   double total = 0;
   for (int64_t i = 0; i < count; ++i)
-    if (partial[i * stride] != -infinity) total += exp(partial[i * stride] - most) * partial[i * stride + 1];
+    if (partial[i * step] != -infinity) total += exp(partial[i * step] - most) * exponentials[i * step];
   return finish_logsumexp(most, total);
 }
 
@@ -96,7 +83,7 @@ void over_columns(Kind kind, const Operand& x, To* out) {
     for (int64_t r = first; r < last; ++r) {
       double partial[2] = {};
       reduce_span(kind, x.as<T>() + r * x.ld, x.cols, partial);
-      out[r] = static_cast<To>(combine(kind, partial, 1, 2, x.cols));
+      out[r] = static_cast<To>(combine(kind, partial, partial + 1, 1, 2, x.cols));
     }
   });
 }
@@ -114,51 +101,41 @@ void over_all(Kind kind, const Operand& x, To* out) {
       reduce_span(kind, x.as<T>() + r * x.ld + first, min_of(reduce_block, cols - first), partials + 2 * i);
     }
   });
-  out[0] = static_cast<To>(combine(kind, partials, count, 2, x.count()));
+  out[0] = static_cast<To>(combine(kind, partials, partials + 1, count, 2, x.count()));
 }
 
-// A block of rows into its partials, two doubles a column.
+// A block of rows into its partials: n sums or maxima, then n sums of exponentials.
 template <class T>
 void reduce_columns(Kind kind, const Operand& x, double* partial, int64_t first, int64_t last, int64_t from,
-                    int64_t to) {
-  int64_t n = to - from;
+                    int64_t n) {
+  const T* corner = x.as<T>() + first * x.ld + from;
+  int64_t ld = x.ld;
+  double* line = partial + n;
   if (kind == Kind::sum || kind == Kind::mean) {
-    for (int64_t c = 0; c < 2 * n; ++c) partial[c] = 0;
-    // Sums side by side first, so that the loop over columns runs on registers.
-    double line[512];
-    for (int64_t c = 0; c < n; ++c) line[c] = 0;
-    for (int64_t r = first; r < last; ++r) {
-      const T* row = x.as<T>() + r * x.ld + from;
-      for (int64_t c = 0; c < n; ++c) line[c] += static_cast<double>(row[c]);
-    }
-    for (int64_t c = 0; c < n; ++c) partial[2 * c] = line[c];
+    fold_columns<1>(last - first, n, {partial},
+                    [=](Vec<double>* total, int64_t r, int64_t c, auto lanes) FLOW_INLINE_LAMBDA {
+                      total[0] += load_double(corner + r * ld + c, lanes);
+                    });
     return;
   }
-  T most[512];
+  constexpr int w = Vec<T>::width;
+  T most[block_columns + w], terms[block_columns + w];
   for (int64_t c = 0; c < n; ++c) most[c] = static_cast<T>(-infinity);
-  for (int64_t r = first; r < last; ++r) {
-    const T* row = x.as<T>() + r * x.ld + from;
+  for (int64_t r = 0; r < last - first; ++r) {
+    const T* row = corner + r * ld;
     for (int64_t c = 0; c < n; ++c) most[c] = row[c] > most[c] || row[c] != row[c] ? row[c] : most[c];
   }
-  double line[512];
-  for (int64_t c = 0; c < n; ++c) line[c] = 0;
-  if (kind == Kind::logsumexp) {
-    T shift[512];
-    for (int64_t c = 0; c < n; ++c) shift[c] = most[c] - most[c] == 0 ? most[c] : 0;
-    constexpr int w = Vec<T>::width;
-    for (int64_t r = first; r < last; ++r) {
-      const T* row = x.as<T>() + r * x.ld + from;
-      T part[w];
-      for (int64_t c = 0; c < n; c += w) {
-        int count = static_cast<int>(min_of(w, n - c));
-        store(part, exp(load_partial<Vec<T>>(row + c, count) - load_partial<Vec<T>>(shift + c, count)));
-        for (int k = 0; k < count; ++k) line[c + k] += static_cast<double>(part[k]);
-      }
-    }
-  }
   for (int64_t c = 0; c < n; ++c) {
-    partial[2 * c] = static_cast<double>(most[c]);
-    partial[2 * c + 1] = line[c];
+    partial[c] = static_cast<double>(most[c]);
+    line[c] = 0;
+    most[c] = most[c] - most[c] == 0 ? most[c] : 0;
+  }
+  for (int64_t r = 0; kind == Kind::logsumexp && r < last - first; ++r) {
+    for (int64_t c = 0; c < n; c += w) {
+      int count = static_cast<int>(min_of(w, n - c));
+      store(terms + c, exp(load_partial<Vec<T>>(corner + r * ld + c, count) - load_partial<Vec<T>>(most + c, count)));
+    }
+    for (int64_t c = 0; c < n; ++c) line[c] += static_cast<double>(terms[c]);
   }
 }
 
@@ -170,11 +147,21 @@ void over_rows(Kind kind, const Operand& x, To* out) {
   reduce_rows(
       x.rows, x.cols, partials, 2,
       [&](double* partial, int64_t first, int64_t last, int64_t from, int64_t to) {
-        reduce_columns<T>(kind, x, partial, first, last, from, to);
+        reduce_columns<T>(kind, x, partial, first, last, from, to - from);
       },
-      [&](int64_t from, int64_t to, int64_t count) {
-        for (int64_t c = from; c < to; ++c)
-          out[c] = static_cast<To>(combine(kind, partials + 2 * c, count, 2 * x.cols, x.rows));
+      [&](int64_t from, int64_t to, const double* partial, int64_t count, int64_t step) {
+        int64_t n = to - from;
+        if (kind == Kind::sum || kind == Kind::mean) {
+          // Block after block, as they lie in memory; the order of the sum is the same.
+          double total[block_columns];
+          double divisor = kind == Kind::sum ? 1 : static_cast<double>(x.rows);
+          for (int64_t c = 0; c < n; ++c) total[c] = 0;
+          for (int64_t i = 0; i < count; ++i) add_span(total, partial + i * step, n);
+          for (int64_t c = 0; c < n; ++c) out[from + c] = static_cast<To>(total[c] / divisor);
+          return;
+        }
+        for (int64_t c = 0; c < n; ++c)
+          out[from + c] = static_cast<To>(combine(kind, partial + c, partial + n + c, count, step, x.rows));
       });
 }
 

@@ -6,6 +6,11 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+template <class T>
+inline void add_at(T* __restrict target, const T* __restrict source, const int32_t* __restrict index, int64_t n) {
+  for (int64_t k = 0; k < n; ++k) target[index[k]] += source[k];
+}
+
 bool scatter_columns(const Call& call) {
   const Operand &d = call.in[0], &indices = call.in[1], &out = call.out[0];
   FLOW_CHECK(call, out.rows == d.rows && d.cols == indices.count(), "d: expected %lld × %lld, got %lld × %lld",
@@ -17,10 +22,9 @@ bool scatter_columns(const Call& call) {
     const int32_t* index = indices.as<int32_t>();
     parallel_rows(out.rows, (out.cols + 2 * d.cols) * int64_t{sizeof(T)}, [&](int64_t first, int64_t last) {
       for (int64_t n = first; n < last; ++n) {
-        const T* source = d.as<T>() + n * d.ld;
         T* target = out.as<T>() + n * out.ld;
-        for (int64_t c = 0; c < out.cols; ++c) target[c] = 0;
-        for (int64_t k = 0; k < d.cols; ++k) target[index[k]] += source[k];
+        for (int64_t c = 0, cols = out.cols; c < cols; ++c) target[c] = 0;
+        add_at(target, static_cast<const T*>(d.as<T>() + n * d.ld), index, d.cols);
       }
     });
     return true;

@@ -5,6 +5,15 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+template <class T>
+inline void clear_span(T* y, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] = 0;
+}
+template <class T>
+inline void add_span(T* __restrict y, const T* x, int64_t n) {
+  for (int64_t i = 0; i < n; ++i) y[i] += x[i];
+}
+
 bool scatter_rows(const Call& call) {
   const Operand &d = call.in[0], &indices = call.in[1], &out = call.out[0];
   FLOW_CHECK(call, out.cols == d.cols && d.rows == indices.count(), "d: expected %lld × %lld, got %lld × %lld",
@@ -19,13 +28,9 @@ bool scatter_rows(const Call& call) {
     int64_t width = max_of(64, task_bytes / max_of(1, bytes));
     parallel(ceil_div(out.cols, width), [&](int64_t task) {
       int64_t first = task * width, n = min_of(width, out.cols - first);
-      for (int64_t r = 0; r < out.rows; ++r)
-        for (int64_t c = 0; c < n; ++c) out.as<T>()[r * out.ld + first + c] = 0;
-      for (int64_t m = 0; m < d.rows; ++m) {
-        const T* source = d.as<T>() + m * d.ld + first;
-        T* target = out.as<T>() + index[m] * out.ld + first;
-        for (int64_t c = 0; c < n; ++c) target[c] += source[c];
-      }
+      for (int64_t r = 0; r < out.rows; ++r) clear_span(out.as<T>() + r * out.ld + first, n);
+      for (int64_t m = 0; m < d.rows; ++m)
+        add_span(out.as<T>() + index[m] * out.ld + first, d.as<T>() + m * d.ld + first, n);
     });
     return true;
   });
