@@ -84,6 +84,39 @@ function columnStatistics(train: Dataset): { mean: Float64Array; deviation: Floa
   return { mean, deviation };
 }
 
+/** A column of so few values, each many times, is no continuous quantity. */
+const FEW_VALUES = 32;
+const MANY_TIMES = 20;
+
+/** What will train, but hardly as meant. */
+export function warningsAbout(train: Dataset, preprocess: Preprocess, dtype: FloatDType): string[] {
+  if (preprocess.kind !== 'standardize') return [];
+  const { data, rows, cols } = train.rows;
+  const { mean, deviation } = columnStatistics(train);
+  const warnings: string[] = [];
+  for (let c = 0; c < cols; c++) {
+    const label = columnLabel(c, train.columns ?? undefined);
+    const values = new Set<number>();
+    for (let row = 0; row < rows && values.size <= FEW_VALUES; row++) {
+      values.add(data[row * cols + c] as number);
+    }
+    if (values.size <= FEW_VALUES && rows >= MANY_TIMES * values.size) {
+      const key = train.columns?.[c] ?? c;
+      warnings.push(
+        `${label} has ${values.size} values only, and a density of it no upper bound: leave it out with ` +
+          `--exclude ${key}, condition on it with --context-columns ${key}, or model integers with --levels`,
+      );
+    }
+    if (dtype === 'float32' && Math.abs(mean[c]!) > 1e4 * deviation[c]!) {
+      warnings.push(
+        `${label} has mean ${mean[c]!.toPrecision(6)} and deviation ${deviation[c]!.toPrecision(3)}: ` +
+          'float32 loses most of its digits; pass --dtype float64, or subtract the mean first',
+      );
+    }
+  }
+  return warnings;
+}
+
 /** What data must look like to go into a flow. */
 export interface Input {
   readonly dequantization: Dequantization | null;

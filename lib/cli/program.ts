@@ -205,11 +205,7 @@ function addTrain(program: Command, actions: Actions<void>): void {
     )
     .optionsGroup('Training:')
     .option('--batch-size <rows>', 'rows a step (default: 256; images 128)', whole(2))
-    .option(
-      '--lr <rate>',
-      'learning rate of Adam (default: 1e-3; images 5e-4)',
-      number(0, 10, true),
-    )
+    .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
     .addOption(
       new Option(
         '--schedule <rule>',

@@ -1,5 +1,6 @@
 /** `flow-kernels train`: from a data file to a run folder. */
 import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
 import { expected, FlowError } from '../errors';
 import { type Flow, iaf, type MafOptions, made, maf } from '../flows';
 import { bytesOf } from '../io/bytes';
@@ -16,7 +17,13 @@ import {
   runFiles,
   writeRunRecord,
 } from './folder';
-import { buildPreprocess, choosePreprocess, type Preprocess, prepareRows } from './preprocess';
+import {
+  buildPreprocess,
+  choosePreprocess,
+  type Preprocess,
+  prepareRows,
+  warningsAbout,
+} from './preprocess';
 import type { TrainOptions } from './program';
 import { epochsWithin } from './speed';
 import { type Parts, splitDataset } from './split';
@@ -50,7 +57,9 @@ export async function train(
     throw new UsageError('train: the data file is missing');
   const files = runFiles(options.out ?? freshFolder(data as string, options.model));
   const record = options.resume ? await readRunRecord(files) : null;
-  const chosen = record ? mergeOptions(record, given) : options;
+  const chosen = withAbsolutePaths(
+    record ? mergeOptions(record, withAbsolutePaths(given)) : options,
+  );
   if (!record) refuseUsedFolder(files, options.force ?? false);
   if (chosen.threads) setThreads(chosen.threads);
 
@@ -71,10 +80,17 @@ export async function train(
       ),
     );
   }
+  if (!chosen.quiet) {
+    for (const warning of warningsAbout(parts.train, preprocess, chosen.dtype)) {
+      terminal.stderr.write(`warning: ${warning}\n`);
+    }
+  }
   const build = () => buildFlow(chosen, preprocess, parts.train);
   const plan = await completePlan(chosen, parts.train, build);
   await makeFolder(files.folder);
-  if (!record) await writeRunRecord(files, { data: path, fingerprint, options: recorded(plan) });
+  if (!record) {
+    await writeRunRecord(files, { data: resolve(path), fingerprint, options: recorded(plan) });
+  }
   const flow = build();
   try {
     const outcome = await runTraining(terminal, {
@@ -130,6 +146,15 @@ async function partsOf(
     validation: await read(validation, split.validation),
     test: await read(test, split.test),
   };
+}
+
+/** Files by their full paths: a run may go on from another folder. */
+function withAbsolutePaths<T extends Partial<TrainOptions>>(options: T): T {
+  const paths = Object.entries(options).filter(
+    ([key, value]) => (key === 'validation' || key === 'test') && typeof value === 'string',
+  );
+  const resolved = paths.map(([key, value]) => [key, resolve(value as string)]);
+  return { ...options, ...Object.fromEntries(resolved) };
 }
 
 /** Other files are read by the names that the training file gave. */
@@ -192,7 +217,7 @@ async function completePlan(
     ...options,
     hidden: options.hidden ?? defaultHidden(trainPart),
     batchSize,
-    lr: options.lr ?? (image ? 5e-4 : 1e-3),
+    lr: options.lr ?? 1e-3,
     schedule: options.schedule ?? ('cosine' as const),
     epochs: options.epochs ?? 100,
     patience: options.patience ?? 20,

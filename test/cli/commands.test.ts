@@ -114,6 +114,10 @@ describe('train', () => {
       const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
       expect(Math.abs(mean - 10 * c)).toBeLessThan(0.5);
     }
+    writeFileSync(folder.at('contexts.csv'), 'c\n1\n-1\n1\n');
+    const three = await flowKernels('sample', out, '--context-file', folder.at('contexts.csv'));
+    const signs = three.stdout.trim().split('\n').slice(1).map(Number).map(Math.sign);
+    expect(signs).toEqual([1, -1, 1]);
     const told = await flowKernels('sample', out, '-n', '2');
     expect(told).toMatchObject({
       status: 2,
@@ -148,6 +152,21 @@ describe('train', () => {
     // Better than the Gaussian of the same moments: log-deviations 2 and 1.5, two normals.
     const gaussian = Math.log(2 * Math.PI * Math.E) + Math.log(2) + Math.log(1.5);
     if (kind === 'iaf') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
+  });
+
+  it('warns of columns that are no continuous quantity, or too far from zero for float32', async () => {
+    const lines = readFileSync(data, 'utf8').trim().split('\n').slice(1);
+    const far = lines.map((line, k) => `${line},${1e9 + (k % 1000) + 0.5 * (k % 7)}`);
+    writeFileSync(folder.at('warn.csv'), `x,y,label,time\n${far.join('\n')}\n`);
+    const words = ['--hidden', '8', '--epochs', '1', '--out', folder.at('warn'), '--force'];
+    const { stderr } = await flowKernels('train', folder.at('warn.csv'), ...words);
+    expect(stderr).toMatch(/^warning: column "label" .* 3 values only.*--context-columns label/m);
+    expect(stderr).toMatch(/^warning: column "time" .* mean 1\.00000e\+9.*--dtype float64/m);
+    expect(stderr.match(/^warning/gm)).toHaveLength(2);
+    const double = await flowKernels(
+      ...['train', folder.at('warn.csv'), ...words, '--exclude', 'label', '--dtype', 'float64'],
+    );
+    expect(double).toMatchObject({ status: 0, stderr: expect.not.stringMatching(/warning/) });
   });
 
   it('reads validation and test files, and drops rows with missing values', async () => {
