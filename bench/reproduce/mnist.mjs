@@ -1,11 +1,16 @@
 // The MNIST rows of the MAF paper (Papamakarios et al. 2017, table 2), by its recipe:
 //
-//     npm run build && node bench/reproduce/mnist.mjs made|maf5 [--resume] [--patience 30] [--seconds 7200]
+//     npm run build && node bench/reproduce/mnist.mjs made|maf5|made-binary [--resume] [--patience 30] [--seconds 7200]
 //
 // Logit space with λ = 1e-6, 50,000/10,000/10,000 images, batches of 100, Adam with learning rate 1e-4, weight decay 1e-6,
 // 2 × 1024 ReLU units, batch norm after each MADE with the statistics of the whole training set at validation and test,
 // patience of 30 epochs. Ours differs in two points: dequantisation noise is drawn anew for each batch (the paper's once),
-// and last layers start at zero. Writes model, checkpoint, curves.svg and report.json to runs/reproduce/<name>/.
+// and last layers start at zero.
+//
+// made-binary: MADE with 500 ReLU units and one mask (Germain et al. 2015; 94.5 nats in a re-implementation) on images
+// binarised once, each pixel 1 with probability pixel/255 (seed 0). Adam 1e-3, batches of 100, patience of 30 epochs.
+//
+// Writes model, checkpoint, curves.svg and report.json to runs/reproduce/<name>/.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,10 +25,10 @@ const { values: options, positionals } = parseArgs({
     threads: { type: 'string', default: '2' },
   },
 });
-const models = { made: 1, maf5: 5 };
+const names = ['made', 'maf5', 'made-binary'];
 const name = positionals[0];
-if (!(name in models)) {
-  console.error(`expected one of ${Object.keys(models).join(', ')}, got ${name ?? 'nothing'}`);
+if (!names.includes(name)) {
+  console.error(`expected one of ${names.join(', ')}, got ${name ?? 'nothing'}`);
   process.exit(2);
 }
 flow.setThreads(Number(options.threads));
@@ -33,28 +38,54 @@ await mkdir(folder, { recursive: true });
 const features = 784;
 const all = await flow.loadMnist({ split: 'train' });
 const test = await flow.loadMnist({ split: 'test' });
-const train = all.data.subarray(0, 50_000 * features);
-const validation = all.data.subarray(50_000 * features);
 
-const model = flow.maf({
-  features,
-  transforms: models[name],
-  hidden: [1024, 1024],
-  batchNorm: true,
-  seed: 1,
-  dequantization: { levels: 256 },
-  preprocessing: new flow.Chain([
-    flow.Affine.uniform(features, 1 / 256, 0),
-    new flow.Logit(features, 1e-6),
-  ]),
-  description: { image: '28,28', data: 'MNIST' },
-});
+/** The model of the paper, its data and its learning rate. */
+function paper() {
+  const model = flow.maf({
+    features,
+    transforms: name === 'maf5' ? 5 : 1,
+    hidden: [1024, 1024],
+    batchNorm: true,
+    seed: 1,
+    dequantization: { levels: 256 },
+    preprocessing: new flow.Chain([
+      flow.Affine.uniform(features, 1 / 256, 0),
+      new flow.Logit(features, 1e-6),
+    ]),
+    description: { image: '28,28', data: 'MNIST' },
+  });
+  return {
+    model,
+    images: all.data,
+    testImages: test.data,
+    optimizer: flow.adam({ lr: 1e-4, weightDecay: 1e-6 }),
+  };
+}
+
+function binary() {
+  const stream = new flow.RandomStream(0);
+  const binarized = (images) => {
+    const draws = stream.uniformArray(images.length);
+    return images.map((pixel, i) => (draws[i] < pixel / 255 ? 1 : 0));
+  };
+  const model = new flow.BernoulliMade({ features, hidden: [500], seed: 1 });
+  return {
+    model,
+    images: binarized(all.data),
+    testImages: binarized(test.data),
+    optimizer: flow.adam({ lr: 1e-3 }),
+  };
+}
+
+const { model, images, testImages, optimizer } = name === 'made-binary' ? binary() : paper();
+const train = images.subarray(0, 50_000 * features);
+const validation = images.subarray(50_000 * features);
 
 const checkpoint = join(folder, 'checkpoint.safetensors');
 const result = await flow.fit(model, train, {
   validation,
   batchSize: 100,
-  optimizer: flow.adam({ lr: 1e-4, weightDecay: 1e-6 }),
+  optimizer,
   patience: Number(options.patience),
   seed: 1,
   timeLimitSeconds: Number(options.seconds),
@@ -63,7 +94,7 @@ const result = await flow.fit(model, train, {
   onEpoch: (epoch) => console.log(JSON.stringify(epoch)),
 });
 await model.save(join(folder, 'model.safetensors'));
-const score = await flow.evaluate(model, test.data);
+const score = await flow.evaluate(model, testImages);
 await writeFile(
   join(folder, 'report.json'),
   `${JSON.stringify({ name, stoppedBecause: result.stoppedBecause, epochs: result.epochs, best: result.best, test: score, history: result.history }, null, 1)}\n`,

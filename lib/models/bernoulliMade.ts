@@ -8,7 +8,9 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
+import { type OrderRule, orderOf } from '../nn/featureOrder';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from '../nn/initialization';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
@@ -39,8 +41,8 @@ export interface BernoulliMadeOptions {
   readonly direct?: boolean;
   /** How many masks are cycled through, one a step. Default 1. */
   readonly masks?: number;
-  /** Order of the inputs: natural, or another random one in each mask (order-agnostic). Default natural. */
-  readonly order?: 'natural' | 'random';
+  /** Order of the inputs; with 'random' another one in each mask (order-agnostic). Default natural. */
+  readonly order?: OrderRule;
   /** Degrees of the hidden units: fixed, or random in each mask (connectivity-agnostic). Default sequential. */
   readonly degrees?: 'sequential' | 'random';
   readonly seed?: number;
@@ -99,7 +101,7 @@ export class BernoulliMade extends Module {
     this.features = features;
     this.dtype = dtype;
     this.masks = masks;
-    this.#gathers = options.order === 'random' || options.degrees === 'random';
+    this.#gathers = (options.order ?? 'natural') !== 'natural' || options.degrees === 'random';
     const stream = new RandomStream(seed);
     const widths = [features, ...hidden];
     const firstMask = this.#maskDegrees(0);
@@ -137,11 +139,9 @@ export class BernoulliMade extends Module {
   /** Order of the inputs and degrees of the hidden layers of a mask: a function of the seed and its number. */
   #maskDegrees(mask: number): { order: Int32Array; hidden: Int32Array[] } {
     const { features, hidden, order = 'natural', degrees = 'sequential', seed = 0 } = this.#options;
-    const stream = new RandomStream(seed * 1_000_003 + mask + 1);
-    const inputOrder =
-      order === 'random'
-        ? stream.permutation(features)
-        : Int32Array.from({ length: features }, (_, i) => i);
+    const maskSeed = seed * 1_000_003 + mask + 1;
+    const inputOrder = orderOf(order, features, maskSeed);
+    const stream = new RandomStream(maskSeed + 0.5 * 2 ** 40);
     let least = 1;
     const layers = hidden.map((units) => {
       const of = hiddenDegrees(degrees, units, features, least, stream);
@@ -279,6 +279,29 @@ export class BernoulliMade extends Module {
     });
   }
 
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<BernoulliMade> {
+    const model = await loadModule(path);
+    if (model instanceof BernoulliMade) return model;
+    const { kind } = model.config();
+    model.dispose();
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'BernoulliMade.load',
+        path,
+        'a Bernoulli MADE',
+        `a ${kind}`,
+        'load it with its own class',
+      ),
+    );
+  }
+
   config(): Config {
     const { features, hidden, activation, direct, masks, order, degrees, seed, dtype } =
       this.#options;
@@ -289,7 +312,7 @@ export class BernoulliMade extends Module {
       activation,
       direct,
       masks,
-      order,
+      order: order !== undefined && typeof order !== 'string' ? [...order] : order,
       degrees,
       seed,
       dtype,

@@ -7,7 +7,8 @@ import { type Config, Module } from './module';
 /** Natural: as the columns stand; reversed; random (by the seed); or the feature at each place. */
 export type OrderRule = 'natural' | 'reversed' | 'random' | readonly number[];
 
-function orderOf(rule: OrderRule, features: number, seed: number): Int32Array {
+/** Which feature stands at each place. @throws FlowError ARGUMENT when a given order is not a permutation */
+export function orderOf(rule: OrderRule, features: number, seed: number): Int32Array {
   const natural = Int32Array.from({ length: features }, (_, i) => i);
   if (rule === 'natural') return natural;
   if (rule === 'reversed') return natural.reverse();
