@@ -107,10 +107,11 @@ bool run_autoregressive_affine(const Call& call) {
     using V = Vec<T>;
     return with_scale_map(call, 0, [&](auto tag, double bound) {
       constexpr ScaleMap map = decltype(tag)::value;
-      const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
       const VectorView<double> sums = vector_view<double>(log_det);
-      const int64_t cols = in.cols;
-      parallel_rows(in.rows, cols * int64_t{4 * sizeof(T)}, [&](int64_t first, int64_t last) {
+      parallel_rows(in.rows, in.cols * int64_t{4 * sizeof(T)}, [&](int64_t first, int64_t last) {
+        // Own copies: what is captured by reference would be read again after each store.
+        const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
+        const int64_t cols = in.cols;
         for (int64_t r = first; r < last; ++r) {
           const T* x = in.as<T>() + r * in.ld;
           const T* p = params.as<T>() + r * params.ld;
@@ -153,9 +154,9 @@ bool run_autoregressive_affine_grad(const Call& call) {
     using V = Vec<T>;
     return with_scale_map(call, 0, [&](auto tag, double bound) {
       constexpr ScaleMap map = decltype(tag)::value;
-      const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
-      const int64_t cols = y.cols;
-      parallel_rows(y.rows, cols * int64_t{7 * sizeof(T)}, [&](int64_t first, int64_t last) {
+      parallel_rows(y.rows, y.cols * int64_t{7 * sizeof(T)}, [&](int64_t first, int64_t last) {
+        const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
+        const int64_t cols = y.cols;
         for (int64_t r = first; r < last; ++r) {
           const T* p = params.as<T>() + r * params.ld;
           const T* value = y.as<T>() + r * y.ld;

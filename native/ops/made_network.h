@@ -75,7 +75,7 @@ inline bool read_network(const Call& call, int first, int operands, int64_t feat
 template <class T>
 int64_t lanes_of(int64_t samples) {
   constexpr int64_t w = Vec<T>::width;
-  if (samples <= w) return w;
+  if (samples <= 4 * w) return w;
   if (samples <= 16 * w) return 2 * w;
   return 4 * w;
 }
