@@ -1,5 +1,9 @@
-// Turns of ours and of each peer, one after the other, until the time is up: on a shared machine only times taken side by
-// side can be compared. A turn lasts about 200 ms; the first one of each is not counted.
+// Turns of ours, of what it is run against in this process, and of each peer, one after the other, until the time is up: on
+// a shared machine only times taken side by side can be compared. A turn lasts about 200 ms; the first one of each is not
+// counted. Between turns a pause: our workers and a peer's spin for a moment after their last call.
+import { setTimeout as pause } from 'node:timers/promises';
+
+const pauseMs = 5;
 
 function statistics(times) {
   const sorted = [...times].sort((a, b) => a - b);
@@ -13,15 +17,19 @@ async function timesOf(run, repetitions) {
     run();
     times.push(Number(process.hrtime.bigint() - start) / 1e6);
   }
-  // Finalizers and other housekeeping of Node run between turns, not inside one.
-  await new Promise((resolve) => setImmediate(resolve));
   return times;
 }
 
+/**
+ * `one.setUp()` gives the function to be timed, or { run, against: [{ name, run }], probe }: functions that are timed with
+ * it, and one that measures what the machine can do at most, run once a round; the best counts.
+ */
 export async function measure(one, peers, seconds) {
-  const run = one.setUp();
+  const made = one.setUp();
+  const { run, against = [], probe } = typeof made === 'function' ? { run: made } : made;
   const contestants = [
     { turn: (k) => timesOf(run, k) },
+    ...against.map((other) => ({ turn: (k) => timesOf(other.run, k) })),
     ...peers.map((peer) => ({ turn: (k) => peer.run(k) })),
   ].map((contestant) => ({ ...contestant, times: [], repetitions: 1 }));
   for (const contestant of contestants) {
@@ -31,19 +39,22 @@ export async function measure(one, peers, seconds) {
   }
   const end = performance.now() + 1000 * seconds * contestants.length;
   let rounds = 0;
+  let peak = 0;
   while (rounds < 3 || performance.now() < end) {
-    for (const contestant of contestants)
+    for (const contestant of contestants) {
       contestant.times.push(...(await contestant.turn(contestant.repetitions)));
+      await pause(pauseMs);
+    }
+    if (probe) peak = Math.max(peak, probe());
     rounds++;
     // A peer that takes seconds a repetition would keep us for minutes.
     if (rounds >= 1 && performance.now() > end + 20_000) break;
   }
-  const [ours, ...theirs] = contestants;
+  const [ours, ...others] = contestants.map(({ times }) => statistics(times));
   return {
-    ours: statistics(ours.times),
-    theirs: theirs.map((contestant, k) => ({
-      peer: peers[k].name,
-      time: statistics(contestant.times),
-    })),
+    ours,
+    against: Object.fromEntries(against.map(({ name }, k) => [name, others[k]])),
+    peak,
+    theirs: peers.map(({ name }, k) => ({ peer: name, time: others[against.length + k] })),
   };
 }

@@ -58,16 +58,19 @@ function print(line) {
 }
 
 for (const one of chosen) {
-  const peers = torch && one.peer ? await startPeers(one.peer, threads) : [];
+  const count = one.threads ?? threads;
+  flow.setThreads(count);
+  const peers = torch && one.peer ? await startPeers(one.peer, count) : [];
   try {
-    const { ours, theirs } = await measure(one, peers, Number(options.seconds));
+    const result = await measure(one, peers, Number(options.seconds));
+    const { ours, theirs } = result;
     print({
       case: one.name,
       ms: ours.median,
       min: ours.min,
       runs: ours.runs,
-      threads,
-      ...one.rates?.(ours.median),
+      threads: count,
+      ...one.rates?.(ours.median, result),
     });
     for (const { peer, time } of theirs) {
       print({

@@ -18,7 +18,7 @@ export interface NativeAddon {
   runReference(words: Float64Array): number;
   /**
    * What the machine can do at most, measured on the threads in use: 10⁹ operations a second of float32 (kind 0) or
-   * float64 (1) fused multiply-adds, or 10⁹ bytes a second of copy (2) or triad (3) over arrays of so many bytes.
+   * float64 (1) fused multiply-adds, or 10⁹ bytes a second of copy (2), triad (3) or update (4) over arrays of so many bytes.
    */
   measurePeak(kind: number, bytes: number): number;
   lastError(): string;

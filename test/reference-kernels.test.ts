@@ -1,4 +1,6 @@
 /** Every kernel against its plain loop in native/reference. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../lib/autograd/gradient';
 import { type DType, type FloatDType, typedArray } from '../lib/dtype';
@@ -27,6 +29,14 @@ describe('the table of the plain loops', () => {
       return native.lastError().includes('does not have this op');
     });
     expect(lacking).toEqual(Object.keys(exempt));
+  });
+
+  it('is what bench/cases/kernels.mjs measures: each op has a row there', () => {
+    const bench = readFileSync(join(__dirname, '../bench/cases/kernels.mjs'), 'utf8');
+    // The affine maps are made by suffix.
+    const rows = [...bench.matchAll(/kernel\(\s*['`](\w+)/g)].map((match) => match[1] as string);
+    const found = (op: string) => rows.includes(op.replace(/^(autoregressive_affine).*$/, '$1'));
+    expect(native.ops.filter((op) => !found(op))).toEqual([]);
   });
 
   it('refuses operands that do not fit', () => {

@@ -1,7 +1,7 @@
 // The cases of the flow families: training steps, scoring and sampling at the sizes that the peers run (bench/peers/peer.py
 // has the same table). A step is the one that fit runs: recorded once, then replayed in one native call.
 import flow from '../../dist/index.js';
-import { TrainingStep } from '../../dist/train/step.js';
+import { Learner, Step } from '../../dist/train/step.js';
 
 const sizes = {
   maf: { features: 63, hidden: [512, 512], batch: 256 },
@@ -32,10 +32,17 @@ function noise(rows, features) {
 const work = {
   step(name) {
     const { batch, features } = sizes[name];
-    const step = new TrainingStep(model(name), noise(batch, features), {
+    const maf = model(name);
+    const x = noise(batch, features);
+    const learner = new Learner(maf, {
       optimizer: flow.adam({ lr: 1e-4 }),
-      batchSize: batch,
+      clipNorm: Infinity,
+      ema: null,
+      stream: new flow.RandomStream(5),
+      compile: true,
     });
+    const loss = () => flow.negativeLogLikelihood({ model: maf, x, context: null });
+    const step = new Step(learner, loss, batch);
     return () => step.run();
   },
   logProb(name, rows = sizes[name].batch) {

@@ -27,11 +27,16 @@ double time_of(const F& body) {
 template <class F>
 double best_rate(const F& body, double amount) {
   int64_t repetitions = 1;
-  while (time_of([&](int64_t thread) { body(thread, repetitions); }) < round_seconds) repetitions *= 2;
   double best = 0;
-  for (int i = 0; i < rounds; ++i) {
+  for (int measured = 0; measured < rounds;) {
     const double time = time_of([&](int64_t thread) { body(thread, repetitions); });
+    // A round that was interrupted looks long enough: so each is looked at.
+    if (time < round_seconds) {
+      repetitions *= 2;
+      continue;
+    }
     best = std::max(best, static_cast<double>(repetitions) * thread_count() * amount / time);
+    ++measured;
   }
   return best * 1e-9;
 }
@@ -48,7 +53,7 @@ double measure_peak(const PeakLoops& loops, PeakKind kind, int64_t bytes) {
     constexpr int64_t steps = 1000;
     return best_rate([&](int64_t, int64_t repetitions) { loop(repetitions * steps); }, loop(steps));
   }
-  const int arrays = kind == PeakKind::copy ? 2 : 3;
+  const int arrays = kind == PeakKind::triad ? 3 : 2, moves = kind == PeakKind::copy ? 2 : 3;
   const int64_t n = std::max<int64_t>(64, bytes / (arrays * thread_count() * int64_t{sizeof(float)}) / 64 * 64);
   // One array more than a page apart from the next: equal distances of 4 KiB would share cache sets.
   const int64_t stride = n + 1088;
@@ -63,10 +68,11 @@ double measure_peak(const PeakLoops& loops, PeakKind kind, int64_t bytes) {
         float* y = static_cast<float*>(blocks[static_cast<size_t>(thread)].get());
         for (int64_t i = 0; i < repetitions; ++i) {
           if (kind == PeakKind::copy) loops.copy(y, y + stride, n);
+          else if (kind == PeakKind::update) loops.update(y, y + stride, n);
           else loops.triad(y, y + stride, y + 2 * stride, n);
         }
       },
-      static_cast<double>(n) * arrays * sizeof(float));
+      static_cast<double>(n) * moves * sizeof(float));
 }
 
 }  // namespace flow
