@@ -97,7 +97,12 @@ Status Engine::decode(double* words, bool output, Operand& operand, Failure& fai
     span += cols;
   }
   if (words[0] == 0) {
-    if (!output || span == 0) return Status::ok;
+    if (span == 0) return Status::ok;
+    if (!output) {
+      say(failure, "[%s] %s %d: is left out but has %lld × %lld elements", op, role, position,
+          static_cast<long long>(rows), static_cast<long long>(cols));
+      return Status::malformed;
+    }
     operand.ld = cols;
     words[0] = allocate(operand.dtype, rows * cols);
     words[2] = 0;
