@@ -32,6 +32,7 @@ export interface TrainOptions extends ReadingOptions {
   readonly residual?: boolean;
   readonly degrees?: 'sequential' | 'random';
   readonly permutation?: 'reverse' | 'random' | 'none';
+  readonly scaleBound?: number;
   readonly dtype: 'float32' | 'float64';
   readonly batchSize?: number;
   readonly lr?: number;
@@ -197,6 +198,11 @@ function addTrain(program: Command, actions: Actions<void>): void {
         '--permutation <rule>',
         'of columns between transforms (default: reverse)',
       ).choices(['reverse', 'random', 'none']),
+    )
+    .option(
+      '--scale-bound <bound>',
+      'largest |log-scale| of one transform (default: 5; images 2)',
+      number(0, 80, true),
     )
     .addOption(
       new Option('--dtype <type>', 'element type')

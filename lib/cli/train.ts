@@ -34,6 +34,7 @@ import { runTraining } from './training';
 /** The options with what suits the data where they say nothing. */
 interface Plan extends TrainOptions {
   readonly hidden: number[];
+  readonly scaleBound: number;
   readonly batchSize: number;
   readonly lr: number;
   readonly schedule: NonNullable<TrainOptions['schedule']>;
@@ -184,6 +185,7 @@ function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dat
     features: trainPart.rows.cols,
     contextFeatures: trainPart.context?.cols ?? 0,
     hidden: options.hidden ?? defaultHidden(trainPart),
+    scale: { kind: 'softClamp', bound: options.scaleBound ?? defaultBound(trainPart) },
     dtype,
     seed,
     preprocessing,
@@ -206,6 +208,11 @@ function defaultHidden(trainPart: Dataset): number[] {
   return trainPart.image ? [1024] : [256, 256];
 }
 
+/** Many transforms of many dimensions with a loose bound draw rows that run away from the data: see demo.ts. */
+function defaultBound(trainPart: Dataset): number {
+  return trainPart.image ? 2 : 5;
+}
+
 async function completePlan(
   options: TrainOptions,
   trainPart: Dataset,
@@ -216,6 +223,7 @@ async function completePlan(
   const plan = {
     ...options,
     hidden: options.hidden ?? defaultHidden(trainPart),
+    scaleBound: options.scaleBound ?? defaultBound(trainPart),
     batchSize,
     lr: options.lr ?? 1e-3,
     schedule: options.schedule ?? ('cosine' as const),
