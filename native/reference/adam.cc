@@ -19,6 +19,7 @@ bool adam(const Call& call) {
   const double t = s[0] += 1;
   const double lr = s[1], beta1 = s[2], beta2 = s[3], eps = s[4], weight_decay = s[5], max_norm = s[6];
   const bool decoupled = call.attr[0] != 0;
+  const double correction1 = 1 - std::pow(beta1, t), correction2 = 1 - std::pow(beta2, t);
   const double clip = norm.absent() ? 1 : clip_factor_of(*norm.as<double>(), max_norm);
   for (int i = 0; i < n; ++i) {
     if (gradients[i].absent()) continue;
@@ -29,7 +30,7 @@ bool adam(const Call& call) {
       if (!decoupled) g += weight_decay * static_cast<double>(p);
       m = static_cast<T>(beta1 * m + (1 - beta1) * g);
       v = static_cast<T>(beta2 * v + (1 - beta2) * g * g);
-      const double m_hat = m / (1 - std::pow(beta1, t)), v_hat = v / (1 - std::pow(beta2, t));
+      const double m_hat = m / correction1, v_hat = v / correction2;
       double value = decoupled ? (1 - lr * weight_decay) * p : p;
       value -= lr * m_hat / (std::sqrt(v_hat) + eps);
       p = static_cast<T>(value);
