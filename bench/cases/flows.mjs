@@ -67,4 +67,15 @@ export const flowCases = [
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },
 ].map((one) => ({ ...one, peer: peer(one.name) }));
 
-flowCases.push({ name: 'maf:logProb1000', setUp: () => work.logProb('maf', 1000) });
+// Drawing 1000 samples against scoring 1000 rows: the incremental inverse should cost about one forward pass.
+flowCases.push({
+  name: 'maf:sample1000-against-logProb1000',
+  setUp: () => ({
+    run: work.sample('maf', 1000),
+    against: [{ name: 'logProb', run: work.logProb('maf', 1000) }],
+  }),
+  rates: (ms, { against }) => ({
+    logProbMs: against.logProb.median,
+    timesLogProb: ms / against.logProb.median,
+  }),
+});

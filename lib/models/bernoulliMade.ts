@@ -9,7 +9,7 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
-import { extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
+import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
 import { type OrderRule, orderOf } from '../nn/featureOrder';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from '../nn/initialization';
 import { type Config, Module, withoutUndefined } from '../nn/module';
@@ -43,8 +43,8 @@ export interface BernoulliMadeOptions {
   readonly masks?: number;
   /** Order of the inputs; with 'random' another one in each mask (order-agnostic). Default natural. */
   readonly order?: OrderRule;
-  /** Degrees of the hidden units: fixed, or random in each mask (connectivity-agnostic). Default sequential. */
-  readonly degrees?: 'sequential' | 'random';
+  /** Degrees of the hidden units: fixed, or with 'random' others in each mask (connectivity-agnostic). Default as of Made. */
+  readonly degrees?: DegreeRule;
   readonly seed?: number;
   readonly dtype?: FloatDType;
 }
@@ -138,7 +138,7 @@ export class BernoulliMade extends Module {
 
   /** Order of the inputs and degrees of the hidden layers of a mask: a function of the seed and its number. */
   #maskDegrees(mask: number): { order: Int32Array; hidden: Int32Array[] } {
-    const { features, hidden, order = 'natural', degrees = 'sequential', seed = 0 } = this.#options;
+    const { features, hidden, order = 'natural', degrees, seed = 0 } = this.#options;
     const maskSeed = seed * 1_000_003 + mask + 1;
     const inputOrder = orderOf(order, features, maskSeed);
     const stream = new RandomStream(maskSeed + 0.5 * 2 ** 40);

@@ -9,18 +9,20 @@
 import type { RandomStream } from '../ops';
 import { claimElements } from './initialization';
 
-export type DegreeRule = 'sequential' | 'random';
+export type DegreeRule = 'sequential' | 'spread' | 'random';
 
 /**
  * Degrees of a hidden layer, sorted.
  *
- * @param rule 'sequential': unit k gets k mod (D − least) + least, so all degrees are equally frequent; 'random': uniform
- *   between `least` and D − 1
+ * @param rule 'sequential': unit k gets k mod (D − least) + least, so all degrees are equally frequent; 'spread': the same
+ *   number of units between any two degrees, also where there are fewer units than degrees (by the sequential rule no unit
+ *   would see the last features then); 'random': uniform between `least` and D − 1. undefined: sequential, or spread where
+ *   there are fewer units than degrees
  * @param least 1, or the least degree of the layer before where degrees are random; 0 in a network with context:
  *   units of degree 0 see the context only, and without them it would never reach the first dimension
  */
 export function hiddenDegrees(
-  rule: DegreeRule,
+  rule: DegreeRule | undefined,
   units: number,
   features: number,
   least: number,
@@ -29,7 +31,10 @@ export function hiddenDegrees(
   const count = Math.max(1, features - least);
   claimElements(units);
   const degrees = new Int32Array(units);
-  if (rule === 'sequential') {
+  if (rule === 'spread' || (rule === undefined && units < count)) {
+    // The highest degree first: it is the one that the last feature cannot do without.
+    for (let k = 0; k < units; k++) degrees[k] = least + Math.ceil(((k + 1) * count) / units) - 1;
+  } else if (rule !== 'random') {
     for (let k = 0; k < units; k++) degrees[k] = (k % count) + least;
   } else {
     const draws = stream.uniformArray(units);

@@ -33,7 +33,7 @@ export interface MadeOptions {
   readonly contextFeatures?: number;
   /** The order of the autoregression; default natural: feature i sees the features before it. */
   readonly order?: OrderRule;
-  /** Default sequential. */
+  /** Default: sequential, or spread where a layer has fewer units than there are degrees. */
   readonly degrees?: DegreeRule;
   /** The hidden layers after the first in pairs, each pair with a connection around it (He et al. 2016; pre-activation). */
   readonly residual?: boolean;
@@ -79,7 +79,7 @@ export class Made extends Module {
     );
     const layerOptions = { dtype: this.dtype };
     const stream = new RandomStream(options.seed ?? 0);
-    const rule = options.degrees ?? 'sequential';
+    const rule = options.degrees;
 
     const inputs = inputDegrees(features);
     let before = inputs;
