@@ -91,7 +91,7 @@ async function plain<T>(body: () => Promise<T>): Promise<T> {
     if (!isFlowError(error)) throw error;
     const sentence = error.message
       .replace("read with missing: 'drop' or 'keep'", 'drop such rows with --missing drop')
-      .replace(/leave the column out: exclude: \[(.+?)\]/, 'leave the column out with --exclude $1')
+      .replace(/leave (the column|it) out: exclude: \[(.+?)\]/, 'leave $1 out with --exclude $2')
       .replace('set header: true', 'pass --header')
       .replace('or set the delimiter', 'or pass --delimiter');
     throw new FlowError(error.code, sentence, { cause: error });

@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeNpy } from '../../lib/data/writers/npy';
+import { PACKAGE_ROOT } from '../command';
 import { flowKernels, workFolder, writeBanana } from './harness';
 
 const folder = workFolder();
@@ -52,6 +54,8 @@ beforeAll(async () => {
 });
 afterAll(folder.remove);
 
+const texts = join(PACKAGE_ROOT, 'test', 'data', 'fixtures', 'snappy.parquet');
+
 /** What is typed ($ stands for the folder), the exit status, and what the sentence must say. */
 const cases: [what: string, words: string, status: number, sentence: RegExp][] = [
   // Data
@@ -73,6 +77,7 @@ const cases: [what: string, words: string, status: number, sentence: RegExp][] =
   ],
   ['a NaN', 'train $/nan.csv', 1, /line 3, column "b".*"nan".*--missing drop/],
   ['an empty cell', 'train $/hole.csv', 1, /line 3, column "b".*an empty cell.*--missing drop/],
+  ['a column of texts', `train ${texts}`, 1, /column "name".*leave it out with --exclude "name"/],
   ['an archive', 'train $/archive.csv', 1, /a zip archive.*unpack it/],
   [
     'a column that is not there',
