@@ -12,15 +12,19 @@ export async function writeJson(path: string, value: unknown): Promise<void> {
 
 /** The learning curves: mean log-likelihood by epochs. */
 export async function writeCurves(path: string, history: readonly EpochRecord[]): Promise<void> {
-  const x = history.map(({ epoch }) => epoch);
-  const train = { name: 'training', x, y: history.map(({ trainLoss }) => -trainLoss) };
-  const validated = history.map(({ validationLogProbModel }) => validationLogProbModel ?? NaN);
-  const validation = { name: 'validation', x, y: validated };
+  const curve = (name: string, of: (record: EpochRecord) => number | null) => {
+    // Epochs without a value, as those that were not validated, are left out: the line goes on over them.
+    const points = history.filter((record) => Number.isFinite(of(record) ?? Number.NaN));
+    const [x, y] = [points.map(({ epoch }) => epoch), points.map((record) => of(record) as number)];
+    return { name, x, y };
+  };
+  const training = curve('training', ({ trainLoss }) => -trainLoss);
+  const validation = curve('validation', (record) => record.validationLogProbModel);
   const chart = lineChart({
     title: 'Learning curves',
     xLabel: 'epoch',
     yLabel: 'log-likelihood, nats',
-    series: validated.some(Number.isFinite) ? [train, validation] : [train],
+    series: validation.x.length > 0 ? [training, validation] : [training],
     yRange: 'robust',
   });
   await writeFileAtomic(path, chart);
