@@ -171,7 +171,8 @@ async function makeReport(job: Job, result: FitResult): Promise<Report> {
     },
     settings: job.settings,
     training: {
-      epochs: result.epochs,
+      // One that was cut short counts: it was trained on and validated.
+      epochs: history.at(-1)?.epoch ?? 0,
       steps: result.steps,
       seconds: result.seconds,
       samplesPerSecond: trained > 0 ? (history.length * parts.train.rows.rows) / trained : 0,
