@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdlib>
 #include <mutex>
 #include <thread>
@@ -12,6 +13,7 @@ namespace {
 constexpr int max_threads = 256;
 constexpr int64_t max_tasks = (int64_t{1} << 24) - 2 * max_threads;
 constexpr int spins_before_sleep = 20000;
+constexpr size_t line = 128;  // two cache lines: the hardware fetches them in pairs
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -55,8 +57,8 @@ class Pool {
     while (done_.load(std::memory_order_acquire) != tasks) relax();
   }
 
-  std::mutex busy;               // held by the thread whose job is open
-  std::atomic<int> limit{default_threads()};
+  alignas(line) std::mutex busy;  // held by the thread whose job is open
+  alignas(line) std::atomic<int> limit{default_threads()};
 
  private:
   void take_tasks() {
@@ -83,14 +85,16 @@ class Pool {
 
   void work(int index);
 
-  std::atomic<uint64_t> ticket_{0};
-  std::atomic<int64_t> done_{0};
-  std::atomic<int> sleeping_{0};
-  void (*body_)(void*, int64_t) = nullptr;
+  // Each on a line of its own: idle workers read ticket_ all the time, and a write to something beside it would cost the
+  // caller a trip of the line between the cores.
+  alignas(line) std::atomic<uint64_t> ticket_{0};
+  alignas(line) std::atomic<int64_t> done_{0};
+  alignas(line) void (*body_)(void*, int64_t) = nullptr;
   void* ctx_ = nullptr;
   uint16_t epoch_ = 0;
   int started_ = 0;
-  std::mutex sleep_mutex_;
+  alignas(line) std::atomic<int> sleeping_{0};
+  alignas(line) std::mutex sleep_mutex_;
   std::condition_variable wake_;
 };
 

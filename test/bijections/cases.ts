@@ -117,8 +117,8 @@ export const bijectionCases: readonly BijectionCase[] = [
     make: (dtype) =>
       randomized(
         new MaskedAutoregressive({ features: 1, hidden: [4], activation: 'tanh', dtype }),
-        4,
-        2,
+        40,
+        3,
       ),
   },
   {
