@@ -13,7 +13,6 @@ namespace {
 constexpr int max_threads = 256;
 constexpr int64_t max_tasks = (int64_t{1} << 24) - 2 * max_threads;
 constexpr int spins_before_sleep = 20000;
-constexpr size_t line = 128;  // two cache lines: the hardware fetches them in pairs
 
 inline void relax() {
 #if defined(__x86_64__) || defined(__i386__)
@@ -32,28 +31,48 @@ int default_threads() {
   return n < 1 ? 1 : n > max_threads ? max_threads : n;
 }
 
-// The open job is one word: epoch (16 bits) | number of tasks (24) | next task (24). A thread takes a task by adding
-// one to it. The limit travels in the same word, so that a late thread can never mix the limit of one job with
-// the counter of another; body and ctx of a job stay until all of its tasks are done.
+// The tasks of the open job are dealt out in ranges, one a thread, and each range is one word: epoch (16 bits) | end (24) |
+// next task (24). A thread takes a task by adding one to a word: first of its own range, then of the others'. The end travels
+// in the same word, so that a late thread can never mix the end of one job with the counter of another; body and ctx of a
+// job stay until all of its tasks are done.
+//
+// Ranges and not one counter, because the same rows then go to the same thread in one op after the other and stay in its
+// cache, and because a thread that takes tasks of its own waits for nobody (a line that another core wrote last costs some
+// 0.2 µs on the machine that this was measured on).
 constexpr uint64_t field = (uint64_t{1} << 24) - 1;
-constexpr uint64_t next_of(uint64_t ticket) { return ticket & field; }
-constexpr uint64_t tasks_of(uint64_t ticket) { return (ticket >> 24) & field; }
-constexpr bool open(uint64_t ticket) { return next_of(ticket) < tasks_of(ticket); }
+constexpr uint64_t next_of(uint64_t range) { return range & field; }
+constexpr uint64_t end_of(uint64_t range) { return (range >> 24) & field; }
+constexpr bool open(uint64_t range) { return next_of(range) < end_of(range); }
+constexpr size_t line = 128;  // two cache lines: the hardware fetches them in pairs
+
+// A line of its own: an idle worker reads its word all the time, and a write to something beside it would cost a trip of the
+// line between the cores.
+struct alignas(line) Range {
+  std::atomic<uint64_t> word{0};
+};
 
 class Pool {
  public:
   void run(int64_t tasks, void (*body)(void*, int64_t), void* ctx) {
     start_workers();
+    const int threads = started_ + 1 < limit.load(std::memory_order_relaxed) ? started_ + 1
+                                                                              : limit.load(std::memory_order_relaxed);
     body_ = body;
     ctx_ = ctx;
+    threads_ = threads;
     done_.store(0, std::memory_order_relaxed);
     ++epoch_;
-    ticket_.store((uint64_t{epoch_} << 48) | (static_cast<uint64_t>(tasks) << 24), std::memory_order_seq_cst);
+    // Ours last: the workers can begin meanwhile.
+    for (int t = threads - 1; t >= 0; --t) {
+      const uint64_t first = static_cast<uint64_t>(tasks * t / threads);
+      const uint64_t end = static_cast<uint64_t>(tasks * (t + 1) / threads);
+      ranges_[t].word.store((uint64_t{epoch_} << 48) | (end << 24) | first, std::memory_order_seq_cst);
+    }
     if (sleeping_.load(std::memory_order_seq_cst) > 0) {
       std::lock_guard<std::mutex> lock(sleep_mutex_);
       wake_.notify_all();
     }
-    take_tasks();
+    take_tasks(0, threads);
     while (done_.load(std::memory_order_acquire) != tasks) relax();
   }
 
@@ -61,13 +80,18 @@ class Pool {
   alignas(line) std::atomic<int> limit{default_threads()};
 
  private:
-  void take_tasks() {
-    while (open(ticket_.load(std::memory_order_acquire))) {
-      uint64_t ticket = ticket_.fetch_add(1, std::memory_order_acq_rel);
-      if (!open(ticket)) return;
-      body_(ctx_, static_cast<int64_t>(next_of(ticket)));
-      done_.fetch_add(1, std::memory_order_acq_rel);
+  void take_tasks(int own, int threads) {
+    int64_t taken = 0;
+    for (int k = 0; k < threads; ++k) {
+      std::atomic<uint64_t>& word = ranges_[(own + k) % threads].word;
+      while (open(word.load(std::memory_order_acquire))) {
+        const uint64_t range = word.fetch_add(1, std::memory_order_acq_rel);
+        if (!open(range)) break;
+        body_(ctx_, static_cast<int64_t>(next_of(range)));
+        ++taken;
+      }
     }
+    if (taken > 0) done_.fetch_add(taken, std::memory_order_acq_rel);
   }
 
   void start_workers() {
@@ -75,7 +99,7 @@ class Pool {
     for (; started_ < wanted; ++started_) {
       // Never joined: a joinable thread in a static aborts the process at exit, and the library is not unloaded.
       try {
-        std::thread([this, index = started_] { work(index); }).detach();
+        std::thread([this, own = started_ + 1] { work(own); }).detach();
       } catch (...) {
         limit.store(started_ + 1, std::memory_order_relaxed);  // no more threads to be had: go on with these
         return;
@@ -83,14 +107,13 @@ class Pool {
     }
   }
 
-  void work(int index);
+  void work(int own);
 
-  // Each on a line of its own: idle workers read ticket_ all the time, and a write to something beside it would cost the
-  // caller a trip of the line between the cores.
-  alignas(line) std::atomic<uint64_t> ticket_{0};
+  Range ranges_[max_threads];
   alignas(line) std::atomic<int64_t> done_{0};
   alignas(line) void (*body_)(void*, int64_t) = nullptr;
   void* ctx_ = nullptr;
+  int threads_ = 0;
   uint16_t epoch_ = 0;
   int started_ = 0;
   alignas(line) std::atomic<int> sleeping_{0};
@@ -100,23 +123,29 @@ class Pool {
 
 thread_local bool inside_task = false;
 
-void Pool::work(int index) {
+void Pool::work(int own) {
   inside_task = true;
+  std::atomic<uint64_t>& word = ranges_[own].word;
   for (;;) {
     bool wanted = false;
     for (int spin = 0; spin < spins_before_sleep && !wanted; ++spin) {
-      wanted = index < limit.load(std::memory_order_relaxed) - 1 && open(ticket_.load(std::memory_order_acquire));
+      wanted = open(word.load(std::memory_order_acquire));
       if (!wanted) relax();
     }
     if (wanted) {
-      take_tasks();
+      // The first task must be taken before anything else of the job is read: until a task of ours is done, the job cannot
+      // end, and body_, ctx_ and threads_ stay.
+      const uint64_t range = word.fetch_add(1, std::memory_order_acq_rel);
+      if (!open(range)) continue;
+      body_(ctx_, static_cast<int64_t>(next_of(range)));
+      const int threads = threads_;
+      take_tasks(own, threads);
+      done_.fetch_add(1, std::memory_order_acq_rel);
       continue;
     }
     std::unique_lock<std::mutex> lock(sleep_mutex_);
     sleeping_.fetch_add(1, std::memory_order_seq_cst);
-    wake_.wait(lock, [&] {
-      return index < limit.load(std::memory_order_relaxed) - 1 && open(ticket_.load(std::memory_order_seq_cst));
-    });
+    wake_.wait(lock, [&] { return open(word.load(std::memory_order_seq_cst)); });
     sleeping_.fetch_sub(1, std::memory_order_seq_cst);
   }
 }
