@@ -1,6 +1,6 @@
 // The MNIST rows of the MAF paper (Papamakarios et al. 2017, table 2), by its recipe:
 //
-//     npm run build && node bench/reproduce/mnist.mjs made|maf5|made-binary [--noise fresh|once] [--resume]
+//     npm run build && node bench/reproduce/mnist.mjs made|maf5|made-binary [--noise fresh|once] [--direct] [--resume]
 //         [--patience 30] [--seconds 7200] [--threads 2]
 //
 // Logit space with λ = 1e-6, 50,000/10,000/10,000 images, batches of 100, Adam with learning rate 1e-4, weight decay 1e-6,
@@ -26,6 +26,7 @@ const { values: options, positionals } = parseArgs({
     seconds: { type: 'string', default: '7200' },
     threads: { type: 'string', default: '2' },
     noise: { type: 'string', default: 'fresh' },
+    direct: { type: 'boolean', default: false },
   },
 });
 const names = ['made', 'maf5', 'made-binary'];
@@ -35,7 +36,8 @@ if (!names.includes(name)) {
   process.exit(2);
 }
 flow.setThreads(Number(options.threads));
-const folder = join('runs', 'reproduce', options.noise === 'once' ? `${name}-noise-once` : name);
+const variant = `${options.noise === 'once' ? '-noise-once' : ''}${options.direct ? '-direct' : ''}`;
+const folder = join('runs', 'reproduce', name + variant);
 await mkdir(folder, { recursive: true });
 
 const features = 784;
@@ -71,7 +73,12 @@ function binary() {
     const draws = stream.uniformArray(images.length);
     return images.map((pixel, i) => (draws[i] < pixel / 255 ? 1 : 0));
   };
-  const model = new flow.BernoulliMade({ features, hidden: [500], seed: 1 });
+  const model = new flow.BernoulliMade({
+    features,
+    hidden: [500],
+    direct: options.direct,
+    seed: 1,
+  });
   return {
     model,
     images: binarized(all.data),
@@ -109,6 +116,22 @@ const result = await flow.fit(model, train, {
 });
 await model.save(join(folder, 'model.safetensors'));
 const score = await flow.evaluate(model, testImages);
+const epochs = result.history.map((epoch) => epoch.epoch);
+const curves = flow.lineChart({
+  title: `${name}: log-likelihood while training`,
+  xLabel: 'epoch',
+  yLabel: 'nats',
+  yRange: 'robust',
+  series: [
+    { name: 'training', x: epochs, y: result.history.map((epoch) => -epoch.trainLoss) },
+    {
+      name: 'validation',
+      x: epochs,
+      y: result.history.map((epoch) => epoch.validationLogProbModel),
+    },
+  ],
+});
+await writeFile(join(folder, 'curves.svg'), curves);
 await writeFile(
   join(folder, 'report.json'),
   `${JSON.stringify({ name, stoppedBecause: result.stoppedBecause, epochs: result.epochs, best: result.best, test: score, history: result.history }, null, 1)}\n`,

@@ -58,4 +58,23 @@ inline void uniforms(const Words& w, double* u) {
 template <class T>
 inline constexpr int64_t uniforms_per_block = sizeof(T) == 4 ? 4 : 2;
 
+// Fills out[0] by fill(words, T* target): the numbers of one batch. The last batch goes through a buffer of its own.
+template <class F>
+inline bool fill_random(const Call& call, const F& fill) {
+  return with_float(call, call.out[0], "output", [&](auto zero) {
+    using T = decltype(zero);
+    PhiloxKey key;
+    if (!next_key(call, key)) return false;
+    T* out = call.out[0].as<T>();
+    constexpr int64_t batch = philox_batch * uniforms_per_block<T>;
+    random_batches(key, call.out[0].count(), uniforms_per_block<T>, [&](const Words& words, int64_t first, int64_t n) {
+      if (n == batch) return fill(words, out + first);
+      T values[batch];
+      fill(words, values);
+      for (int64_t i = 0; i < n; ++i) out[first + i] = values[i];
+    });
+    return true;
+  });
+}
+
 }  // namespace flow::FLOW_ISA

@@ -47,23 +47,8 @@ void normals(const Words& w, double* out) {
     store_pairs(out + 2 * i, load<Vec<double>>(u + i), load<Vec<double>>(v + i));
 }
 
-template <class T>
-bool run_type(const Call& call) {
-  PhiloxKey key;
-  if (!next_key(call, key)) return false;
-  T* out = call.out[0].as<T>();
-  constexpr int64_t batch = philox_batch * uniforms_per_block<T>;
-  random_batches(key, call.out[0].count(), uniforms_per_block<T>, [&](const Words& words, int64_t first, int64_t n) {
-    if (n == batch) return normals(words, out + first);
-    T values[batch];
-    normals(words, values);
-    for (int64_t i = 0; i < n; ++i) out[first + i] = values[i];
-  });
-  return true;
-}
-
 bool random_normal(const Call& call) {
-  return with_float(call, call.out[0], "output", [&](auto zero) { return run_type<decltype(zero)>(call); });
+  return fill_random(call, [](const Words& words, auto* target) { normals(words, target); });
 }
 
 }  // namespace
