@@ -221,37 +221,26 @@ export class Made extends Module {
   }
 
   config(): Config {
-    const {
-      features,
-      hidden,
-      outputsPerFeature,
-      activation,
-      contextFeatures,
-      order,
-      degrees,
-      residual,
-      direct,
-      zeroInitialized,
-      seed,
-      dtype,
-    } = this.#options;
-    return withoutUndefined({
-      kind: 'made',
-      features,
-      hidden: [...hidden],
-      outputsPerFeature,
-      activation,
-      contextFeatures,
-      order,
-      degrees,
-      residual,
-      direct,
-      zeroInitialized,
-      seed,
-      dtype,
-    }) as Config;
+    const options = Object.fromEntries(saved.map((name) => [name, this.#options[name]]));
+    return withoutUndefined({ kind: 'made', ...options }) as Config;
   }
 }
+
+/** What rebuilds a MADE; whoever makes one may pass options of its own beside these. */
+const saved = [
+  'features',
+  'hidden',
+  'outputsPerFeature',
+  'activation',
+  'contextFeatures',
+  'order',
+  'degrees',
+  'residual',
+  'direct',
+  'zeroInitialized',
+  'seed',
+  'dtype',
+] as const satisfies readonly (keyof MadeOptions)[];
 
 function checkSizes(options: MadeOptions): void {
   const { features, hidden, outputsPerFeature, residual } = options;

@@ -37,8 +37,7 @@ int default_threads() {
 // job stay until all of its tasks are done.
 //
 // Ranges and not one counter, because the same rows then go to the same thread in one op after the other and stay in its
-// cache, and because a thread that takes tasks of its own waits for nobody (a line that another core wrote last costs some
-// 0.2 µs on the machine that this was measured on).
+// cache, and because a thread that takes tasks of its own waits for no line that another core wrote last.
 constexpr uint64_t field = (uint64_t{1} << 24) - 1;
 constexpr uint64_t next_of(uint64_t range) { return range & field; }
 constexpr uint64_t end_of(uint64_t range) { return (range >> 24) & field; }
