@@ -1,3 +1,4 @@
+export * from './conditioner';
 export * from './degrees';
 export * from './featureOrder';
 export * from './linear';

@@ -1,0 +1,26 @@
+/**
+ * Conditioners: networks that compute the parameters of a transformer from what it does not change.
+ *
+ * A sample has `positions` rows: one for a table, one a pixel for an image. A conditioner maps rows to rows; one that knows
+ * about space (a convolution) also knows how its positions lie.
+ */
+import type { Tensor } from '../tensor/tensor';
+import { Module } from './module';
+
+export abstract class Conditioner extends Module {
+  /** Columns that it reads. */
+  abstract readonly inputs: number;
+  /** Columns that it makes. */
+  abstract readonly outputs: number;
+  /** Rows of a sample; 1 for a table, H·W for an image. */
+  readonly positions: number = 1;
+  /** Columns of the context; 0: takes none. */
+  readonly contextFeatures: number = 0;
+
+  /**
+   * @param x [N·positions, inputs]; may be a view of some columns of a wider tensor
+   * @param context [N, contextFeatures], or null where it takes none
+   * @returns [N·positions, outputs]
+   */
+  abstract apply(x: Tensor, context: Tensor | null): Tensor;
+}
