@@ -1,4 +1,4 @@
-/** Gradients of a scalar: forward under a tape, then the tape backwards. */
+/** Gradients: forward under a tape, then the tape backwards. */
 import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
@@ -14,13 +14,17 @@ function accumulate(a: Tensor, b: Tensor): Tensor {
   return sum;
 }
 
-/** Runs the entries in reverse. Frees what each saved as it goes. Returns the gradient by each tracked leaf's id. */
-function backward(tape: Tape, loss: Tensor, leaves: ReadonlySet<number>): Map<number, Tensor> {
-  const seed = scope(() => {
-    const one = loss.dtype === 'float64' ? Float64Array.of(1) : Float32Array.of(1);
-    return tensorOfArray(one, loss.shape).alias();
-  });
-  const gradients = new Map<number, Tensor>([[loss.id, seed]]);
+/**
+ * Runs the entries in reverse. Frees what each saved as it goes.
+ *
+ * @param gradients aliases of the gradients to begin with, by the ids of the outputs; taken over
+ * @returns the gradients of the leaves by their ids, as aliases; others may be among them
+ */
+function backward(
+  tape: Tape,
+  gradients: Map<number, Tensor>,
+  leaves: ReadonlySet<number>,
+): Map<number, Tensor> {
   try {
     for (let i = tape.entries.length - 1; i >= 0; i--) {
       const entry = tape.entries[i] as (typeof tape.entries)[number];
@@ -54,6 +58,39 @@ function backward(tape: Tape, loss: Tensor, leaves: ReadonlySet<number>): Map<nu
   return gradients;
 }
 
+/** 1 of the loss's own type and shape, as an alias. */
+function unit(loss: Tensor): Tensor {
+  return scope(() => {
+    const one = loss.dtype === 'float64' ? Float64Array.of(1) : Float32Array.of(1);
+    return tensorOfArray(one, loss.shape).alias();
+  });
+}
+
+/** Runs `body` under the tape; what it leaves behind are aliases of its outputs and what the tape saved. */
+function onTape<T>(tape: Tape, body: () => T): T {
+  pushTape(tape);
+  try {
+    return scope(body);
+  } catch (error) {
+    tape.release();
+    throw error;
+  } finally {
+    popTape(tape);
+  }
+}
+
+/** Picks the gradients of `by` out of what backward found, and hands them to the open scope. */
+function gradientsOf(found: Map<number, Tensor>, by: readonly Tensor[]): (Tensor | null)[] {
+  const wanted = by.map((tensor) => {
+    const gradient = found.get(tensor.id);
+    gradient?.adopt();
+    return gradient ?? null;
+  });
+  const ids = new Set(by.map((tensor) => tensor.id));
+  for (const [id, gradient] of found) if (!ids.has(id)) gradient.dispose();
+  return wanted;
+}
+
 /**
  * The value of a scalar function and its gradient by some tensors.
  *
@@ -70,17 +107,7 @@ export function valueAndGradient(
   return scope(() => {
     const tape = new Tape();
     for (const tensor of by) tape.watch(tensor);
-    let loss: Tensor | undefined;
-    pushTape(tape);
-    try {
-      // Only what the tape saved survives the forward pass.
-      loss = scope(() => body().alias());
-    } catch (error) {
-      tape.release();
-      throw error;
-    } finally {
-      popTape(tape);
-    }
+    const loss = onTape(tape, () => body().alias());
     try {
       if (loss.size !== 1) {
         throw new FlowError(
@@ -94,19 +121,48 @@ export function valueAndGradient(
           ),
         );
       }
-      const found = backward(tape, loss, new Set(by.map((tensor) => tensor.id)));
-      const gradients = by.map((tensor) => {
-        const gradient = found.get(tensor.id);
-        gradient?.adopt();
-        return gradient ?? null;
-      });
-      for (const [id, gradient] of found)
-        if (!by.some((tensor) => tensor.id === id)) gradient.dispose();
+      const leaves = new Set(by.map((tensor) => tensor.id));
+      const found = backward(tape, new Map([[loss.id, unit(loss)]]), leaves);
+      const gradients = gradientsOf(found, by);
       loss.adopt();
       return { value: loss, gradients };
     } catch (error) {
       loss.dispose();
       throw error;
+    } finally {
+      tape.release();
+    }
+  });
+}
+
+/**
+ * The vector-Jacobian product of a computation with several outputs, whose leaves may come into being in it.
+ *
+ * @param body makes the outputs; calls `watch` for each leaf before it is used, and names in `by` what to differentiate by
+ * @param dOutputs gradient of a loss by each output; null where it is zero
+ * @returns `by`, and the gradient by each of them (null: zero)
+ */
+export function pullback(
+  body: (watch: (leaf: Tensor) => void) => {
+    readonly outputs: readonly Tensor[];
+    readonly by: readonly Tensor[];
+  },
+  dOutputs: readonly (Tensor | null)[],
+): { by: readonly Tensor[]; gradients: (Tensor | null)[] } {
+  return scope(() => {
+    const tape = new Tape();
+    const { outputs, by } = onTape(tape, () => {
+      const made = body((leaf) => tape.watch(leaf));
+      return { outputs: made.outputs.map((output) => output.id), by: made.by };
+    });
+    try {
+      const seeds = new Map<number, Tensor>();
+      outputs.forEach((id, k) => {
+        const d = dOutputs[k];
+        if (d) seeds.set(id, d.alias());
+      });
+      const found = backward(tape, seeds, new Set(by.map((tensor) => tensor.id)));
+      return { by, gradients: gradientsOf(found, by) };
     } finally {
       tape.release();
     }

@@ -116,6 +116,11 @@ export class BatchNorm extends Bijection {
     });
   }
 
+  /** In training a second forward pass would move the running averages a second time. */
+  override get rebuildable(): boolean {
+    return !this.training;
+  }
+
   override get calibrates(): boolean {
     return true;
   }

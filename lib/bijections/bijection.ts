@@ -4,6 +4,7 @@
  * `forward` is data → noise, the direction that maximum likelihood trains. logDet is log|det ∂out/∂in| of the call just
  * made, float64, one number a row, never averaged over the batch.
  */
+import { withoutTape } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
 import { Module } from '../nn/module';
 import { formatShape } from '../shape';
@@ -65,6 +66,35 @@ export abstract class Bijection extends Module {
     for (const child of this.children().values())
       if (child instanceof Bijection && child.calibrates) return true;
     return false;
+  }
+
+  /**
+   * Whether a backward pass may rebuild the input from the output: the inverse undoes what forward did, to rounding, and
+   * forward may run again without changing anything.
+   */
+  get rebuildable(): boolean {
+    for (const child of this.children().values())
+      if (child instanceof Bijection && !child.rebuildable) return false;
+    return true;
+  }
+
+  /**
+   * For a backward pass that kept the output only: the input, and the forward pass on it, on the open tape.
+   *
+   * Here that costs an inverse and a forward pass. A bijection both of whose directions need the same network
+   * (a coupling) overrides it and runs the network once.
+   *
+   * @param y [N, D]
+   * @param watch to be called with x before anything is made of it
+   */
+  rebuild(
+    y: Tensor,
+    context: Tensor | null,
+    watch: (x: Tensor) => void,
+  ): Forward & { readonly x: Tensor } {
+    const { x } = withoutTape(() => this.inverse(y, context));
+    watch(x);
+    return { x, ...this.forward(x, context) };
   }
 
   #check(input: Tensor, context: Tensor | null, name: string): void {

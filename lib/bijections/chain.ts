@@ -5,7 +5,10 @@ import { build, register } from '../nn/registry';
 import { add, full } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { activations } from './activations';
 import { Bijection, type Forward, type Inverse } from './bijection';
+import { rebuildableForward } from './rebuild';
+import { forwardThrough, inverseThrough } from './through';
 
 export class Chain extends Bijection {
   override readonly features: number;
@@ -56,11 +59,14 @@ export class Chain extends Bijection {
   }
 
   protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    const kept = activations();
+    if (kept.memory === 'taped') return forwardThrough(this.bijections, x, context);
     return scope(() => {
       let y = x;
       let logDet: Tensor | null = null;
-      for (const bijection of this.bijections) {
-        const step = bijection.forward(y, this.contextFor(bijection, context));
+      for (const part of partsOf(this.bijections)) {
+        const through = part[0]?.rebuildable ? rebuildableForward : forwardThrough;
+        const step = through(part, y, context);
         y = step.y;
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
       }
@@ -69,17 +75,7 @@ export class Chain extends Bijection {
   }
 
   protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
-    return scope(() => {
-      let x = y;
-      let logDet: Tensor | null = null;
-      for (let k = this.bijections.length - 1; k >= 0; k--) {
-        const bijection = this.bijections[k] as Bijection;
-        const step = bijection.inverse(x, this.contextFor(bijection, context));
-        x = step.x;
-        logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
-      }
-      return { x, logDet: logDet ?? full([y.rows], 0, 'float64') };
-    });
+    return inverseThrough(this.bijections, y, context);
   }
 
   /** Bijection by bijection: each sees the whole training set as mapped by those before it. */
@@ -95,6 +91,20 @@ export class Chain extends Bijection {
       bijections: this.bijections.map((bijection) => bijection.config()),
     };
   }
+}
+
+/** Neighbours that backward may rebuild, together; the others alone. Chains inside of the chain are taken apart. */
+function partsOf(bijections: readonly Bijection[]): Bijection[][] {
+  const parts: Bijection[][] = [];
+  const flat = bijections.flatMap(function links(link): readonly Bijection[] {
+    return link instanceof Chain ? link.bijections.flatMap(links) : [link];
+  });
+  for (const bijection of flat) {
+    const last = parts.at(-1);
+    if (last?.[0]?.rebuildable && bijection.rebuildable) last.push(bijection);
+    else parts.push([bijection]);
+  }
+  return parts;
 }
 
 register<{ kind: 'chain'; features: number; bijections: readonly Config[] }>(

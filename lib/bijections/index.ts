@@ -1,3 +1,4 @@
+export type { ActivationMemory } from './activations';
 export * from './affine';
 export * from './batchNorm';
 export * from './bijection';

@@ -6,6 +6,7 @@
  * `Flow.load` takes a checkpoint as a model; under `training/` the weights of the latest step, the optimizer, the moving
  * average and the random state; in the metadata, under `training`, the numbers as JSON.
  */
+import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError } from '../errors';
 import { fileTensor, fillTensors, modelMetadata, namedTensors } from '../flows/modelFile';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../io/safetensors';
@@ -13,7 +14,7 @@ import type { Module } from '../nn/module';
 import type { Tensor } from '../tensor/tensor';
 import type { EpochRecord } from './history';
 
-const version = 1;
+const version = 2;
 
 /** Where training stands, besides tensors. */
 export interface Progress {
@@ -31,6 +32,12 @@ export interface Progress {
   /** Epochs since the best one. */
   waited: number;
   history: EpochRecord[];
+}
+
+/** The same with what stands in the memory plan. */
+export interface SavedProgress extends Progress {
+  readonly memory: ActivationMemory;
+  readonly drift: number;
 }
 
 /** What must be the same for a training to go on. */
@@ -51,7 +58,7 @@ export async function writeCheckpoint(
   model: Module,
   best: ReadonlyMap<string, Tensor>,
   groups: Groups,
-  progress: Progress,
+  progress: SavedProgress,
   setup: Setup,
 ): Promise<void> {
   const tensors = new Map([...best].map(([name, tensor]) => [name, fileTensor(tensor)]));
@@ -64,7 +71,7 @@ export async function writeCheckpoint(
 }
 
 export interface Checkpoint {
-  readonly progress: Progress;
+  readonly progress: SavedProgress;
   /** Whether a group is in the file. */
   has(group: string): boolean;
   /** Copies the values of a group into tensors. @throws FlowError FORMAT */
@@ -127,16 +134,19 @@ export async function readCheckpoint(
   };
 }
 
-function parse(path: string, { metadata }: Safetensors): { setup: Setup; progress: Progress } {
+function parse(path: string, { metadata }: Safetensors): { setup: Setup; progress: SavedProgress } {
   try {
     const found = JSON.parse(metadata['training'] ?? '') as {
       version: number;
       setup: Setup;
-      progress: Progress;
+      progress: SavedProgress;
     };
     const { progress } = found;
     const counts = [progress.epoch, progress.step, progress.position, progress.waited];
-    const good = counts.every((count) => Number.isSafeInteger(count) && count >= 0);
+    const good =
+      counts.every((count) => Number.isSafeInteger(count) && count >= 0) &&
+      isActivationMemory(progress.memory) &&
+      progress.drift >= 0;
     if (found.version === version && good && Array.isArray(progress.history)) return found;
   } catch {
     // Reported below.

@@ -1,12 +1,15 @@
 /** What `fit` can be told. */
 
+import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Rows } from '../tensor/input';
 import type { EpochRecord, StopReason } from './history';
 import type { Loss } from './loss';
+import { defaultDriftTolerance } from './memoryPlan';
 import type { OptimizerSpec } from './optimizer';
 import type { Schedule } from './schedule';
+import type { Warn } from './warnings';
 
 export interface CheckpointOptions {
   /** The file; it is replaced as a whole. */
@@ -57,6 +60,19 @@ export interface FitOptions extends LearningOptions {
   readonly patience?: number;
   /** Default: −mean log p. */
   readonly loss?: Loss;
+  /**
+   * What is kept for the backward pass. 'taped' (default): all activations. 'invertible': the output of each chain, from
+   * which the inverse rebuilds the rest, so that memory does not grow with depth; about a third more time. 'checkpoints':
+   * the input of each bijection. Layers that cannot be rebuilt (batch norm in training) are taped.
+   */
+  readonly memory?: ActivationMemory;
+  /**
+   * With memory 'invertible': relative error of a rebuilt batch above which training warns and goes on with
+   * 'checkpoints'. Default 1e-3. The step with the error is not taken but repeated.
+   */
+  readonly driftTolerance?: number;
+  /** Told what does not stop the training but should be known. Default: Node's warnings (process.emitWarning). */
+  readonly onWarning?: Warn;
   readonly checkpoint?: CheckpointOptions;
   /** A checkpoint to go on from: training ends as if it had never been interrupted. */
   readonly resume?: string;
@@ -87,6 +103,10 @@ export interface FitResult {
   readonly seconds: number;
   /** Whether the steps were replayed from a recording. */
   readonly compiled: boolean;
+  /** How activations were kept at the end. */
+  readonly memory: ActivationMemory;
+  /** The largest relative error of a rebuilt batch; 0 where none was rebuilt. */
+  readonly drift: number;
 }
 
 /** The options with their defaults. */
@@ -101,6 +121,8 @@ export interface Settings {
   readonly seed: number;
   readonly dropLast: boolean;
   readonly timeLimitSeconds: number;
+  readonly memory: ActivationMemory;
+  readonly driftTolerance: number;
 }
 
 function check(
@@ -194,11 +216,36 @@ export function fitSettings(model: DensityModel, options: FitOptions, rows: numb
       ),
     );
   }
+  const { memory = 'taped', driftTolerance = defaultDriftTolerance } = options;
+  if (!isActivationMemory(memory)) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        where,
+        'memory',
+        "'taped', 'invertible' or 'checkpoints'",
+        String(memory),
+        'leave it out to keep everything',
+      ),
+    );
+  }
+  const good = driftTolerance > 0;
+  check(where, 'driftTolerance', driftTolerance, good, 'a number above 0', 'for instance 1e-3');
   if (options.checkpoint) {
     const { everySeconds = 60, everyEpochs = 1 } = options.checkpoint;
     const every = 'a number above 0';
     check(where, 'checkpoint.everySeconds', everySeconds, everySeconds > 0, every, 'default: 60');
     check(where, 'checkpoint.everyEpochs', everyEpochs, whole(everyEpochs), every, 'default: none');
   }
-  return { ...learning, batchSize, epochs, steps, patience, validateEvery, dropLast };
+  return {
+    ...learning,
+    batchSize,
+    epochs,
+    steps,
+    patience,
+    validateEvery,
+    dropLast,
+    memory,
+    driftTolerance,
+  };
 }

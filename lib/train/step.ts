@@ -3,6 +3,7 @@
  * calls, one up to the gradients and, once these are known to be finite, one that changes the weights.
  */
 import { valueAndGradient } from '../autograd/gradient';
+import type { ActivationMemory } from '../bijections/activations';
 import { isFlowError } from '../errors';
 import type { Module } from '../nn/module';
 import {
@@ -19,6 +20,7 @@ import { type Program, record } from '../tensor/program';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { MovingAverage } from './ema';
+import { MemoryPlan } from './memoryPlan';
 import type { Optimizer, OptimizerSpec } from './optimizer';
 import { type Parameter, parametersOf } from './parameters';
 import { Snapshot } from './snapshot';
@@ -31,6 +33,8 @@ export interface LearnerOptions {
   readonly ema: number | null;
   readonly stream: RandomStream;
   readonly compile: boolean;
+  /** Default: everything is taped. */
+  readonly memory?: MemoryPlan;
 }
 
 /** What the steps of a training change. */
@@ -41,6 +45,7 @@ export class Learner {
   readonly stream: RandomStream;
   readonly clips: boolean;
   compile: boolean;
+  readonly memory: MemoryPlan;
   /** Σ loss·weight over the steps since it was last set to zero: float64 [1]. */
   readonly lossSum: Tensor;
   /** Running statistics and random state as they were before the step, should it fail. */
@@ -53,6 +58,7 @@ export class Learner {
     this.stream = options.stream;
     this.clips = options.clipNorm < Infinity;
     this.compile = options.compile;
+    this.memory = options.memory ?? new MemoryPlan('taped', Infinity, () => {});
     this.lossSum = zeros([1], 'float64');
     this.guard = new Snapshot(new Map([...model.namedState(), ['stream', options.stream.state]]));
   }
@@ -72,6 +78,8 @@ interface Gradient {
   readonly norm: Tensor | null;
   /** int32 [1]: −1 when everything is finite. */
   readonly bad: Tensor;
+  /** float64 []: the largest error of an input that was rebuilt; null where none was. */
+  readonly drift: Tensor | null;
 }
 
 /** One kind of step: fixed loss, fixed shapes. */
@@ -95,12 +103,17 @@ export class Step {
   /** Takes the step. False: loss or gradients are not finite, and nothing was changed. */
   run(): boolean {
     if (!this.#learner.compile) return this.#runEagerly();
+    if (this.#recordedMemory !== this.#learner.memory.memory) this.dispose();
     if (this.#gradient) this.#gradient.run();
     else if (!this.#record()) return this.#runEagerly();
     const gradient = (this.#gradient as Program<Gradient>).result;
     if (gradient.bad.item() >= 0) {
       this.#learner.guard.restore();
       return false;
+    }
+    if (!this.#isRebuilt(gradient)) {
+      this.dispose();
+      return this.run();
     }
     if (this.#update) this.#update.run();
     else {
@@ -112,11 +125,20 @@ export class Step {
     return true;
   }
 
+  /** Whether what the backward pass rebuilt is near enough to what it was. If not, nothing was changed but the plan. */
+  #isRebuilt({ drift }: Gradient): boolean {
+    const { memory, guard } = this.#learner;
+    if (drift === null || memory.accept(drift.item(), 'in a step')) return true;
+    guard.restore();
+    return false;
+  }
+
   /** The loss of the latest step. */
   get lastLoss(): number {
     return this.#lastLoss ?? (this.#gradient as Program<Gradient>).result.loss.item();
   }
   #lastLoss: number | null = null;
+  #recordedMemory: ActivationMemory | null = null;
 
   dispose(): void {
     this.#update?.dispose();
@@ -128,6 +150,7 @@ export class Step {
   /** Runs and records the first half. False: the loss cannot be recorded. */
   #record(): boolean {
     try {
+      this.#recordedMemory = this.#learner.memory.memory;
       this.#gradient = record(() => this.#differentiate());
       return true;
     } catch (error) {
@@ -145,6 +168,7 @@ export class Step {
         this.#learner.guard.restore();
         return false;
       }
+      if (!this.#isRebuilt(gradient)) return this.#runEagerly();
       this.#lastLoss = gradient.loss.item();
       this.#apply(gradient);
       return true;
@@ -152,18 +176,19 @@ export class Step {
   }
 
   #differentiate(): Gradient {
-    const { guard, parameters, clips } = this.#learner;
+    const { guard, parameters, clips, memory } = this.#learner;
+    const tensors = parameters.map((parameter) => parameter.tensor);
     return scope(() => {
       guard.capture();
-      const { value, gradients } = valueAndGradient(
-        this.#loss,
-        parameters.map((parameter) => parameter.tensor),
+      const { made, drift } = memory.apply((under) =>
+        valueAndGradient(() => under(this.#loss), tensors),
       );
+      const { value, gradients } = made;
       const loss = value.dtype === 'float64' ? value : cast(value, 'float64');
       // The norm of the gradients is finite only if they all are.
       const norm = clips ? gradNorm(gradients) : null;
       const watched = norm ? [norm] : gradients.filter((gradient) => gradient !== null);
-      return { loss, gradients, norm, bad: checkFinite([loss, ...watched]) };
+      return { loss, gradients, norm, bad: checkFinite([loss, ...watched]), drift };
     });
   }
 

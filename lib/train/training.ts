@@ -16,6 +16,7 @@ import { diagnose, numericError } from './diagnose';
 import { type Evaluation, evaluateRows } from './evaluate';
 import type { EpochRecord, StopReason } from './history';
 import { negativeLogLikelihood } from './loss';
+import { MemoryPlan } from './memoryPlan';
 import { adam, type OptimizerSpec } from './optimizer';
 import { type FitOptions, type FitResult, fitSettings, type Settings } from './options';
 import { Interrupted, Pacer } from './pause';
@@ -23,6 +24,7 @@ import { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
 import { Snapshot } from './snapshot';
 import { Learner } from './step';
+import { emitWarning } from './warnings';
 
 /** What the pass over the data gave, or null when the signal stopped it. */
 async function unlessInterrupted<T>(pass: Promise<T>): Promise<T | null> {
@@ -78,8 +80,8 @@ export class Training {
       this.#validation?.dispose();
       throw error;
     }
-    const { clipNorm, ema, seed } = this.#settings;
-    const { compile = true } = options;
+    const { clipNorm, ema, seed, memory, driftTolerance } = this.#settings;
+    const { compile = true, onWarning = emitWarning } = options;
     const stream = streamFor(seed, 'noise');
     this.#learner = new Learner(model, {
       optimizer: this.#optimizer,
@@ -87,6 +89,7 @@ export class Training {
       ema,
       stream,
       compile,
+      memory: new MemoryPlan(memory, driftTolerance, onWarning),
     });
     this.#batches = new Batches(model, this.#train, this.#learner, {
       size: this.#settings.batchSize,
@@ -107,7 +110,9 @@ export class Training {
       checkpoint.fillBest(this.#best.copies);
     }
     checkpoint.fill('weights', weightsOf(model));
-    this.#progress = checkpoint.progress;
+    const { memory, drift, ...progress } = checkpoint.progress;
+    this.#progress = progress;
+    this.#learner.memory.restore(memory, drift);
   }
 
   async run(): Promise<FitResult> {
@@ -322,6 +327,8 @@ export class Training {
       steps: progress.step,
       seconds: progress.seconds,
       compiled: this.#learner.compile,
+      memory: this.#learner.memory.memory,
+      drift: this.#learner.memory.drift,
     };
   }
 
@@ -339,7 +346,9 @@ export class Training {
     const weights = weightsOf(this.#model);
     const usable =
       this.#best?.copies ?? new Map([...weights, ...(this.#learner.average?.state ?? [])]);
-    await writeCheckpoint(path, this.#model, usable, this.#groups(), this.#progress, this.#setup());
+    const { memory, drift } = this.#learner.memory;
+    const progress = { ...this.#progress, memory, drift };
+    await writeCheckpoint(path, this.#model, usable, this.#groups(), progress, this.#setup());
     this.#lastCheckpoint = performance.now();
   }
 
@@ -357,7 +366,7 @@ export class Training {
 
   /** What a checkpoint must have in common with this training. */
   #setup(): Setup {
-    const { batchSize, dropLast, clipNorm, ema, seed } = this.#settings;
+    const { batchSize, dropLast, clipNorm, ema, seed, memory } = this.#settings;
     const { kind, settings } = this.#optimizer;
     return {
       rows: this.#train.rows,
@@ -367,6 +376,7 @@ export class Training {
       clipNorm: clipNorm === Infinity ? null : clipNorm,
       ema,
       seed,
+      memory,
       optimizer: JSON.stringify({ kind, ...settings }),
     };
   }
