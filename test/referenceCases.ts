@@ -307,6 +307,29 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     () => [x(), null, real([d])],
     () => [out64(1)],
   );
+  // Off the diagonal 1/d, on it 1 … 3: well conditioned.
+  const triangle = (size: number) => {
+    const values = draw(size * size).map((value, i) =>
+      i % (size + 1) === 0 ? value + (value < 0 ? -1 : 1) : value / size,
+    );
+    return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [size, size]);
+  };
+  for (let form = 0; form < 16; form++) {
+    const flags = [form & 1, (form >> 1) & 1, (form >> 2) & 1, form >> 3];
+    const sides = () => (flags[0] ? real([d, n]) : x());
+    add(
+      'triangular_solve',
+      () => [triangle(d), sides()],
+      () => [flags[0] ? out(d, n) : out(n, d)],
+      ...flags,
+    );
+    add(
+      'triangular_solve_grad',
+      () => [sides(), sides()],
+      () => [out(d, d)],
+      ...flags,
+    );
+  }
   const broken = () => tensorOfArray(Float64Array.of(1, Number.NaN, 2), [3]);
   add(
     'check_finite',

@@ -130,6 +130,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   // x − sigmoid(l) of Bernoulli cancels.
   log_prob_grad: () => ({ units: 64 }),
   random_normal: () => ({ units: 8 }),
+  // Each unknown is computed of the ones before, with their errors.
+  triangular_solve: ({ inputs: [t] }) => sum(t!.cols),
+  triangular_solve_grad: ({ inputs: [x] }) => sum(Math.max(x!.rows, x!.cols)),
 };
 
 function epsOf(instruction: Instruction, output: Operand, tolerance: Tolerance): number {

@@ -410,6 +410,30 @@ function maskedLayer() {
   };
 }
 
+/** Unknowns 1/n beside a diagonal of 1.5. */
+const triangle = (n) => matrix(n, n, { fill: (i) => (i % (n + 1) === 0 ? 1.5 : 0.3 / n) });
+const rows = 4096;
+const linearAlgebra = [
+  // A multiply-add for each entry of the triangle and each row.
+  ...[32, 128, 512].map((n) =>
+    kernel('triangular_solve', `${rows}x${n}`, { flops: rows * n * n }, () => [
+      [triangle(n), matrix(rows, n)],
+      [matrix(rows, n)],
+      [0, 0, 0, 0],
+    ]),
+  ),
+  kernel('triangular_solve', `left 128x${rows}`, { flops: rows * 128 * 128 }, () => [
+    [triangle(128), matrix(128, rows)],
+    [matrix(128, rows)],
+    [1, 1, 0, 0],
+  ]),
+  kernel('triangular_solve_grad', `${rows}x128`, { flops: rows * 128 * 128 }, () => [
+    [matrix(rows, 128), matrix(rows, 128)],
+    [matrix(128, 128)],
+    [0, 0, 0, 0],
+  ]),
+];
+
 /** What the machine can do at most. */
 function peakCase(name, kind, bytes, unit) {
   let best = 0;
@@ -442,6 +466,7 @@ export const kernelCases = [
   { ...gemm, name: `gemm:${N}x${H}x${H}`, threads: 1 },
   maskedLayer(),
   ...products,
+  ...linearAlgebra,
   ...incremental,
   ...affine,
   ...elementwise,

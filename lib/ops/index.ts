@@ -41,6 +41,7 @@ export { cast, clone, contiguous, reshape } from './reshape';
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';
+export { type TriangularSolveOptions, triangularSolve } from './triangularSolve';
 export {
   abs,
   clamp,

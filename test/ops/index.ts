@@ -27,6 +27,7 @@ import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
 import { contract as sgd } from './sgd';
 import { contract as sum } from './sum';
+import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
 import { contract as where } from './where';
 
@@ -51,6 +52,7 @@ export const contracts: readonly OpContract[] = [
   reduce,
   reshape,
   sum,
+  triangularSolve,
   unary,
   where,
   adam,
