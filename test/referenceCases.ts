@@ -258,6 +258,27 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     const operands = () => [x(), ...moments(), real([d]), x(), f64([1])];
     add('batch_norm_grad', operands, () => [out(n, d), out(d), out(d)], 1e-5, training);
   }
+  for (const inverse of [0, 1]) {
+    const operands = () => [x(), real([d]), real([d])];
+    add('channel_affine', operands, () => [out(n, d), out64(n)], inverse, 1);
+    add('channel_affine', operands, () => [out(n, d), out64(1)], inverse, n);
+    const outputs = () => [out(n, d), out(d), out(d)];
+    add('channel_affine_grad', () => [...operands(), x(), f64([n])], outputs, inverse, 1);
+    add('channel_affine_grad', () => [...operands(), null, f64([1])], outputs, inverse, n);
+    add('channel_affine_grad', () => [...operands(), x(), null], outputs, inverse, 1);
+  }
+  for (const back of [0, 1]) {
+    const image = () => real([n, 8 * d]);
+    add(
+      'squeeze',
+      () => [image()],
+      () => [out(n, 8 * d)],
+      2,
+      4,
+      d,
+      back,
+    );
+  }
   for (const kind of [0, 1, 2]) {
     const more = () => (kind === 2 ? [positive([n, d])] : []);
     add(

@@ -125,6 +125,8 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   column_moments: ({ inputs: [x] }) => sum(x!.rows),
   // mean and variance are rounded to the type before they are applied.
   batch_norm: () => ({ units: 16 }),
+  channel_affine: () => ({ units: 8, eps: 'operands' }),
+  channel_affine_grad: ({ inputs: [v] }) => ({ ...sum(v!.rows), eps: 'operands' }),
   batch_norm_grad: ({ inputs: [x] }) => sum(x!.rows),
   log_prob: ({ inputs: [z] }) => ({ ...sum(z!.cols), eps: 'operands' }),
   // x − sigmoid(l) of Bernoulli cancels.

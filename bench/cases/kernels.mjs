@@ -149,6 +149,22 @@ const sums = [
     [hidden(), vector(1, f64)],
     [1e-5],
   ]),
+  // Glow's first level: 16 images of 16 × 16 × 12.
+  kernel('channel_affine', 'glow 4096x12', { bytes: 4096 * 12 * 8 }, () => [
+    [matrix(4096, 12), vector(12), vector(12)],
+    [matrix(4096, 12), vector(16, f64)],
+    [0, 256],
+  ]),
+  kernel('channel_affine_grad', 'glow 4096x12', { bytes: 4096 * 12 * 12 }, () => [
+    [matrix(4096, 12), vector(12), vector(12), matrix(4096, 12), vector(16, f64)],
+    [matrix(4096, 12), vector(12), vector(12)],
+    [0, 256],
+  ]),
+  kernel('squeeze', '64 of 32x32x3', { bytes: 64 * 3072 * 8, peak: 'copy' }, () => [
+    [matrix(64, 3072)],
+    [matrix(64, 3072)],
+    [32, 32, 3, 0],
+  ]),
   // x and dL_dy are read, dL_dx is written; that the sums are read before counts nothing.
   kernel('batch_norm_grad', size, each(3), () => [
     [

@@ -97,6 +97,26 @@ export abstract class Bijection extends Module {
     return { x, ...this.forward(x, context) };
   }
 
+  /**
+   * Data-dependent initialisation (actnorm): sets what has not been set yet from the rows as they arrive here, and replaces
+   * the rows by their image, so that a chain goes on with it. What was initialised once is left as it is: whether it was is
+   * saved state.
+   *
+   * A generator for the reason that calibrate is one. Call it with train(false).
+   *
+   * @param rows [N, D], some training rows as this bijection sees them; overwritten
+   */
+  *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    yield* mapRowsInPlace(rows, context, (part, itsContext) => this.forward(part, itsContext).y);
+  }
+
+  /** Whether initialize has something left to set, here or below. */
+  get initializes(): boolean {
+    for (const child of this.children().values())
+      if (child instanceof Bijection && child.initializes) return true;
+    return false;
+  }
+
   #check(input: Tensor, context: Tensor | null, name: string): void {
     if (input.shape.length !== 2 || input.cols !== this.features) {
       throw new FlowError(

@@ -84,6 +84,11 @@ export class Chain extends Bijection {
       yield* bijection.calibrate(rows, this.contextFor(bijection, context));
   }
 
+  override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    for (const bijection of this.bijections)
+      yield* bijection.initialize(rows, this.contextFor(bijection, context));
+  }
+
   config(): Config {
     return {
       kind: 'chain',

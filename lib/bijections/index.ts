@@ -1,9 +1,13 @@
 export type { ActivationMemory } from './activations';
+export * from './actNorm';
 export * from './affine';
 export * from './batchNorm';
 export * from './bijection';
 export * from './chain';
+export * from './conditionalAffine';
 export * from './invert';
 export * from './logit';
 export * from './maskedAutoregressive';
+export * from './multiScale';
 export * from './permutation';
+export * from './squeeze';

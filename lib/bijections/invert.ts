@@ -34,6 +34,10 @@ export class Invert extends Bijection {
     return false;
   }
 
+  override get initializes(): boolean {
+    return false;
+  }
+
   config(): Config {
     return { kind: 'invert', bijection: this.bijection.config() };
   }

@@ -1,32 +1,38 @@
-/** Permutations of the features: log-det 0. */
+/** Permutations of the features, or of the channels of an image: log-det 0. */
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { full, gatherColumns, RandomStream } from '../ops';
+import { full, gatherColumns, RandomStream, reshape } from '../ops';
+import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
+import { requirePositions } from './positions';
 
-/** y[:, k] = x[:, order[k]]. */
+/** y[:, k] = x[:, order[k]], at every position of an image alike. */
 export class Permutation extends Bijection {
   override readonly features: number;
+  /** Positions of a sample, whose channels are permuted alike; 1 for a table. */
+  readonly positions: number;
   readonly order: readonly number[];
   readonly #forwardIndices: Tensor;
   readonly #inverseIndices: Tensor;
 
-  /** @param order each of 0 … D − 1 once */
-  constructor(order: readonly number[]) {
+  /** @param order each of 0 … C − 1 once; D = positions·C */
+  constructor(order: readonly number[], options: { readonly positions?: number } = {}) {
     super();
-    const features = order.length;
+    const { positions = 1 } = options;
+    const channels = order.length;
+    requirePositions('Permutation', positions);
     const forward = Int32Array.from(order);
-    const inverse = new Int32Array(features).fill(-1);
+    const inverse = new Int32Array(channels).fill(-1);
     for (const [k, from] of order.entries()) {
-      if (!Number.isInteger(from) || from < 0 || from >= features || inverse[from] !== -1) {
+      if (!Number.isInteger(from) || from < 0 || from >= channels || inverse[from] !== -1) {
         throw new FlowError(
           'ARGUMENT',
           expected(
             'Permutation',
             'order',
-            `each of 0 … ${features - 1} once`,
+            `each of 0 … ${channels - 1} once`,
             `${from} at position ${k}`,
             'pass a permutation',
           ),
@@ -34,37 +40,48 @@ export class Permutation extends Bijection {
       }
       inverse[from] = k;
     }
-    this.features = features;
+    this.features = positions * channels;
+    this.positions = positions;
     this.order = [...order];
-    this.#forwardIndices = this.own(tensorOfArray(forward, [features]));
-    this.#inverseIndices = this.own(tensorOfArray(inverse, [features]));
+    this.#forwardIndices = this.own(tensorOfArray(forward, [channels]));
+    this.#inverseIndices = this.own(tensorOfArray(inverse, [channels]));
   }
 
-  static reverse(features: number): Permutation {
-    return new Permutation(Array.from({ length: features }, (_, k) => features - 1 - k));
+  static reverse(channels: number, positions = 1): Permutation {
+    const order = Array.from({ length: channels }, (_, k) => channels - 1 - k);
+    return new Permutation(order, { positions });
   }
 
-  static random(features: number, seed: number): Permutation {
+  static random(channels: number, seed: number, positions = 1): Permutation {
     const stream = new RandomStream(seed);
-    const order = [...stream.permutation(features)];
+    const order = [...stream.permutation(channels)];
     stream.dispose();
-    return new Permutation(order);
+    return new Permutation(order, { positions });
   }
 
   protected override mapForward(x: Tensor): Forward {
-    return { y: gatherColumns(x, this.#forwardIndices), logDet: full([x.rows], 0, 'float64') };
+    return { y: this.#permute(x, this.#forwardIndices), logDet: full([x.rows], 0, 'float64') };
   }
 
   protected override mapInverse(y: Tensor): Inverse {
-    return { x: gatherColumns(y, this.#inverseIndices), logDet: full([y.rows], 0, 'float64') };
+    return { x: this.#permute(y, this.#inverseIndices), logDet: full([y.rows], 0, 'float64') };
+  }
+
+  #permute(x: Tensor, indices: Tensor): Tensor {
+    if (this.positions === 1) return gatherColumns(x, indices);
+    return scope(() => {
+      const pixels = reshape(x, [x.rows * this.positions, this.order.length]);
+      return reshape(gatherColumns(pixels, indices), x.shape);
+    });
   }
 
   config(): Config {
-    return { kind: 'permutation', order: this.order };
+    const { order, positions } = this;
+    return { kind: 'permutation', order, ...(positions > 1 && { positions }) };
   }
 }
 
-register<{ kind: 'permutation'; order: readonly number[] }>(
+register<{ kind: 'permutation'; order: readonly number[]; positions?: number }>(
   'permutation',
-  (config) => new Permutation(config.order),
+  ({ order, positions = 1 }) => new Permutation(order, { positions }),
 );

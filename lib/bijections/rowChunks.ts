@@ -4,7 +4,9 @@ import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 
 /** Rows that go through a map at once: activations stay small, and a caller can pause between two pieces. */
-export const chunkRows = 512;
+const mostRows = 512;
+/** Images have fewer rows at once: a row of them has a hundred hidden channels at each position. */
+const mostNumbers = 1 << 18;
 
 /** Overwrites `rows` [N, D] piece by piece with their image [N, D]. Yields after each piece. */
 export function* mapRowsInPlace(
@@ -12,6 +14,7 @@ export function* mapRowsInPlace(
   context: Tensor | null,
   map: (part: Tensor, context: Tensor | null) => Tensor,
 ): Generator<void, void> {
+  const chunkRows = Math.min(mostRows, Math.max(16, Math.floor(mostNumbers / rows.cols)));
   for (let first = 0; first < rows.rows; first += chunkRows) {
     const last = Math.min(rows.rows, first + chunkRows);
     scope(() => {

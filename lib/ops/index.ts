@@ -20,6 +20,7 @@ export {
   type Moments,
 } from './batchNorm';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
+export { type ChannelAffineResult, channelAffine, channelAffineInverse } from './channelAffine';
 export { checkFinite } from './checkFinite';
 export { clip } from './clip';
 export { columns, concatColumns } from './columns';
@@ -40,6 +41,7 @@ export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
+export { squeeze, unsqueeze } from './squeeze';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';
 export { type TriangularSolveOptions, triangularSolve } from './triangularSolve';
 export {

@@ -34,6 +34,11 @@ export class MovingAverage {
     return this.#average.copies;
   }
 
+  /** Starts again from the parameters as they are. */
+  restart(): void {
+    this.#average.capture();
+  }
+
   /** Before step t (counted from 0). */
   prepare(step: number): void {
     const decay = Math.min(this.decay, (1 + step) / (10 + step));

@@ -57,12 +57,17 @@ export class RowSet {
 
   /** The rows that `indices` (int32 [B]) name. */
   batch(indices: Tensor, stream: RandomStream): BatchRows {
-    const dtype = this.#model.dtype;
-    const rows = gatherRows(this.#x, indices, { dtype });
+    const rows = gatherRows(this.#x, indices, { dtype: this.#model.dtype });
     return {
       x: this.#integer ? this.#model.dequantize(rows, stream) : rows,
-      context: this.#context ? gatherRows(this.#context, indices, { dtype }) : null,
+      context: this.contextOf(indices),
     };
+  }
+
+  /** The context of the rows that `indices` name. */
+  contextOf(indices: Tensor): Tensor | null {
+    const { dtype } = this.#model;
+    return this.#context ? gatherRows(this.#context, indices, { dtype }) : null;
   }
 
   /** The rows [start, end). */

@@ -2,7 +2,14 @@
 import { RandomStream } from '../ops';
 
 /** Independent uses of one seed. */
-const uses = { noise: 1, order: 2, evaluation: 3, calibration: 4, split: 5 } as const;
+const uses = {
+  noise: 1,
+  order: 2,
+  evaluation: 3,
+  calibration: 4,
+  split: 5,
+  initialization: 6,
+} as const;
 
 /** A seed below 2^53 out of a seed, a use and a count: splitmix64 (Steele et al. 2014), cut to 53 bits. */
 export function seedFor(seed: number, use: keyof typeof uses, count = 0): number {

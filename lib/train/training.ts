@@ -15,6 +15,7 @@ import {
 import { diagnose, numericError } from './diagnose';
 import { type Evaluation, evaluateRows } from './evaluate';
 import type { EpochRecord, StopReason } from './history';
+import { initialize } from './initialize';
 import { negativeLogLikelihood } from './loss';
 import { MemoryPlan } from './memoryPlan';
 import { adam, type OptimizerSpec } from './optimizer';
@@ -119,6 +120,7 @@ export class Training {
     const { onEpoch } = this.#options;
     this.#model.train(true);
     try {
+      if (!(await this.#initialize())) return await this.#finish('aborted');
       for (;;) {
         const done = this.#endOfEpochs();
         if (done) return await this.#finish(done);
@@ -132,6 +134,18 @@ export class Training {
     } finally {
       this.#model.train(false);
     }
+  }
+
+  /** Layers that take their first values from data; false when the signal stopped it. */
+  async #initialize(): Promise<boolean> {
+    const { onWarning = emitWarning } = this.#options;
+    const { batchSize, seed } = this.#settings;
+    const pass = initialize(this.#model, this.#train, batchSize, seed, this.#pacer);
+    const warnings = await unlessInterrupted(pass);
+    if (warnings === null) return false;
+    if (this.#progress.step === 0) this.#learner.average?.restart();
+    for (const warning of warnings) onWarning(warning);
+    return true;
   }
 
   #endOfEpochs(): StopReason | null {

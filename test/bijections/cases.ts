@@ -3,14 +3,18 @@
  * Add a row for each new bijection; every row needs parameters that are random, signed and far from the identity.
  */
 import {
+  ActNorm,
   Affine,
   BatchNorm,
   type Bijection,
   Chain,
+  ConditionalAffine,
   Invert,
   Logit,
   MaskedAutoregressive,
+  MultiScale,
   Permutation,
+  Squeeze,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
 import type { Module } from '../../lib/nn';
@@ -73,7 +77,79 @@ export const bijectionCases: readonly BijectionCase[] = [
     volumePreserving: true,
     make: () => new Permutation([3, 0, 4, 1, 2]),
   },
+  {
+    name: 'permutation of channels',
+    features: 12,
+    volumePreserving: true,
+    make: () => new Permutation([2, 0, 1], { positions: 4 }),
+  },
   { name: 'batch norm in use', features: 4, make: batchNorm },
+  {
+    name: 'batch norm of an image, in use',
+    features: 12,
+    make: (dtype) => {
+      const bijection = randomized(new BatchNorm({ channels: 3, positions: 4, dtype }), 15);
+      bijection.mean.write(Float64Array.of(0.5, -1, 2));
+      bijection.variance.write(Float64Array.of(0.3, 2, 1.5));
+      return bijection;
+    },
+  },
+  {
+    name: 'actnorm of a table',
+    features: 5,
+    make: (dtype) => randomized(new ActNorm({ channels: 5, dtype }), 10),
+  },
+  {
+    name: 'actnorm of an image',
+    features: 18,
+    make: (dtype) => randomized(new ActNorm({ channels: 3, positions: 6, dtype }), 11),
+  },
+  {
+    name: 'conditional affine',
+    features: 6,
+    contextFeatures: 3,
+    make: (dtype) =>
+      randomized(
+        new ConditionalAffine({ channels: 2, positions: 3, contextFeatures: 3, dtype }),
+        12,
+      ),
+  },
+  {
+    name: 'squeeze',
+    features: 24,
+    volumePreserving: true,
+    make: () => new Squeeze({ height: 4, width: 2, channels: 3 }),
+  },
+  {
+    name: 'multi-scale of three levels, context at two of them',
+    features: 32,
+    contextFeatures: 2,
+    make: (dtype) => {
+      const level = (channels: number, positions: number, seed: number) =>
+        randomized(new ActNorm({ channels, positions, dtype }), seed);
+      const conditional = (channels: number, positions: number, seed: number) =>
+        randomized(new ConditionalAffine({ channels, positions, contextFeatures: 2, dtype }), seed);
+      return new MultiScale([
+        {
+          bijection: new Chain([
+            new Squeeze({ height: 4, width: 4, channels: 2 }),
+            level(8, 4, 20),
+            conditional(8, 4, 21),
+            Permutation.random(8, 3, 4),
+          ]),
+          channels: 8,
+        },
+        {
+          bijection: new Chain([
+            new Squeeze({ height: 2, width: 2, channels: 4 }),
+            level(16, 1, 22),
+          ]),
+          channels: 16,
+        },
+        { bijection: new Chain([Permutation.reverse(8), conditional(8, 1, 23)]), channels: 8 },
+      ]);
+    },
+  },
   {
     name: 'masked autoregressive, tanh scale',
     features: 4,

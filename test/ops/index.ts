@@ -7,6 +7,7 @@ import { contract as autoregressiveAffine } from './autoregressiveAffine';
 import { contract as autoregressiveAffineInverse } from './autoregressiveAffineInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
+import { contract as channelAffine } from './channelAffine';
 import { contract as checkFinite } from './checkFinite';
 import { contract as clip } from './clip';
 import { contract as columns } from './columns';
@@ -26,6 +27,7 @@ import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
 import { contract as sgd } from './sgd';
+import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
@@ -38,6 +40,7 @@ export const contracts: readonly OpContract[] = [
   autoregressiveAffineInverse,
   batchNorm,
   binary,
+  channelAffine,
   columns,
   fill,
   gatherColumns,
@@ -51,6 +54,7 @@ export const contracts: readonly OpContract[] = [
   random,
   reduce,
   reshape,
+  squeeze,
   sum,
   triangularSolve,
   unary,

@@ -31,10 +31,10 @@ it.each(['invertible', 'checkpoints'] as const)(
     const kept = await trained({ memory }, float64);
     // Adam divides by the root of the second moment: the rounding of a rebuilt x, some 1e-15, comes out ten thousandfold.
     const [before, after] = [taped.weights.flat(), kept.weights.flat()];
-  expect(after.length).toBe(before.length);
-  const off = before.map((value, i) => Math.abs((after[i] as number) - value));
-  expect(off.reduce((a, b) => Math.max(a, b))).toBeLessThan(1e-10);
-  expect(kept.result.memory).toBe(memory);
+    expect(after.length).toBe(before.length);
+    const off = before.map((value, i) => Math.abs((after[i] as number) - value));
+    expect(off.reduce((a, b) => Math.max(a, b))).toBeLessThan(1e-10);
+    expect(kept.result.memory).toBe(memory);
     expect(kept.result.drift > 0).toBe(memory === 'invertible');
     expect(kept.warnings).toEqual([]);
   },

@@ -1,0 +1,120 @@
+/**
+ * Activation normalisation: y = x·exp(logScale) + shift, channel by channel, alike at every position. Kingma and Dhariwal,
+ * "Glow", 2018, section 3.1: the first batch sets scale and shift so that each channel leaves with mean 0 and deviation 1;
+ * from then on both are learned, and no batch has any influence.
+ *
+ * Until it was initialised it is the identity. `fit` initialises before the first step; that it was done is saved with the
+ * model, so that neither loading nor resuming does it again.
+ */
+import type { FloatDType } from '../dtype';
+import { zeros } from '../nn/initialization';
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import { channelAffine, channelAffineInverse, columnMoments, reshape } from '../ops';
+import { scope } from '../tensor/scope';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+import { requirePositions } from './positions';
+
+export interface ActNormOptions {
+  /** C. */
+  readonly channels: number;
+  /** Positions of a sample: height·width of an image; default 1, a table. D = positions·C. */
+  readonly positions?: number;
+  /** The least standard deviation that a channel is divided by in the initialisation; default 1e-4. */
+  readonly floor?: number;
+  readonly dtype?: FloatDType;
+}
+
+export class ActNorm extends Bijection {
+  override readonly features: number;
+  readonly channels: number;
+  readonly positions: number;
+  readonly floor: number;
+  readonly dtype: FloatDType;
+  /** [C] each. */
+  readonly logScale: Tensor;
+  readonly shift: Tensor;
+  readonly #initialized: Tensor;
+  #constantChannels: readonly number[] = [];
+
+  constructor(options: ActNormOptions) {
+    super();
+    const { channels, positions = 1, floor = 1e-4, dtype = 'float32' } = options;
+    requirePositions('ActNorm', channels, 'channels');
+    requirePositions('ActNorm', positions);
+    this.channels = channels;
+    this.positions = positions;
+    this.features = channels * positions;
+    this.floor = floor;
+    this.dtype = dtype;
+    this.logScale = this.parameter('logScale', zeros([channels], dtype));
+    this.shift = this.parameter('shift', zeros([channels], dtype));
+    this.#initialized = this.state('initialized', tensorOfArray(Int32Array.of(0), [1]));
+  }
+
+  /** Whether scale and shift were set from data. */
+  get initialized(): boolean {
+    return this.#initialized.item() !== 0;
+  }
+
+  override get initializes(): boolean {
+    return !this.initialized;
+  }
+
+  /** Channels that varied less than `floor` in the rows that initialised it here; empty for a model that was loaded. */
+  get constantChannels(): readonly number[] {
+    return this.#constantChannels;
+  }
+
+  override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    if (!this.initialized && rows.rows > 0) this.#set(rows);
+    yield* super.initialize(rows, context);
+  }
+
+  #set(rows: Tensor): void {
+    scope(() => {
+      const { mean, variance } = columnMoments(this.#pixels(rows));
+      const deviations = (variance.dataSync() as Float64Array).map(Math.sqrt);
+      const logScale = deviations.map((d) => -Math.log(Math.max(d, this.floor)));
+      const shift = (mean.dataSync() as Float64Array).map(
+        (m, c) => -m * Math.exp(logScale[c] as number),
+      );
+      const held = (values: Float64Array) =>
+        this.dtype === 'float32' ? Float32Array.from(values) : values;
+      this.logScale.write(held(logScale));
+      this.shift.write(held(shift));
+      this.#initialized.write(Int32Array.of(1));
+      this.#constantChannels = [...deviations.keys()].filter(
+        (c) => !((deviations[c] as number) >= this.floor),
+      );
+    });
+  }
+
+  #pixels(x: Tensor): Tensor {
+    return reshape(x, [x.rows * this.positions, this.channels]);
+  }
+
+  protected override mapForward(x: Tensor): Forward {
+    return this.#map(channelAffine, x);
+  }
+
+  protected override mapInverse(y: Tensor): Inverse {
+    const { y: x, logDet } = this.#map(channelAffineInverse, y);
+    return { x, logDet };
+  }
+
+  #map(map: typeof channelAffine, x: Tensor): Forward {
+    return scope(() => {
+      const { y, logDet } = map(this.#pixels(x), this.logScale, this.shift, this.positions);
+      return { y: reshape(y, x.shape), logDet };
+    });
+  }
+
+  config(): Config {
+    const { channels, positions, floor, dtype } = this;
+    return { kind: 'actNorm', channels, positions, floor, dtype };
+  }
+}
+
+register<ActNormOptions & Config & { kind: 'actNorm' }>('actNorm', (config) => new ActNorm(config));

@@ -1,0 +1,228 @@
+/**
+ * Multi-scale architecture (Dinh et al., "Density estimation using Real NVP", 2017, section 3.6): after each level but the
+ * last half of the channels leaves, the other half goes on.
+ *
+ *     x ──level 1──► [h₁ | z₁],   h₁ ──level 2──► [h₂ | z₂],   …   h ──level L──► z_L        y = [z₁ | z₂ | … | z_L]
+ *
+ * So the base stays one distribution of D features. A learned prior of what leaves, p(z | h) (Glow), is a coupling at the
+ * end of the level that transforms the second half of the channels given the first.
+ */
+import { expected, FlowError } from '../errors';
+import type { Config } from '../nn/module';
+import { build, register } from '../nn/registry';
+import { add, columns, concatColumns, copyInto, reshape } from '../ops';
+import { scope } from '../tensor/scope';
+import { emptyTensor, type Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+import { requirePositions } from './positions';
+
+export interface MultiScaleLevel {
+  /** Of the features that the level before lets through: all for the first, half as many for each further one. */
+  readonly bijection: Bijection;
+  /** Channels of what leaves the bijection, by position: the second half of them leaves the flow. */
+  readonly channels: number;
+}
+
+interface Split {
+  /** Channels before the split. */
+  readonly channels: number;
+  readonly positions: number;
+  /** Columns of y that what leaves here takes. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export class MultiScale extends Bijection {
+  override readonly features: number;
+  override readonly contextFeatures: number;
+  override readonly fastDirection: 'both' | 'forward' | 'inverse';
+  readonly levels: readonly MultiScaleLevel[];
+  /** One a level but the last. */
+  readonly #splits: readonly Split[];
+
+  constructor(levels: readonly MultiScaleLevel[]) {
+    super();
+    const first = levels[0];
+    if (!first) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('MultiScale', 'levels', 'at least one', 'none', 'pass the levels'),
+      );
+    }
+    this.features = first.bijection.features;
+    this.levels = levels.map(({ bijection, channels }) => ({ bijection, channels }));
+    const splits: Split[] = [];
+    let start = 0;
+    let context = 0;
+    for (const [k, { bijection, channels }] of levels.entries()) {
+      const left = this.features - start;
+      const where = `level ${k}`;
+      requirePositions('MultiScale', channels, `${where}: channels`);
+      if (bijection.features !== left) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'MultiScale',
+            where,
+            `${left} features, which the levels before let through`,
+            String(bijection.features),
+            'each level halves the channels',
+          ),
+        );
+      }
+      if (bijection.contextFeatures > 0) {
+        if (context > 0 && bijection.contextFeatures !== context) {
+          throw new FlowError(
+            'SHAPE',
+            expected(
+              'MultiScale',
+              where,
+              `context of ${context} columns`,
+              String(bijection.contextFeatures),
+              'all levels see the same context',
+            ),
+          );
+        }
+        context = bijection.contextFeatures;
+      }
+      this.child(String(k), bijection);
+      if (k === levels.length - 1) break;
+      if (channels % 2 !== 0 || left % channels !== 0) {
+        throw new FlowError(
+          'SHAPE',
+          expected(
+            'MultiScale',
+            where,
+            `an even number of channels that divides its ${left} features`,
+            String(channels),
+            'half of the channels leave: squeeze first',
+          ),
+        );
+      }
+      splits.push({ channels, positions: left / channels, start, end: start + left / 2 });
+      start += left / 2;
+    }
+    this.#splits = splits;
+    this.contextFeatures = context;
+    const slow = new Set(levels.map(({ bijection }) => bijection.fastDirection));
+    slow.delete('both');
+    this.fastDirection = slow.size === 1 ? ([...slow][0] as 'forward' | 'inverse') : 'both';
+  }
+
+  /** What of y each level gives, first to last, as [start, end) of its columns. */
+  get parts(): readonly (readonly [number, number])[] {
+    const inner = this.#splits.map(({ start, end }) => [start, end] as const);
+    return [...inner, [this.#splits.at(-1)?.end ?? 0, this.features]];
+  }
+
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    return scope(() => {
+      const parts: Tensor[] = [];
+      let rest = x;
+      let logDet: Tensor | null = null;
+      for (const [k, { bijection }] of this.levels.entries()) {
+        const step = bijection.forward(rest, this.contextFor(bijection, context));
+        logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+        const split = this.#splits[k];
+        if (split) {
+          const [kept, left] = halves(step.y, split);
+          rest = reshape(kept, [x.rows, -1]);
+          parts.push(reshape(left, [x.rows, -1]));
+        } else parts.push(step.y);
+      }
+      return { y: concatColumns(parts), logDet: logDet as Tensor };
+    });
+  }
+
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
+    return scope(() => {
+      let x = columns(y, ...(this.parts.at(-1) as readonly [number, number]));
+      let logDet: Tensor | null = null;
+      for (let k = this.levels.length - 1; k >= 0; k--) {
+        const { bijection } = this.levels[k] as MultiScaleLevel;
+        const split = this.#splits[k];
+        if (split) {
+          const half = [y.rows * split.positions, split.channels / 2];
+          const left = columns(y, split.start, split.end);
+          const joined = concatColumns([reshape(x, half), reshape(left, half)]);
+          x = reshape(joined, [y.rows, bijection.features]);
+        }
+        const step = bijection.inverse(x, this.contextFor(bijection, context));
+        x = step.x;
+        logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+      }
+      return { x, logDet: logDet as Tensor };
+    });
+  }
+
+  /** False: each level is a chain of its own, which rebuilds its activations itself. */
+  override get rebuildable(): boolean {
+    return false;
+  }
+
+  override *calibrate(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    yield* this.#throughLevels('calibrate', rows, context);
+  }
+
+  override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    yield* this.#throughLevels('initialize', rows, context);
+  }
+
+  /** Level by level: each sees what those before it let through. */
+  *#throughLevels(
+    what: 'calibrate' | 'initialize',
+    rows: Tensor,
+    context: Tensor | null,
+  ): Generator<void, void> {
+    let rest = rows;
+    try {
+      for (const [k, { bijection }] of this.levels.entries()) {
+        yield* bijection[what](rest, this.contextFor(bijection, context));
+        const split = this.#splits[k];
+        const [start, end] = this.parts[k] as readonly [number, number];
+        if (!split) {
+          if (rest !== rows) scope(() => copyInto(columns(rows, start, end), rest));
+          break;
+        }
+        const before = rest;
+        const next = emptyTensor([rows.rows, end - start], rows.dtype);
+        scope(() => {
+          const [kept, left] = halves(before, split);
+          copyInto(next, reshape(kept, next.shape));
+          copyInto(columns(rows, start, end), reshape(left, next.shape));
+        });
+        rest = next;
+        if (before !== rows) before.dispose();
+      }
+    } finally {
+      if (rest !== rows) rest.dispose();
+    }
+  }
+
+  config(): Config {
+    return {
+      kind: 'multiScale',
+      levels: this.levels.map(({ bijection, channels }) => ({
+        bijection: bijection.config(),
+        channels,
+      })),
+    };
+  }
+}
+
+/** The first and the second half of the channels: views [N·positions, channels/2]. */
+function halves(y: Tensor, { channels, positions }: Split): [Tensor, Tensor] {
+  const pixels = reshape(y, [y.rows * positions, channels]);
+  return [columns(pixels, 0, channels / 2), columns(pixels, channels / 2, channels)];
+}
+
+register<{ kind: 'multiScale'; levels: readonly { bijection: Config; channels: number }[] }>(
+  'multiScale',
+  (config) =>
+    new MultiScale(
+      config.levels.map(({ bijection, channels }) => ({
+        bijection: build(bijection) as Bijection,
+        channels,
+      })),
+    ),
+);

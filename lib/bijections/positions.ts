@@ -1,0 +1,19 @@
+/** Positions: a map that acts on the channels of an image alike at every pixel sees rows of pixels. */
+import { expected, FlowError } from '../errors';
+import type { ImageShape } from '../shape';
+
+/** @throws FlowError ARGUMENT unless it is a whole number of at least 1 */
+export function requirePositions(where: string, positions: number, what = 'positions'): void {
+  if (Number.isSafeInteger(positions) && positions >= 1) return;
+  throw new FlowError(
+    'ARGUMENT',
+    expected(where, what, 'a whole number ≥ 1', String(positions), 'height·width; 1 for a table'),
+  );
+}
+
+/** @throws FlowError ARGUMENT unless all three are whole numbers of at least 1 */
+export function requireImage(where: string, image: ImageShape): void {
+  requirePositions(where, image.height, 'image.height');
+  requirePositions(where, image.width, 'image.width');
+  requirePositions(where, image.channels, 'image.channels');
+}
