@@ -201,6 +201,43 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       );
     }
   }
+  for (let map = 0; map < 6; map++) {
+    const each = map === 0 ? 1 : 2;
+    const gain = () => (map === 2 ? real([d]) : null);
+    for (const suffix of ['', '_inverse']) {
+      // Columns 2 … d + 1 of d + 3; and a checkerboard on one image of n lines.
+      add(
+        `affine_coupling${suffix}`,
+        () => [real([n, d + 3]), real([n, each * d]), gain()],
+        () => [out(n, d + 3), out64(n)],
+        ...[map, 1.3, 2, 1, 0, 0],
+      );
+      add(
+        `affine_coupling${suffix}`,
+        () => [real([3 * n, d]), real([3 * n, each * d]), gain()],
+        () => [out(3 * n, d), out64(1)],
+        ...[map, 1.3, 0, 3 * n, 3, 1],
+      );
+      add(
+        `affine_coupling${suffix}_grad`,
+        () => [real([n, d + 3]), real([n, each * d]), gain(), real([n, d + 3]), f64([n])],
+        () => [out(n, d + 3), out(n, each * d), map === 2 ? out(d) : null],
+        ...[map, 1.3, 2, 1, 0, 0],
+      );
+      add(
+        `affine_coupling${suffix}_grad`,
+        () => [real([3 * n, d]), real([3 * n, each * d]), gain(), real([3 * n, d]), null],
+        () => [out(3 * n, d), null, map === 2 ? out(d) : null],
+        ...[map, 1.3, 0, 3 * n, 3, 1],
+      );
+    }
+  }
+  add(
+    'checkerboard',
+    () => [real([6 * n, d])],
+    () => [out(6 * n, d)],
+    ...[6, 3, 1],
+  );
   const made = (residual: boolean) => () => {
     const layer = (units: number, inputs: number, extents: Tensor) =>
       [real([units, inputs], 0.5 / Math.sqrt(inputs)), real([units], 0.3), extents] as const;

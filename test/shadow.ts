@@ -83,6 +83,15 @@ const incremental = ({ inputs }: Instruction): Tolerance => ({
   eps: 'operands',
 });
 
+const coupling = ({ inputs: [x], attributes: [, , , positions = 1] }: Instruction): Tolerance => ({
+  ...sum(x!.cols * positions),
+  eps: 'operands',
+});
+const couplingGradient = ({ inputs: [x], outputs }: Instruction): Tolerance => ({
+  units: isThere(outputs[2]!) ? 32 + x!.rows / 2 : 32,
+  eps: 'operands',
+});
+
 /** What is not here must be equal. */
 const tolerances: Readonly<Record<string, (instruction: Instruction) => Tolerance>> = {
   // Functions within 2 ulp each (native/simd/math.h), some made of two; sin and cos are near 0 in absolute terms.
@@ -119,6 +128,11 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   autoregressive_affine_inverse: ({ inputs: [x] }) => ({ ...sum(x!.cols), eps: 'operands' }),
   autoregressive_affine_grad: () => ({ units: 32, eps: 'operands' }),
   autoregressive_affine_inverse_grad: () => ({ units: 32, eps: 'operands' }),
+  // The log-det sums the rows of a sample; the gradient of the gain those of all samples.
+  affine_coupling: coupling,
+  affine_coupling_inverse: coupling,
+  affine_coupling_grad: couplingGradient,
+  affine_coupling_inverse_grad: couplingGradient,
   // Each dimension is computed of the ones before (after) it, with their errors.
   made_inverse: incremental,
   made_inverse_grad: incremental,

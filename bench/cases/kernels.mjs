@@ -232,6 +232,55 @@ const affine = ['', '_inverse'].flatMap((suffix) => [
   ]),
 ]);
 
+/**
+ * A coupling of half of C columns. Forward reads x and params (shift and raw: C columns) and writes y. The gradient reads of x
+ * the transformed half, of params the raw half, and dL_dy, and writes dL_dx and dL_dparams. Additive has no raw.
+ */
+function couplings(rows, C, scale, { name, probe, options = {} }) {
+  const additive = scale === 0;
+  const params = () => matrix(rows, additive ? C / 2 : C);
+  const moved = additive ? [2.5, 3] : [3, 4];
+  const attributes = [scale, 2, C / 2, 1, 0, 0];
+  const sides = [() => matrix(rows, C), params];
+  const size = `${name} ${rows}x${C}`;
+  return ['', '_inverse'].flatMap((suffix) => [
+    kernel(
+      `affine_coupling${suffix}`,
+      size,
+      { bytes: moved[0] * rows * C * 4, peak: probe },
+      () => [
+        [...sides.map((make) => make()), null],
+        [matrix(rows, C), vector(rows, f64)],
+        attributes,
+      ],
+      options,
+    ),
+    kernel(
+      `affine_coupling${suffix}_grad`,
+      size,
+      { bytes: moved[1] * rows * C * 4, peak: probe },
+      () => [
+        [...sides.map((make) => make()), null, matrix(rows, C), vector(rows, f64)],
+        [matrix(rows, C), params(), null],
+        attributes,
+      ],
+      options,
+    ),
+  ]);
+}
+const coupling = [
+  ...couplings(N, 64, 3, { name: 'sigmoid', probe: 'triad' }),
+  // The rows that have a goal: ≥ 60 % of the machine's copy bandwidth, beyond every cache (192 and 256 MiB).
+  ...couplings(262144, 64, 3, { name: 'sigmoid', probe: 'copy', options: { reference: false } }),
+  ...couplings(262144, 64, 2, { name: 'tanh', probe: 'copy', options: { reference: false } }),
+  ...couplings(262144, 64, 0, { name: 'additive', probe: 'copy', options: { reference: false } }),
+  kernel('checkerboard', '16x32x32x3', { bytes: 2 * 16 * 1024 * 3 * 4, peak: 'copy' }, () => [
+    [matrix(16 * 1024, 3)],
+    [matrix(16 * 1024, 3)],
+    [1024, 32, 0],
+  ]),
+];
+
 // A model of 2²⁰ parameters. Adam reads gradient, parameter and two moments and writes three of them.
 const P = 1 << 20;
 const parameters = (options) => vector(P, { scale: 0.1, ...options });
@@ -485,6 +534,7 @@ export const kernelCases = [
   ...linearAlgebra,
   ...incremental,
   ...affine,
+  ...coupling,
   ...elementwise,
   ...sums,
   ...moves,

@@ -1,6 +1,7 @@
 export type { ActivationMemory } from './activations';
 export * from './actNorm';
 export * from './affine';
+export * from './affineCoupling';
 export * from './batchNorm';
 export * from './bijection';
 export * from './chain';

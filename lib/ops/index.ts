@@ -8,6 +8,9 @@ export {
   adamState,
   makeAdamState,
 } from './adam';
+export { affineCoupling } from './affineCoupling';
+export { type CouplingOptions, type CouplingScale, checkCouplingScale } from './affineCouplingGrad';
+export { affineCouplingInverse } from './affineCouplingInverse';
 export { affineScalar } from './affineScalar';
 export { autoregressiveAffine } from './autoregressiveAffine';
 export type { AutoregressiveScale } from './autoregressiveAffineGrad';
@@ -21,6 +24,7 @@ export {
 } from './batchNorm';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
 export { type ChannelAffineResult, channelAffine, channelAffineInverse } from './channelAffine';
+export { checkerboard } from './checkerboard';
 export { checkFinite } from './checkFinite';
 export { clip } from './clip';
 export { columns, concatColumns } from './columns';

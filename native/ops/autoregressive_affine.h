@@ -2,45 +2,13 @@
 #pragma once
 #include "ops/kernel.h"
 #include "ops/lanes.h"
+#include "ops/log_det.h"
 #include "simd/math.h"
 #include "simd/shuffle.h"
 // The formulas come after the functions that they call.
 #include "math/autoregressive_affine.h"
 
 namespace flow::FLOW_ISA {
-
-// A vector of n numbers: [n] (1 × n) or a column n × 1.
-template <class T>
-struct VectorView {
-  T* data;
-  int64_t stride;
-  T& operator[](int64_t i) const { return data[i * stride]; }
-};
-
-inline bool is_vector(const Operand& operand, int64_t n) {
-  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
-}
-template <class T>
-VectorView<T> vector_view(const Operand& operand) {
-  return {operand.as<T>(), operand.rows <= 1 ? 1 : operand.ld};
-}
-
-inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
-  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what,
-             static_cast<long long>(rows), static_cast<long long>(operand.rows),
-             static_cast<long long>(operand.cols));
-  return true;
-}
-
-inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
-  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype),
-             name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld",
-             what, static_cast<long long>(x.rows), static_cast<long long>(columns),
-             static_cast<long long>(operand.rows), static_cast<long long>(operand.cols));
-  return true;
-}
 
 template <ScaleMap map>
 struct MapTag {
@@ -58,19 +26,6 @@ bool with_scale_map(const Call& call, int at, const F& body) {
   if (code == 3) return body(MapTag<ScaleMap::additive>{}, bound);
   return call.fail("scale map: expected a code from 0 to %d, got %g", scale_map_count - 1, code);
 }
-
-// Sum of lanes in float64, in a fixed order.
-struct LogDetSum {
-  Vec<double> low{0.0}, high{0.0};
-  FLOW_INLINE void add(Vec<float> a) {
-    Vec<double> l, h;
-    widen(a, l, h);
-    low += l;
-    high += h;
-  }
-  FLOW_INLINE void add(Vec<double> a) { low += a; }
-  FLOW_INLINE double total() const { return horizontal_sum(low + high); }
-};
 
 // `live` pairs from p.
 template <class T>

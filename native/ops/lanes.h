@@ -22,5 +22,12 @@ FLOW_INLINE void store_live(T* p, Vec<T> x, int live) {
   else
     store_partial(p, x, live);
 }
+// The first `live` lanes of x, zeros in the others.
+template <class T>
+FLOW_INLINE Vec<T> first_lanes(Vec<T> x, int live) {
+  T lanes[Vec<T>::width];
+  store(lanes, x);
+  return load_partial<Vec<T>>(lanes, live);
+}
 
 }  // namespace flow::FLOW_ISA

@@ -16,6 +16,7 @@
 //   erf              1.24     1.38
 //   sin_2pi          1.53     1.55
 //   cos_2pi          1.50     1.54
+//   atan             1.39     1.40
 //
 // Arguments that are NaN give NaN. Edges:
 //
@@ -24,6 +25,7 @@
 //   log        +0, −0 → −inf, x < 0 → NaN, subnormal arguments are exact
 //   log1p      −1 → −inf, x < −1 → NaN, ±0 → ±0
 //   tanh, erf  odd, ±0 → ±0, ±inf → ±1
+//   atan       odd, ±0 → ±0, ±inf → ±π/2
 //   sigmoid    1/(1 + exp(−x)); softplus log(1 + exp(x)); log_sigmoid −softplus(−x): relative accuracy in
 //              both tails
 //   sincos_2pi sin(2πu), cos(2πu) for |u| ≤ 2^20 (float) or 2^50 (double)
@@ -251,6 +253,21 @@ FLOW_INLINE V erf(V x) {
   const V t = min(V(C::erf_far), a) - V(C::erfc_centre);
   const V outer = V(1) - exp(-polynomial(t, C::erfc_log));
   return copysign(select(a > V(1), outer, inner), x);
+}
+
+template <class V>
+FLOW_INLINE V atan(V x) {
+  using C = coefficients_of<V>;
+  const V a = abs(x);
+  // t with |t| ≤ ½: a itself, or atan(a) = π/4 + atan((a − 1)/(a + 1)), or π/2 − atan(1/a).
+  const auto beyond = a > V(0.5), far = a > V(2);
+  const V n = select(far, V(-1), select(beyond, a - V(1), a));
+  const V d = select(far, a, select(beyond, a + V(1), V(1)));
+  const V t = n / d;
+  const V z = t * t;
+  const V half_turns = select(far, V(1), select(beyond, V(0.5), V(0)));
+  const V rest = fma(t * z, polynomial(z, C::atan), half_turns * V(C::half_pi_low));
+  return copysign(fma(half_turns, V(C::half_pi), t + rest), x);
 }
 
 /** x·Φ(x), Φ the normal distribution function. */

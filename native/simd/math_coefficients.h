@@ -16,6 +16,8 @@ struct Coefficients<float> {
   static constexpr float two_pi_low = -0x1.777a5c0000000p-23f;  // -1.74845553147e-7
   static constexpr float erfc_centre = 0x1.0000000000000p+0f;  // 1.0
   static constexpr float erf_far = 0x1.0000000000000p+2f;  // 4.0
+  static constexpr float half_pi = 0x1.921fb60000000p+0f;  // 1.57079637051
+  static constexpr float half_pi_low = -0x1.777a5c0000000p-25f;  // -4.37113882867e-8
   // weighted error 2^-30.97
   static constexpr float expm1[6] = {
       0x1.0000000000000p-1f,  // 0.5
@@ -65,6 +67,15 @@ struct Coefficients<float> {
       0x1.d4972c0000000p-10f,  // 0.0017875309567898512
       -0x1.71ae060000000p-13f,  // -0.000176277055288665
   };
+  // weighted error 2^-31.8
+  static constexpr float atan[6] = {
+      -0x1.5555520000000p-2f,  // -0.33333328366279602
+      0x1.9997480000000p-3f,  // 0.19999557733535767
+      -0x1.24509e0000000p-3f,  // -0.14273189008235931
+      0x1.c07aa40000000p-4f,  // 0.10949195921421051
+      -0x1.482e6c0000000p-4f,  // -0.080122396349906921
+      0x1.4035460000000p-5f,  // 0.039087902754545212
+  };
 };
 template <>
 struct Coefficients<double> {
@@ -75,6 +86,8 @@ struct Coefficients<double> {
   static constexpr double two_pi_low = 0x1.1a62633145c07p-52;  // 2.44929359829e-16
   static constexpr double erfc_centre = 0x1.0000000000000p+0;  // 1.0
   static constexpr double erf_far = 0x1.8000000000000p+2;  // 6.0
+  static constexpr double half_pi = 0x1.921fb54442d18p+0;  // 1.57079632679
+  static constexpr double half_pi_low = 0x1.1a62633145c07p-54;  // 6.12323399574e-17
   // weighted error 2^-61.52
   static constexpr double expm1[11] = {
       0x1.0000000000000p-1,  // 0.5
@@ -154,6 +167,21 @@ struct Coefficients<double> {
       0x1.d3315fad7a806p-30,  // 1.6996377459693998e-9
       -0x1.6608b40c42278p-33,  // -1.6281501180523707e-10
       0x1.f3706082cac3fp-38,  // 7.09745467929059e-12
+  };
+  // weighted error 2^-57.83
+  static constexpr double atan[12] = {
+      -0x1.5555555555518p-2,  // -0.33333333333332993
+      0x1.99999999914d9p-3,  // 0.19999999999905674
+      -0x1.249249216fe45p-3,  // -0.14285714276592124
+      0x1.c71c70968c11cp-4,  // 0.11111110667912211
+      -0x1.745cf54e9c888p-4,  // -0.090908964377179768
+      0x1.3b114547baf60p-4,  // 0.07692076742722298
+      -0x1.10f3676b3e91dp-4,  // -0.066638378124399059
+      0x1.dfed13f754ea6p-5,  // 0.058584727283826951
+      -0x1.a3a79a94a9134p-5,  // -0.051227380671920036
+      0x1.571e54db429c7p-5,  // 0.041884580359766548
+      -0x1.c1fbfc687795ap-6,  // -0.027464863292942489
+      0x1.4c2a3bed5eb4dp-7,  // 0.010136870633450501
   };
 };
 

@@ -5,10 +5,14 @@
 import {
   ActNorm,
   Affine,
+  AffineCoupling,
   BatchNorm,
   type Bijection,
   Chain,
   ConditionalAffine,
+  type CouplingScaleOption,
+  type CouplingSplit,
+  conditionerSizes,
   Invert,
   Logit,
   MaskedAutoregressive,
@@ -17,7 +21,7 @@ import {
   Squeeze,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
-import type { Module } from '../../lib/nn';
+import { Mlp, type MlpOptions, type Module } from '../../lib/nn';
 import { fixture } from '../reference/close';
 
 export interface BijectionCase {
@@ -57,6 +61,122 @@ function batchNorm(dtype: FloatDType): BatchNorm {
   return bijection;
 }
 
+function coupling(
+  dtype: FloatDType,
+  channels: number,
+  split: CouplingSplit,
+  scale: CouplingScaleOption,
+  network: Partial<MlpOptions> = {},
+): AffineCoupling {
+  const conditioner = new Mlp({
+    ...conditionerSizes(channels, split, scale),
+    hidden: [7],
+    activation: 'tanh',
+    ...network,
+    dtype,
+  });
+  const { positions = 1 } = network;
+  return randomized(
+    new AffineCoupling({ channels, positions, split, scale, conditioner, dtype }),
+    channels + positions,
+  );
+}
+
+const couplingScales: readonly CouplingScaleOption[] = [
+  { kind: 'additive' },
+  { kind: 'exp' },
+  { kind: 'tanh' },
+  { kind: 'tanh', learned: false },
+  { kind: 'sigmoid' },
+  { kind: 'doubleSigmoid' },
+  { kind: 'atan', bound: 1.5 },
+];
+const nameOf = (scale: CouplingScaleOption) =>
+  'learned' in scale ? 'tanh without gain' : scale.kind;
+
+const couplingCases: readonly BijectionCase[] = [
+  ...couplingScales.map(
+    (scale, k): BijectionCase => ({
+      name: `affine coupling, ${nameOf(scale)}, columns`,
+      features: 5,
+      volumePreserving: scale.kind === 'additive',
+      make: (dtype) =>
+        coupling(
+          dtype,
+          5,
+          { kind: 'columns', transforms: k % 2 === 0 ? 'first' : 'second' },
+          scale,
+        ),
+    }),
+  ),
+  ...couplingScales.map(
+    (scale, k): BijectionCase => ({
+      name: `affine coupling, ${nameOf(scale)}, checkerboard`,
+      features: 12,
+      volumePreserving: scale.kind === 'additive',
+      make: (dtype) =>
+        coupling(
+          dtype,
+          2,
+          {
+            kind: 'checkerboard',
+            image: { height: 2, width: 3 },
+            parity: (k % 2) as 0 | 1,
+          },
+          scale,
+          { positions: 6 },
+        ),
+    }),
+  ),
+  {
+    name: 'affine coupling, one column first, context, residual network',
+    features: 4,
+    contextFeatures: 2,
+    make: (dtype) =>
+      coupling(
+        dtype,
+        4,
+        { kind: 'columns', transforms: 'second', first: 1 },
+        { kind: 'atan' },
+        {
+          hidden: [6, 6, 6],
+          residual: true,
+          contextFeatures: 2,
+        },
+      ),
+  },
+  {
+    name: 'affine coupling, channels of four positions, context',
+    features: 12,
+    contextFeatures: 3,
+    make: (dtype) =>
+      coupling(
+        dtype,
+        3,
+        { kind: 'columns', transforms: 'first', first: 1 },
+        { kind: 'tanh' },
+        {
+          hidden: [5, 4],
+          positions: 4,
+          contextFeatures: 3,
+        },
+      ),
+  },
+  {
+    name: 'affine coupling, checkerboard, context',
+    features: 8,
+    contextFeatures: 1,
+    make: (dtype) =>
+      coupling(
+        dtype,
+        2,
+        { kind: 'checkerboard', image: { height: 2, width: 2 }, parity: 1 },
+        { kind: 'sigmoid' },
+        { positions: 4, contextFeatures: 1 },
+      ),
+  },
+];
+
 export const bijectionCases: readonly BijectionCase[] = [
   {
     name: 'affine, learned',
@@ -84,6 +204,7 @@ export const bijectionCases: readonly BijectionCase[] = [
     make: () => new Permutation([2, 0, 1], { positions: 4 }),
   },
   { name: 'batch norm in use', features: 4, make: batchNorm },
+  ...couplingCases,
   {
     name: 'batch norm of an image, in use',
     features: 12,

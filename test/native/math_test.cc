@@ -76,12 +76,14 @@ FLOW_FUNCTION(sigmoid_, isa::sigmoid(x))
 FLOW_FUNCTION(softplus_, isa::softplus(x))
 FLOW_FUNCTION(log_sigmoid_, isa::log_sigmoid(x))
 FLOW_FUNCTION(erf_, isa::erf(x))
+FLOW_FUNCTION(atan_, isa::atan(x))
 FLOW_FUNCTION(sin_2pi, sine(x))
 FLOW_FUNCTION(cos_2pi, cosine(x))
 Real exp_::exact(Real x) { return expl(x); }
 Real expm1_::exact(Real x) { return expm1l(x); }
 Real log_::exact(Real x) { return logl(x); }
 Real log1p_::exact(Real x) { return log1pl(x); }
+Real atan_::exact(Real x) { return atanl(x); }
 Real tanh_::exact(Real x) { return tanhl(x); }
 Real sigmoid_::exact(Real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
 Real softplus_::exact(Real x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
@@ -253,6 +255,9 @@ void functions() {
   sweep<log_sigmoid_, T>(-5, 5, 2);
   sweep<erf_, T>(-7, 7, 2);
   sweep<erf_, T>(T(0.9), T(1.1), 2);
+  sweep<atan_, T>(-top, top, 2);
+  sweep<atan_, T>(-3, 3, 2);
+  sweep<atan_, T>(T(0.49), T(0.51), 2);
   sweep<sin_2pi, T>(0, 1, 2);
   sweep<cos_2pi, T>(0, 1, 2);
   sweep<sin_2pi, T>(-300, 300, 2);
@@ -274,6 +279,8 @@ void functions() {
   edge<log_sigmoid_, T>(inf, T(-0.0)), edge<log_sigmoid_, T>(-inf, -inf), edge<log_sigmoid_, T>(nan, nan);
   edge<erf_, T>(inf, 1), edge<erf_, T>(-inf, -1), edge<erf_, T>(nan, nan), edge<erf_, T>(T(-0.0), T(-0.0));
   edge<erf_, T>(top, 1), edge<erf_, T>(0, 0);
+  edge<atan_, T>(inf, T(1.57079632679489661923L)), edge<atan_, T>(-inf, T(-1.57079632679489661923L));
+  edge<atan_, T>(nan, nan), edge<atan_, T>(T(-0.0), T(-0.0)), edge<atan_, T>(0, 0), edge<atan_, T>(tiny, tiny);
   edge<sin_2pi, T>(0, 0), edge<cos_2pi, T>(0, 1), edge<cos_2pi, T>(T(0.5), -1), edge<sin_2pi, T>(T(0.25), 1);
   edge<sin_2pi, T>(T(0.75), -1), edge<sin_2pi, T>(nan, nan), edge<cos_2pi, T>(nan, nan);
   // gelu is accurate in absolute terms only: eps·|x| and one rounding.

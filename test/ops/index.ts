@@ -2,12 +2,15 @@
 import type { OpContract } from '../contract/opCase';
 import { contract as activationGrad } from './activationGrad';
 import { contract as adam } from './adam';
+import { contract as affineCoupling } from './affineCoupling';
+import { contract as affineCouplingInverse } from './affineCouplingInverse';
 import { contract as affineScalar } from './affineScalar';
 import { contract as autoregressiveAffine } from './autoregressiveAffine';
 import { contract as autoregressiveAffineInverse } from './autoregressiveAffineInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
 import { contract as channelAffine } from './channelAffine';
+import { contract as checkerboard } from './checkerboard';
 import { contract as checkFinite } from './checkFinite';
 import { contract as clip } from './clip';
 import { contract as columns } from './columns';
@@ -35,12 +38,15 @@ import { contract as where } from './where';
 
 export const contracts: readonly OpContract[] = [
   activationGrad,
+  affineCoupling,
+  affineCouplingInverse,
   affineScalar,
   autoregressiveAffine,
   autoregressiveAffineInverse,
   batchNorm,
   binary,
   channelAffine,
+  checkerboard,
   columns,
   fill,
   gatherColumns,

@@ -8,7 +8,7 @@ extrema of the weighted error, until the levels agree. Then the coefficients are
 after another, lowest first, each handing its rounding error to the ones above.
 The degree is the least whose weighted error is below the target, a small part of eps/2.
 """
-from mpmath import mp, mpf, matrix, lu_solve, exp, expm1, log, erf, erfc, sin, cos, pi, atanh, sqrt
+from mpmath import mp, mpf, matrix, lu_solve, exp, expm1, log, erf, erfc, sin, cos, pi, atan, atanh, sqrt
 
 mp.dps = 60
 
@@ -115,6 +115,9 @@ def table(kind, bits):
             lambda z: mpf(1), 0, 1, eps / 32, bits),
         # erf(x) = 1 − exp(−P(x − c)) for 1 ≤ x ≤ far
         fit("erfc_log", lambda t: -log(erfc(t + c)), lambda t: erfc(t + c), 1 - c, far - c, eps / 32, bits),
+        # atan(t) = t + t·z·P(z), z = t², |t| ≤ 1/2
+        fit("atan", lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z if z > tiny else -mpf(1) / 3 + z / 5,
+            lambda z: z, 0, mpf(1) / 4, eps / 32, bits),
     ]
     two_pi = 2 * pi
     ln2 = log(mpf(2))
@@ -123,7 +126,8 @@ def table(kind, bits):
     ln2_high = mp.floor(ln2 * mpf(2) ** high_bits) / mpf(2) ** high_bits
     scalars = [("ln2_high", ln2_high), ("ln2_low", round_to(ln2 - ln2_high, bits)), ("log2e", round_to(1 / ln2, bits)),
                ("two_pi", round_to(two_pi, bits)), ("two_pi_low", round_to(two_pi - round_to(two_pi, bits), bits)),
-               ("erfc_centre", c), ("erf_far", far)]
+               ("erfc_centre", c), ("erf_far", far),
+               ("half_pi", round_to(pi / 2, bits)), ("half_pi_low", round_to(pi / 2 - round_to(pi / 2, bits), bits))]
     print("template <>\nstruct Coefficients<%s> {" % kind)
     literal = lambda x: float(x).hex() + ("f" if bits == 24 else "")
     for name, value in scalars:

@@ -1,0 +1,237 @@
+/**
+ * The affine coupling layer: a part of the sample is scaled and shifted by what a network makes of the other part.
+ * Dinh, Krueger, Bengio 2015, "NICE"; Dinh, Sohl-Dickstein, Bengio 2017, "Density estimation using Real NVP", eqs. 7–8.
+ */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { Conditioner } from '../nn/conditioner';
+import { constant } from '../nn/initialization';
+import type { Config, Json } from '../nn/module';
+import { build, register } from '../nn/registry';
+import {
+  affineCoupling,
+  affineCouplingInverse,
+  type CouplingOptions,
+  type CouplingScale,
+  checkCouplingScale,
+  checkerboard,
+  columns,
+  reshape,
+} from '../ops';
+import type { ImageShape } from '../shape';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { Bijection, type Forward, type Inverse } from './bijection';
+
+/**
+ * Which part is transformed, and which the network sees:
+ * - `columns`: the first `first` columns (default: half, the larger one where it is uneven), or all behind them;
+ * - `checkerboard`: the positions (h, w) with h + w even (parity 0) or odd (1); the network sees the whole image with these at zero.
+ */
+export type CouplingSplit =
+  | {
+      readonly kind: 'columns';
+      readonly transforms: 'first' | 'second';
+      readonly first?: number;
+    }
+  | {
+      readonly kind: 'checkerboard';
+      readonly image: Pick<ImageShape, 'height' | 'width'>;
+      readonly parity: 0 | 1;
+    };
+
+/** As the op has it; `tanh` with a learned gain a column unless `learned` is false: then s = exp(tanh(raw)). */
+export type CouplingScaleOption =
+  | Exclude<CouplingScale, { readonly kind: 'atan' }>
+  | { readonly kind: 'tanh'; readonly learned?: boolean }
+  | { readonly kind: 'atan'; readonly bound?: number };
+
+export interface AffineCouplingOptions {
+  /** C: columns of a position. */
+  readonly channels: number;
+  /** P: rows of a sample, 1 for a table, H·W for an image; D = P·C. Default 1. */
+  readonly positions?: number;
+  readonly split: CouplingSplit;
+  /** Default tanh with a learned gain, as in RealNVP. */
+  readonly scale?: CouplingScaleOption;
+  /** Takes `inputs` columns and makes `outputs`: see {@link conditionerSizes}. */
+  readonly conditioner: Conditioner;
+  readonly dtype?: FloatDType;
+}
+
+/** How many columns the conditioner of a coupling takes, and how many it makes. */
+export function conditionerSizes(
+  channels: number,
+  split: CouplingSplit,
+  scale: CouplingScaleOption = { kind: 'tanh' },
+): { inputs: number; outputs: number } {
+  const each = scale.kind === 'additive' ? 1 : 2;
+  if (split.kind === 'checkerboard') return { inputs: channels, outputs: each * channels };
+  const { count } = transformed(channels, split);
+  return { inputs: channels - count, outputs: each * count };
+}
+
+/** The range of columns that is transformed. */
+function transformed(channels: number, split: CouplingSplit & { kind: 'columns' }) {
+  const { transforms, first = Math.ceil(channels / 2) } = split;
+  if (!(Number.isInteger(first) && first >= 1 && first < channels)) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'AffineCoupling',
+        'split',
+        `columns on both sides: first from 1 to ${channels - 1}`,
+        `${first} of ${channels} columns first`,
+        'a coupling needs two columns at least, or a checkerboard',
+      ),
+    );
+  }
+  return transforms === 'first'
+    ? { start: 0, count: first }
+    : { start: first, count: channels - first };
+}
+
+/** y = x·s + t on the transformed part. Both directions cost one pass of the network. */
+export class AffineCoupling extends Bijection {
+  override readonly features: number;
+  override readonly contextFeatures: number;
+  readonly channels: number;
+  readonly positions: number;
+  readonly split: CouplingSplit;
+  readonly scale: CouplingScaleOption;
+  readonly dtype: FloatDType;
+  readonly conditioner: Conditioner;
+  /** The learned factor of each transformed column in `tanh`, [c]; starts at 1. */
+  readonly gain: Tensor | null;
+  readonly #options: CouplingOptions;
+  /** Columns that the network sees. */
+  readonly #seen: readonly [number, number];
+
+  constructor(options: AffineCouplingOptions) {
+    super();
+    const { channels, positions = 1, split, conditioner, dtype = 'float32' } = options;
+    const { scale = { kind: 'tanh' } } = options;
+    const { inputs, outputs } = conditionerSizes(channels, split, scale);
+    checkParts(options, inputs, outputs);
+    this.channels = channels;
+    this.positions = positions;
+    this.features = channels * positions;
+    this.contextFeatures = conditioner.contextFeatures;
+    this.split = split;
+    this.scale = scale;
+    this.dtype = dtype;
+    const isColumns = split.kind === 'columns';
+    const { start, count } = isColumns
+      ? transformed(channels, split)
+      : { start: 0, count: channels };
+    this.#seen = isColumns && start === 0 ? [count, channels] : [0, start];
+    this.gain =
+      scale.kind === 'tanh' && (!('learned' in scale) || scale.learned !== false)
+        ? this.parameter('gain', constant([count], 1, dtype))
+        : null;
+    const map: CouplingScale =
+      scale.kind === 'atan' ? { kind: 'atan', bound: scale.bound ?? 2 } : { kind: scale.kind };
+    checkCouplingScale('AffineCoupling', map);
+    this.#options = {
+      scale: map,
+      gain: this.gain,
+      positions,
+      start,
+      checkerboard: isColumns ? null : { width: split.image.width, parity: split.parity },
+    };
+    this.conditioner = this.child('conditioner', conditioner);
+  }
+
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
+    return scope(() => {
+      const rows = this.#rows(x);
+      const { y, logDet } = affineCoupling(rows, this.#params(rows, context), this.#options);
+      return { y: this.#sample(y), logDet };
+    });
+  }
+
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
+    return scope(() => {
+      const rows = this.#rows(y);
+      const { x, logDet } = affineCouplingInverse(rows, this.#params(rows, context), this.#options);
+      return { x: this.#sample(x), logDet };
+    });
+  }
+
+  /** The part that is not transformed is the same on both sides: so are the parameters. */
+  #params(rows: Tensor, context: Tensor | null): Tensor {
+    const { split, conditioner } = this;
+    const seen =
+      split.kind === 'checkerboard'
+        ? checkerboard(rows, split.image, split.parity)
+        : columns(rows, ...this.#seen);
+    return conditioner.apply(seen, conditioner.contextFeatures > 0 ? context : null);
+  }
+
+  #rows(x: Tensor): Tensor {
+    return this.positions === 1 ? x : reshape(x, [x.rows * this.positions, this.channels]);
+  }
+
+  #sample(rows: Tensor): Tensor {
+    return this.positions === 1 ? rows : reshape(rows, [-1, this.features]);
+  }
+
+  config(): Config {
+    return {
+      kind: 'affineCoupling',
+      channels: this.channels,
+      positions: this.positions,
+      split: savedSplit(this.split),
+      scale: { ...this.scale },
+      conditioner: this.conditioner.config(),
+      dtype: this.dtype,
+    };
+  }
+}
+
+function checkParts(options: AffineCouplingOptions, inputs: number, outputs: number): void {
+  const { positions = 1, split, conditioner } = options;
+  const numbers: [string, number, number, string][] = [
+    ['conditioner.inputs', conditioner.inputs, inputs, 'the columns that are not transformed'],
+    ['conditioner.outputs', conditioner.outputs, outputs, 'shift and raw scale of each column'],
+    ['conditioner.positions', conditioner.positions, positions, 'those of the coupling'],
+  ];
+  if (split.kind === 'checkerboard') {
+    const { height, width } = split.image;
+    numbers.push(['split.image', height * width, positions, 'the positions of the coupling']);
+  }
+  for (const [what, got, wanted, why] of numbers) {
+    if (got === wanted) continue;
+    throw new FlowError(
+      'SHAPE',
+      expected('AffineCoupling', what, `${wanted}`, `${got}`, `it must be ${wanted}: ${why}`),
+    );
+  }
+}
+
+/** The split as JSON: of an image only what counts here. */
+function savedSplit(split: CouplingSplit): Json {
+  if (split.kind === 'columns') return { ...split };
+  const { height, width } = split.image;
+  return { ...split, image: { height, width } };
+}
+
+type Saved = Omit<AffineCouplingOptions, 'conditioner'> & {
+  readonly kind: 'affineCoupling';
+  readonly conditioner: Config;
+};
+
+register<Saved & Config>('affineCoupling', (config) => {
+  const conditioner = build(config.conditioner);
+  if (conditioner instanceof Conditioner) return new AffineCoupling({ ...config, conditioner });
+  throw new FlowError(
+    'FORMAT',
+    expected(
+      'AffineCoupling',
+      'conditioner',
+      'a conditioner',
+      `a ${conditioner.config().kind}`,
+      'the file was written by another version',
+    ),
+  );
+});

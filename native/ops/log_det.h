@@ -1,0 +1,81 @@
+// What the maps of flows share: their operands, and the sum of a log-determinant.
+#pragma once
+#include "ops/kernel.h"
+#include "simd/shuffle.h"
+
+namespace flow::FLOW_ISA {
+
+// A vector of n numbers: [n] (1 × n) or a column n × 1.
+template <class T>
+struct VectorView {
+  T* data;
+  int64_t stride;
+  T& operator[](int64_t i) const { return data[i * stride]; }
+};
+
+inline bool is_vector(const Operand& operand, int64_t n) {
+  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
+}
+template <class T>
+VectorView<T> vector_view(const Operand& operand) {
+  return {operand.as<T>(), operand.rows <= 1 ? 1 : operand.ld};
+}
+
+inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
+  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
+  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what,
+             static_cast<long long>(rows), static_cast<long long>(operand.rows),
+             static_cast<long long>(operand.cols));
+  return true;
+}
+
+inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
+  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype),
+             name_of(operand.dtype));
+  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld",
+             what, static_cast<long long>(x.rows), static_cast<long long>(columns),
+             static_cast<long long>(operand.rows), static_cast<long long>(operand.cols));
+  return true;
+}
+
+// Sum of lanes in float64, in a fixed order.
+struct LogDetSum {
+  Vec<double> low{0.0}, high{0.0};
+  FLOW_INLINE void add(Vec<float> a) {
+    Vec<double> l, h;
+    widen(a, l, h);
+    low += l;
+    high += h;
+  }
+  FLOW_INLINE void add(Vec<double> a) { low += a; }
+  FLOW_INLINE double total() const { return horizontal_sum(low + high); }
+};
+
+// pass(first row, last row) gives a number for rows of one sample: sums[sample] ← its sum over the rows of the sample.
+// Tasks are some samples, or a piece of a large one, cut by the sizes only.
+template <class F>
+inline void sum_by_sample(int64_t samples, int64_t positions, int64_t bytes_per_row, VectorView<double> sums,
+                          const F& pass) {
+  const int64_t rows = max_of(1, task_bytes / max_of(1, bytes_per_row));  // of a task
+  if (positions <= 2 * rows) {
+    const int64_t chunk = max_of(1, rows / positions);
+    parallel(ceil_div(samples, chunk), [&](int64_t task) {
+      const int64_t last = min_of(samples, (task + 1) * chunk);
+      for (int64_t n = task * chunk; n < last; ++n) sums[n] = pass(n * positions, (n + 1) * positions);
+    });
+    return;
+  }
+  const int64_t pieces = ceil_div(positions, rows);
+  double* partial = static_cast<double*>(scratch(static_cast<size_t>(max_of(1, samples * pieces)) * sizeof(double), 4));
+  parallel(samples * pieces, [&](int64_t task) {
+    const int64_t n = task / pieces, piece = task % pieces;
+    partial[task] = pass(n * positions + piece * positions / pieces, n * positions + (piece + 1) * positions / pieces);
+  });
+  for (int64_t n = 0; n < samples; ++n) {
+    double total = 0;
+    for (int64_t piece = 0; piece < pieces; ++piece) total += partial[n * pieces + piece];
+    sums[n] = total;
+  }
+}
+
+}  // namespace flow::FLOW_ISA
