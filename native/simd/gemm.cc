@@ -211,6 +211,20 @@ void run_tasks(int64_t tasks, bool serial, const F& body) {
   }
 }
 
+/**
+ * The tasks of a staircase by length, dealt to the threads to and fro like cards: position `task` of the pool's ranges → its
+ * rank, 0 for the longest. Each range then holds as much work as the others.
+ */
+int64_t dealt(int64_t task, int64_t tasks) {
+  const int64_t threads = thread_count();
+  const int64_t rounds = tasks / threads;
+  const int64_t thread = ((task + 1) * threads - 1) / tasks;
+  const int64_t first = tasks * thread / threads;
+  const int64_t round = task - first;
+  if (round == rounds) return rounds * threads + first - thread * rounds;  // what does not go round: the shortest
+  return round * threads + (round % 2 == 0 ? thread : threads - 1 - thread);
+}
+
 /** Packs tiles of A(·, k0 … k1) to out + first row·(k1 − k0), each [k1 − k0][rows]. */
 template <class T>
 void pack_a(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_t tile1, int64_t k0, int64_t k1,
@@ -317,11 +331,12 @@ void run(Product<T> p) {
   p.a_packed = a_packed;
 
   if (by_panels) {
-    // The longest panels of a forward staircase stand last, those of a gradient first: begin with the long ones.
+    // The longest panels of a forward staircase stand last, those of a gradient first.
     const bool backwards = p.b.mask == MaskKind::columns;
     run_tasks(panels, serial, [&](int64_t task) {
+      const int64_t rank = p.b.mask == MaskKind::none ? task : dealt(task, panels);
       T* work = workspace<T>(kDepth * kPanelColumns<T>, 2);
-      run_panel<T>(p, tiles, 0, tiles.tiles, backwards ? panels - 1 - task : task, nullptr, work);
+      run_panel<T>(p, tiles, 0, tiles.tiles, backwards ? panels - 1 - rank : rank, nullptr, work);
     });
     return;
   }
