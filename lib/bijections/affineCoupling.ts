@@ -2,6 +2,7 @@
  * The affine coupling layer: a part of the sample is scaled and shifted by what a network makes of the other part.
  * Dinh, Krueger, Bengio 2015, "NICE"; Dinh, Sohl-Dickstein, Bengio 2017, "Density estimation using Real NVP", eqs. 7–8.
  */
+import { withoutTape } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { Conditioner } from '../nn/conditioner';
@@ -15,7 +16,9 @@ import {
   type CouplingScale,
   checkCouplingScale,
   checkerboard,
+  clone,
   columns,
+  copyInto,
   reshape,
 } from '../ops';
 import type { ImageShape } from '../shape';
@@ -155,6 +158,25 @@ export class AffineCoupling extends Bijection {
       const rows = this.#rows(y);
       const { x, logDet } = affineCouplingInverse(rows, this.#params(rows, context), this.#options);
       return { x: this.#sample(x), logDet };
+    });
+  }
+
+  /** The network runs once: what it sees of x it finds in y. */
+  override rebuild(
+    y: Tensor,
+    context: Tensor | null,
+    watch: (x: Tensor) => void,
+  ): Forward & { readonly x: Tensor } {
+    return scope(() => {
+      const x = withoutTape(() => clone(y));
+      watch(x);
+      const rows = this.#rows(x);
+      const params = this.#params(rows, context);
+      withoutTape(() =>
+        copyInto(rows, affineCouplingInverse(this.#rows(y), params, this.#options).x),
+      );
+      const step = affineCoupling(rows, params, this.#options);
+      return { x, y: this.#sample(step.y), logDet: step.logDet };
     });
   }
 

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   Affine,
+  AffineCoupling,
   BatchNorm,
   type Bijection,
   Chain,
+  type CouplingSplit,
+  conditionerSizes,
   MaskedAutoregressive,
   Permutation,
 } from '../../lib/bijections';
@@ -16,13 +19,14 @@ import {
 } from '../../lib/bijections/activations';
 import type { FloatDType } from '../../lib/dtype';
 
+import { Mlp } from '../../lib/nn';
 import { add, cast, concatRows, max, mean, mul, reshape, square, sum } from '../../lib/ops';
 import { memory, trimMemory } from '../../lib/runtime';
 
 import { scope } from '../../lib/tensor/scope';
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { expectClose, fixture } from '../reference/close';
-import { randomize } from './cases';
+import { bijectionCases, randomize } from './cases';
 
 const features = 5;
 const rows = 7;
@@ -38,6 +42,25 @@ function links(count: number, dtype: FloatDType, contextFeatures = 0): Bijection
     }),
     new Permutation([3, 0, 4, 1, 2]),
   ]).flat();
+}
+
+/** Couplings on columns, and on a checkerboard of 1 × 5 pixels. */
+function couplings(dtype: FloatDType, contextFeatures = 0): Chain {
+  const splits: readonly CouplingSplit[] = [
+    { kind: 'columns', transforms: 'first' },
+    { kind: 'columns', transforms: 'second' },
+    { kind: 'checkerboard', image: { height: 1, width: 5 }, parity: 0 },
+    { kind: 'checkerboard', image: { height: 1, width: 5 }, parity: 1 },
+  ];
+  return new Chain(
+    splits.map((split, k) => {
+      const [channels, positions] = split.kind === 'columns' ? [features, 1] : [1, features];
+      const sizes = conditionerSizes(channels, split);
+      const options = { ...sizes, positions, contextFeatures, hidden: [8], dtype, seed: k };
+      const conditioner = new Mlp(options);
+      return new AffineCoupling({ channels, positions, split, conditioner, dtype });
+    }),
+  );
 }
 
 function randomized(chain: Chain): Chain {
@@ -81,6 +104,7 @@ describe.each(kinds)('memory %s', (kind) => {
   it.each([
     ['a chain', (dtype: FloatDType) => new Chain(links(3, dtype))],
     ['one bijection', (dtype: FloatDType) => new Chain(links(1, dtype).slice(0, 1))],
+    ['couplings', couplings],
     [
       'chains in a chain',
       (dtype: FloatDType) => new Chain([new Chain(links(2, dtype)), ...links(1, dtype)]),
@@ -124,6 +148,34 @@ describe.each(kinds)('memory %s', (kind) => {
         );
       });
     });
+    chain.dispose();
+  });
+
+  it('a coupling runs its network twice: forward and for what both sides share', () => {
+    const chain = randomized(couplings('float64', 2));
+    let runs = 0;
+    for (const { conditioner } of chain.bijections as AffineCoupling[]) {
+      const apply = conditioner.apply.bind(conditioner);
+      conditioner.apply = (...args) => {
+        runs++;
+        return apply(...args);
+      };
+    }
+    scope(() => {
+      const [x, context] = [rowsOf('float64', 3), rowsOf('float64', 8, 2)];
+      const taped = differentiate(chain, x, context, 'taped');
+      runs = 0;
+      const kept = differentiate(chain, x, context, kind);
+      taped.gradients.forEach((expected, k) => {
+        expectClose(
+          kept.gradients[k] as number[],
+          expected,
+          kind === 'invertible' ? 1e5 : 64,
+          `gradient ${k}`,
+        );
+      });
+    });
+    expect(runs).toBe(2 * chain.bijections.length);
     chain.dispose();
   });
 
@@ -195,6 +247,27 @@ describe.each(kinds)('memory %s', (kind) => {
         return sum(square(gradients[0] as Tensor));
       };
       expect(() => valueAndGradient(inner, [x])).toThrowError(/\[rebuilt\] gradient of a gradient/);
+    });
+    chain.dispose();
+  });
+});
+
+describe.each(bijectionCases.map((test) => [test.name, test] as const))('%s', (_name, test) => {
+  it('rebuilt and from a checkpoint: gradients of the taped pass', () => {
+    const chain = new Chain([test.make('float64')]).train(test.training ?? false) as Chain;
+    scope(() => {
+      const draw = fixture(17)(4 * test.features);
+      const values = test.domain === 'unit' ? draw.map((v) => 0.5 + v / 5) : draw;
+      const x = tensorOfArray(values, [4, test.features]);
+      const context = test.contextFeatures ? rowsOf('float64', 8, test.contextFeatures, 4) : null;
+      const taped = differentiate(chain, x, context, 'taped');
+      for (const kind of kinds) {
+        const kept = differentiate(chain, x, context, kind);
+        taped.gradients.forEach((expected, k) => {
+          const units = kind === 'invertible' ? 1e5 : 64;
+          expectClose(kept.gradients[k] as number[], expected, units, `${kind}: gradient ${k}`);
+        });
+      }
     });
     chain.dispose();
   });
