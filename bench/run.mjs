@@ -5,6 +5,7 @@
 // interleaved with ours in short turns, where python3 (or $PYTHON) can import torch; without torch that is said once on stderr.
 import { parseArgs } from 'node:util';
 import flow from '../dist/index.js';
+import { convolutionCases } from './cases/convolutions.mjs';
 import { flowCases } from './cases/flows.mjs';
 import { kernelCases } from './cases/kernels.mjs';
 import { measure } from './measure.mjs';
@@ -24,7 +25,7 @@ const { values: options, positionals } = parseArgs({
 const threads = Number(options.threads);
 flow.setThreads(threads);
 
-const all = [...flowCases, ...kernelCases];
+const all = [...flowCases, ...kernelCases, ...convolutionCases];
 if (options.list) {
   for (const { name } of all) console.log(name);
   process.exit(0);

@@ -394,5 +394,50 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     () => [x(), broken(), real([d])],
     () => [{ shape: [1], dtype: 'int32' }],
   );
+
+  // Images of 2 × 3 pixels; the kernel 3 × 3 with two dead taps, dilated along its rows.
+  const taps = [0, 1, 2, 4, 5, 7, 8].flatMap((place) => [
+    place,
+    Math.floor(place / 3) - 1,
+    2 * ((place % 3) - 1),
+  ]);
+  const pixels = 6 * n;
+  for (const [inputs, outputs] of [
+    [d, u],
+    [u, Math.ceil(d / 3)],
+  ] as const) {
+    const kernel = () => real([outputs, 9 * inputs], 1 / Math.sqrt(9 * inputs));
+    for (let activation = 0; activation < 8; activation++) {
+      const attributes = [2, 3, 9, activation, 0.2, ...taps];
+      add(
+        'conv2d',
+        () => [
+          real([pixels, inputs]),
+          kernel(),
+          real([outputs]),
+          activation % 2 === 0 ? real([pixels, outputs]) : null,
+        ],
+        () => [out(pixels, outputs)],
+        ...attributes,
+      );
+      if (activation === 7) continue;
+      add(
+        'conv2d_grad_input',
+        () => [
+          real([pixels, outputs]),
+          kernel(),
+          activation > 0 ? real([pixels, inputs], 0.4) : null,
+        ],
+        () => [out(pixels, inputs)],
+        ...attributes,
+      );
+    }
+    add(
+      'conv2d_grad_weight',
+      () => [real([pixels, outputs]), real([pixels, inputs])],
+      () => [out(outputs, 9 * inputs)],
+      ...[2, 3, 9, 0, 0, ...taps],
+    );
+  }
   return list;
 }

@@ -122,6 +122,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   masked_linear: ({ inputs: [x] }) => sum(x!.cols),
   masked_linear_grad_input: ({ inputs: [dy] }) => sum(dy!.cols),
   masked_linear_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
+  conv2d: ({ inputs: [, weight] }) => sum(weight!.cols),
+  conv2d_grad_input: ({ inputs: [dy], attributes: [, , places] }) => sum(dy!.cols * places!),
+  conv2d_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
   activation_grad: ({ inputs: [dy] }) => sum(dy!.rows),
   // A few roundings of each element; exp(a) has |a| eps; logDet is a float64 sum of terms in the type.
   autoregressive_affine: ({ inputs: [x] }) => ({ ...sum(x!.cols), eps: 'operands' }),

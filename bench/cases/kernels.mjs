@@ -39,7 +39,7 @@ function probeOf({ flops, bytes = 0, touched = bytes, peak = flops ? 'fma-f32' :
  * @param cost { flops } or { bytes }, and `peak`, a name of peakKinds: default fma-f32, or triad for bytes; `touched`: bytes
  *   of the arrays, where some of them are read and written
  */
-function kernel(op, label, cost, make, { reference = true } = {}) {
+export function kernel(op, label, cost, make, { reference = true } = {}) {
   let operands = [];
   return {
     name: `kernel:${op} ${label}`,

@@ -28,6 +28,8 @@ export { checkerboard } from './checkerboard';
 export { checkFinite } from './checkFinite';
 export { clip } from './clip';
 export { columns, concatColumns } from './columns';
+export { type Conv2dOptions, conv2d } from './conv2d';
+export { type ConvGeometry, type ConvPadding, rasterTaps } from './conv2dGeometry';
 export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
 export { gatherColumns } from './gatherColumns';

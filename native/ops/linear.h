@@ -38,6 +38,17 @@ inline bool check_shape(const Call& call, const Operand& operand, const char* wh
   return true;
 }
 
+// to = from, of the same shape.
+template <class T>
+inline void copy_rows(const Operand& from, const Operand& to) {
+  const T* source = from.as<T>();
+  T* out = to.as<T>();
+  parallel_rows(from.rows, from.cols * int64_t{2 * sizeof(T)}, [&](int64_t first, int64_t last) {
+    for (int64_t r = first; r < last; ++r)
+      __builtin_memcpy(out + r * to.ld, source + r * from.ld, static_cast<size_t>(from.cols) * sizeof(T));
+  });
+}
+
 // y [rows, units] = act(x [rows, inputs] · Wᵀ + bias + addend); `extents` is null for a dense weight.
 inline bool run_linear(const Call& call, const Operand& x, const Operand& weight, const Operand& bias,
                        const Operand& addend, const Operand* extents, const Operand& y) {
@@ -58,12 +69,7 @@ inline bool run_linear(const Call& call, const Operand& x, const Operand& weight
     epilogue.act = act;
     epilogue.act_param = param;
     if (!addend.absent()) {
-      const T* from = addend.as<T>();
-      T* to = y.as<T>();
-      parallel_rows(rows, units * int64_t{2 * sizeof(T)}, [&](int64_t first, int64_t last) {
-        for (int64_t r = first; r < last; ++r)
-          __builtin_memcpy(to + r * y.ld, from + r * addend.ld, static_cast<size_t>(units) * sizeof(T));
-      });
+      copy_rows<T>(addend, y);
       epilogue.accumulate = true;
     }
     if (extents)

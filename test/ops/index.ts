@@ -14,6 +14,7 @@ import { contract as checkerboard } from './checkerboard';
 import { contract as checkFinite } from './checkFinite';
 import { contract as clip } from './clip';
 import { contract as columns } from './columns';
+import { contract as conv2d } from './conv2d';
 import { contract as ema } from './ema';
 import { contract as fill } from './fill';
 import { contract as gatherColumns } from './gatherColumns';
@@ -48,6 +49,7 @@ export const contracts: readonly OpContract[] = [
   channelAffine,
   checkerboard,
   columns,
+  conv2d,
   fill,
   gatherColumns,
   gatherRows,

@@ -165,6 +165,18 @@ export interface GoldenIafCase {
   readonly gradients: { readonly layers: readonly GoldenTensors[] };
 }
 
+/** conv2d.json */
+export interface GoldenConvCase {
+  readonly name: string;
+  readonly geometry: Readonly<Record<string, unknown>> & { readonly taps: number[] | null };
+  readonly activation: string;
+  /** x, weight, bias and perhaps addend. */
+  readonly inputs: GoldenTensors;
+  readonly outputs: { readonly y: GoldenTensor };
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
   made: GoldenMadeCase;
@@ -174,6 +186,7 @@ export interface GoldenFiles {
   distributions: GoldenDistributionCase;
   bernoulliMade: GoldenBernoulliCase;
   iafReverseKl: GoldenIafCase;
+  conv2d: GoldenConvCase;
 }
 
 /** The cases of data/<name>.json. */
