@@ -4,8 +4,9 @@ import { concatRows, rowsView } from '../ops';
 import { scope } from '../tensor/scope';
 import { isRecording, type Tensor } from '../tensor/tensor';
 
-/** Rows that go through a model at once. */
-const chunkRows = 4096;
+/** Rows that go through a model at once; fewer where they are long: an image has hidden channels at each position. */
+const mostRows = 4096;
+const mostNumbers = 1 << 19;
 
 /**
  * Applies `map` to pieces of the rows (and of the context, if there is one) and puts the results together. Under a tape
@@ -16,6 +17,7 @@ export function inChunks(
   context: Tensor | null,
   map: (rows: Tensor, context: Tensor | null) => Tensor,
 ): Tensor {
+  const chunkRows = Math.min(mostRows, Math.max(64, Math.floor(mostNumbers / rows.cols)));
   if (rows.rows <= chunkRows || isTracked([rows, context]) || isRecording())
     return map(rows, context);
   return scope(() => {

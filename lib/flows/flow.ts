@@ -235,9 +235,15 @@ export class Flow extends Module {
         const step = this.bijection.inverse(part, itsContext).x;
         return this.preprocessing ? this.preprocessing.inverse(step).x : step;
       });
-      if (!this.dequantization || options.quantize === false) return x;
-      return clamp(floor(x), 0, this.dequantization.levels - 1);
+      return options.quantize === false ? x : this.quantize(x);
     });
+  }
+
+  /** Rows of the data's space rounded down to its integers, within 0 … levels − 1; the rows themselves where the flow has no dequantisation. */
+  quantize(x: Tensor): Tensor {
+    if (!this.dequantization) return x;
+    const { levels } = this.dequantization;
+    return scope(() => clamp(floor(x), 0, levels - 1));
   }
 
   /** Writes architecture, weights and state into one safetensors file, atomically. */

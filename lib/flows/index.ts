@@ -1,3 +1,5 @@
 export * from './autoregressive';
 export * from './density';
 export * from './flow';
+export * from './inpaint';
+export * from './latent';

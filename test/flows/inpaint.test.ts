@@ -1,0 +1,215 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import {
+  Affine,
+  Chain,
+  Flow,
+  inpaint,
+  Logit,
+  MaskedAutoregressive,
+  memory,
+  StandardNormal,
+} from '../../lib';
+import { Bijection, type Forward, type Inverse } from '../../lib/bijections/bijection';
+import type { Config } from '../../lib/nn/module';
+import { expand, full, matmul, sum } from '../../lib/ops';
+import { scope } from '../../lib/tensor/scope';
+import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { randomize } from '../bijections/cases';
+import { fixture } from '../reference/close';
+
+/** y = x·A, of which the conditional mode is known: a Gaussian with precision A·Aᵀ. */
+class Linear3 extends Bijection {
+  override readonly features = 3;
+  readonly matrix: Tensor;
+  constructor(readonly values: readonly number[]) {
+    super();
+    this.matrix = this.own(tensorOfArray(Float64Array.from(values), [3, 3]));
+  }
+  protected override mapForward(x: Tensor): Forward {
+    return scope(() => ({
+      y: matmul(x, this.matrix),
+      logDet: expand(sum(full([1], 0, 'float64')), [x.rows]),
+    }));
+  }
+  protected override mapInverse(): Inverse {
+    throw new Error('not asked for');
+  }
+  config(): Config {
+    return { kind: 'linear3' };
+  }
+}
+
+const A = [1.2, 0.4, -0.3, 0, 0.9, 0.5, 0, 0, 1.1];
+const gaussian = new Flow({ base: new StandardNormal(3, 'float64'), bijection: new Linear3(A) });
+
+const pixels = new Flow({
+  base: new StandardNormal(4),
+  bijection: (() => {
+    const map = new MaskedAutoregressive({ features: 4, hidden: [8], activation: 'tanh' });
+    randomize(map, 3, 0.3);
+    return map;
+  })(),
+  preprocessing: new Chain([Affine.uniform(4, 1 / 16, 0), new Logit(4, 0.05)]),
+  dequantization: { levels: 16 },
+});
+const conditional = new Flow({
+  base: new StandardNormal(2),
+  bijection: new MaskedAutoregressive({
+    features: 2,
+    hidden: [4],
+    contextFeatures: 1,
+    zeroInitialized: false,
+  }),
+});
+afterAll(() => {
+  for (const flow of [gaussian, pixels, conditional]) flow.dispose();
+});
+
+/** Precision matrix A·Aᵀ of the Gaussian. */
+const precision = (i: number, j: number) =>
+  [0, 1, 2].reduce((total, k) => total + A[3 * i + k]! * A[3 * j + k]!, 0);
+
+describe('inpaint', () => {
+  it('climbs to the conditional mode where there is no noise', async () => {
+    const given = 1.7;
+    const rows = [Number.NaN, given, Number.NaN];
+    const { x, logProb } = await inpaint(gaussian, [rows], [[0, 1, 0]], {
+      noise: 0,
+      iterations: 400,
+      stepSize: () => 0.3,
+    });
+    // The mode x_H solves Λ_HH x_H = −Λ_HO x_O, here of two unknowns.
+    const [a, b, d] = [precision(0, 0), precision(0, 2), precision(2, 2)];
+    const [u, v] = [-precision(0, 1) * given, -precision(2, 1) * given];
+    const determinant = a * d - b * b;
+    const [first, last] = [(u * d - b * v) / determinant, (a * v - b * u) / determinant];
+    const got = x.toArray();
+    expect(Math.abs(first) + Math.abs(last)).toBeGreaterThan(0.3);
+    expect(got[0]).toBeCloseTo(first, 8);
+    expect(got[1]).toBe(given);
+    expect(got[2]).toBeCloseTo(last, 8);
+    const expected = scope(() => gaussian.logProb([[first, given, last]]).toArray());
+    expect(logProb.toArray()[0]).toBeCloseTo(expected[0]!, 8);
+    x.dispose();
+    logProb.dispose();
+  });
+
+  it('takes the steps of the paper: the first two, by hand', async () => {
+    const seen: number[] = [];
+    const { x, logProb } = await inpaint(gaussian, [[0, 0, 0]], [[0, 0, 0]], {
+      noise: 0,
+      iterations: 2,
+      seed: 5,
+      onIteration: (_, mean) => seen.push(mean),
+    });
+    // Backwards: x₂ = (I − α₁Λ)(I − α₀Λ)x₀; log p before each step is that of x₀ and x₁.
+    const apply = (z: number[], alpha: number) =>
+      z.map(
+        (value, i) =>
+          value - alpha * z.reduce((total, other, j) => total + precision(i, j) * other, 0),
+      );
+    const logp = (z: number[]) => scope(() => gaussian.logProb([z]).toArray()[0]!);
+    const { x: once, logProb: unused } = await inpaint(gaussian, [[0, 0, 0]], [[0, 0, 0]], {
+      noise: 0,
+      iterations: 1,
+      seed: 5,
+    });
+    const expected = apply(once.toArray(), 10 / 101);
+    for (const [i, value] of x.toArray().entries()) expect(value).toBeCloseTo(expected[i]!, 12);
+    expect(seen[1]).toBeCloseTo(logp(once.toArray()), 10);
+    expect(seen[1]).toBeGreaterThan(seen[0]!);
+    for (const tensor of [x, logProb, once, unused]) tensor.dispose();
+  });
+
+  it('holds known pixels, stays within the levels, and repeats with the seed', async () => {
+    const rows = Uint8Array.from(fixture(6)(8).map((v) => 7 + 3 * v));
+    const known = [1, 0, 0, 1, 0, 1, 1, 0];
+    const draw = async (seed: number) => {
+      const { x, logProb } = await inpaint(pixels, rows, known, { iterations: 30, seed });
+      const values = x.toArray();
+      x.dispose();
+      logProb.dispose();
+      return values;
+    };
+    const first = await draw(1);
+    for (const [i, value] of first.entries()) {
+      if (known[i] === 1) expect(value).toBe(rows[i]);
+      expect(Number.isInteger(value) && value >= 0 && value <= 15).toBe(true);
+    }
+    expect(await draw(1)).toEqual(first);
+    expect(await draw(2)).not.toEqual(first);
+  });
+
+  it('takes one mask for all rows and a context', async () => {
+    const { x, logProb } = await inpaint(
+      conditional,
+      [
+        [1, 2],
+        [3, 4],
+      ],
+      [0, 1],
+      {
+        context: [[0.5]],
+        iterations: 5,
+      },
+    );
+    expect(x.shape).toEqual([2, 2]);
+    const values = x.toArray();
+    expect([values[1], values[3]]).toEqual([2, 4]);
+    expect(values[0]).not.toBe(1);
+    x.dispose();
+    logProb.dispose();
+  });
+
+  it('stops when told to', async () => {
+    const abort = new AbortController();
+    let count = 0;
+    const { x, logProb } = await inpaint(gaussian, [[0, 0, 0]], [[0, 1, 0]], {
+      signal: abort.signal,
+      onIteration: () => {
+        if (++count === 3) abort.abort();
+      },
+    });
+    expect(count).toBe(3);
+    x.dispose();
+    logProb.dispose();
+  });
+
+  it('says what does not fit, and when the climb runs away', async () => {
+    const rows = [[0, 0, 0]];
+    await expect(inpaint(gaussian, rows, [[0, 2, 0]])).rejects.toThrow(
+      /known: expected 0 and 1, got 2 at 1/,
+    );
+    await expect(
+      inpaint(gaussian, rows, [
+        [0, 1, 0],
+        [0, 1, 0],
+      ]),
+    ).rejects.toThrow(/known: expected 1 or 1 rows, got 2/);
+    await expect(inpaint(gaussian, rows, [[0, 1, 0]], { iterations: 0 })).rejects.toThrow(
+      /iterations/,
+    );
+    await expect(inpaint(conditional, [[0, 0]], [[0, 1]])).rejects.toThrow(
+      /context: expected rows of 1 numbers/,
+    );
+    await expect(
+      inpaint(gaussian, rows, [[0, 1, 0]], { stepSize: () => 1e200 }),
+    ).rejects.toMatchObject({
+      code: 'NUMERIC',
+      message: expect.stringMatching(/log p at iteration/),
+    });
+  });
+
+  it('leaves no tensor behind', async () => {
+    const before = memory().buffers;
+    const { x, logProb } = await inpaint(pixels, new Uint8Array(4), [1, 0, 0, 1], {
+      iterations: 3,
+    });
+    x.dispose();
+    logProb.dispose();
+    await expect(
+      inpaint(gaussian, [[0, 0, 0]], [[0, 1, 0]], { stepSize: () => 1e200 }),
+    ).rejects.toThrow();
+    expect(memory().buffers).toBe(before);
+  });
+});
