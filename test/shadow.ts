@@ -151,6 +151,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   random_normal: () => ({ units: 8 }),
   // Each unknown is computed of the ones before, with their errors.
   triangular_solve: ({ inputs: [t] }) => sum(t!.cols),
+  lu_solve: ({ inputs: [, factors] }) => sum(4 * factors!.cols),
+  lu_compose: ({ inputs: [factors] }) => sum(factors!.cols),
+  lu_compose_grad: ({ inputs: [factors] }) => sum(factors!.cols),
   triangular_solve_grad: ({ inputs: [x] }) => sum(Math.max(x!.rows, x!.cols)),
 };
 

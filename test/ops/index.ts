@@ -22,6 +22,8 @@ import { contract as gatherRows } from './gatherRows';
 import { contract as gradNorm } from './gradNorm';
 import { contract as linear } from './linear';
 import { contract as logProb } from './logProb';
+import { contract as luCompose } from './luCompose';
+import { contract as luSolve } from './luSolve';
 import { contract as madeInverse } from './madeInverse';
 import { contract as maskedLinear } from './maskedLinear';
 import { contract as maskedLinearGradInput } from './maskedLinearGradInput';
@@ -55,6 +57,8 @@ export const contracts: readonly OpContract[] = [
   gatherRows,
   linear,
   logProb,
+  luCompose,
+  luSolve,
   maskedLinear,
   maskedLinearGradInput,
   maskedLinearGradWeight,

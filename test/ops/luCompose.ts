@@ -1,0 +1,103 @@
+import { luCompose } from '../../lib/ops';
+import { tensorOfArray } from '../../lib/tensor/tensor';
+import { type OpContract, oddSizes } from '../contract/opCase';
+import { f32, ofType } from '../contract/opContract';
+import { compose } from '../reference/lu';
+import { luForms, permutationOf, triangleInputs } from './luCases';
+
+const sizes = oddSizes.filter((n) => n < 1000);
+const square = () => f32([3, 3]);
+
+export const contract: OpContract = {
+  module: 'luCompose',
+  native: ['lu_compose', 'lu_compose_grad'],
+  cases: luForms.flatMap((form) =>
+    (form === 'lu' ? sizes : [1, 5, 17]).flatMap((n) =>
+      [true, false].map((permuted) => ({
+        name: `${form}, ${n} × ${n}${permuted ? ', permuted' : ''}`,
+        inputs: triangleInputs(n).slice(0, permuted ? 4 : 3),
+        run: (factors, logScale, sign, rows) =>
+          luCompose({
+            factors: factors!,
+            logScale: logScale!,
+            sign: sign!,
+            rows: rows ?? null,
+            form,
+          }),
+        expected: (factors, logScale, sign) => ({
+          shape: [n, n],
+          values: compose({
+            form,
+            factors: factors!,
+            logScale: logScale!,
+            sign: sign!,
+            rows: permuted ? permutationOf(n) : null,
+          }),
+        }),
+        // Sums of n products, exp within 1 ulp.
+        units: 8 + n / 4,
+        gradientUnits: 64 + n,
+        second: 'unsupported' as const,
+      })),
+    ),
+  ),
+  errors: [
+    {
+      name: 'not square',
+      run: () =>
+        luCompose({ factors: f32([3, 4]), logScale: f32([4]), sign: f32([4]), rows: null }),
+      code: 'SHAPE',
+      says: /\[luCompose\] factors: expected shape \[C, C\], got \[3, 4\]/,
+    },
+    {
+      name: 'scales',
+      run: () => luCompose({ factors: square(), logScale: f32([4]), sign: f32([3]), rows: null }),
+      code: 'SHAPE',
+      says: /\[luCompose\] logScale: expected shape \[3\], got \[4\]/,
+    },
+    {
+      name: 'type of rows',
+      run: () =>
+        luCompose({ factors: square(), logScale: f32([3]), sign: f32([3]), rows: f32([3]) }),
+      code: 'DTYPE',
+      says: /\[luCompose\] rows: expected int32, got float32/,
+    },
+    {
+      name: 'type of scales',
+      run: () =>
+        luCompose({
+          factors: square(),
+          logScale: ofType([3], 'float64'),
+          sign: f32([3]),
+          rows: null,
+        }),
+      code: 'DTYPE',
+      says: /\[luCompose\] logScale: expected float32, got float64/,
+    },
+    {
+      name: 'no permutation',
+      run: () =>
+        luCompose({
+          factors: square(),
+          logScale: f32([3]),
+          sign: f32([3]),
+          rows: tensorOfArray(Int32Array.of(0, 2, 2), [3]),
+        }),
+      code: 'NATIVE',
+      says: /\[lu_compose\] rows: expected each of 0 … 2 once, got 2 at 2/,
+    },
+    {
+      name: 'unknown form',
+      run: () =>
+        luCompose({
+          factors: square(),
+          logScale: f32([3]),
+          sign: f32([3]),
+          rows: null,
+          form: 'qr' as 'lu',
+        }),
+      code: 'ARGUMENT',
+      says: /form: expected one of lu, lower, upper, got qr/,
+    },
+  ],
+};
