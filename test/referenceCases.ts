@@ -388,6 +388,47 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       ...flags,
     );
   }
+  const ones = () =>
+    real([d])
+      .dataSync()
+      .map((value) => (value < 0 ? -1 : 1));
+  const parts = (rows: boolean) => [
+    triangle(d),
+    real([d], 0.4),
+    tensorOfArray(ones(), [d]),
+    rows ? int32(Array.from({ length: d }, (_, i) => d - 1 - i)) : null,
+  ];
+  for (let form = 0; form < 3; form++) {
+    add(
+      'lu_compose',
+      () => parts(form === 0),
+      () => [out(d, d)],
+      form,
+    );
+    add(
+      'lu_compose_grad',
+      () => [...parts(form !== 1), real([d, d])],
+      () => [out(d, d), out(d)],
+      form,
+    );
+    for (const method of [0, 1, 2]) {
+      add('lu_solve', () => [x(), ...parts(form !== 2), real([d])], same, form, 0, method);
+      add(
+        'lu_solve',
+        () => [null, ...parts(true), null],
+        () => [out(d, d)],
+        form,
+        1,
+        method,
+      );
+    }
+  }
+  const scalars = [out64(1), out64(1)];
+  add(
+    'lu_factor',
+    () => [triangle(d)],
+    () => [out64(d, d), { shape: [d], dtype: 'int32' }, ...scalars],
+  );
   const broken = () => tensorOfArray(Float64Array.of(1, Number.NaN, 2), [3]);
   add(
     'check_finite',

@@ -151,6 +151,8 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   random_normal: () => ({ units: 8 }),
   // Each unknown is computed of the ones before, with their errors.
   triangular_solve: ({ inputs: [t] }) => sum(t!.cols),
+  // Pivots with the errors of n steps of the elimination.
+  lu_factor: ({ inputs: [w] }) => sum(8 * w!.cols),
   lu_solve: ({ inputs: [, factors] }) => sum(4 * factors!.cols),
   lu_compose: ({ inputs: [factors] }) => sum(factors!.cols),
   lu_compose_grad: ({ inputs: [factors] }) => sum(factors!.cols),

@@ -478,6 +478,13 @@ function maskedLayer() {
 /** Unknowns 1/n beside a diagonal of 1.5. */
 const triangle = (n) => matrix(n, n, { fill: (i) => (i % (n + 1) === 0 ? 1.5 : 0.3 / n) });
 const rows = 4096;
+/** factors, log|s|, signs, permutation. */
+const lu = (n) => [
+  triangle(n),
+  vector(n, { scale: 0.3 }),
+  vector(n, { fill: (i) => (i % 2 ? 1 : -1) }),
+  vector(n, { dtype: 'int32', fill: (i) => n - 1 - i }),
+];
 const linearAlgebra = [
   // A multiply-add for each entry of the triangle and each row.
   ...[32, 128, 512].map((n) =>
@@ -496,6 +503,30 @@ const linearAlgebra = [
     [matrix(rows, 128), matrix(rows, 128)],
     [matrix(128, 128)],
     [0, 0, 0, 0],
+  ]),
+  // Forward: a third of n³ multiply-adds; backward: two triangles of products with a triangle.
+  ...[12, 48, 96].flatMap((n) => [
+    kernel('lu_compose', `${n}x${n}`, { flops: (2 * n ** 3) / 3 }, () => [
+      lu(n),
+      [matrix(n, n)],
+      [0],
+    ]),
+    kernel('lu_compose_grad', `${n}x${n}`, { flops: (4 * n ** 3) / 3 }, () => [
+      [...lu(n), matrix(n, n)],
+      [matrix(n, n), vector(n)],
+      [0],
+    ]),
+    ...['', ' by substitution', ' by the inverse'].map((label, method) =>
+      kernel('lu_solve', `${rows}x${n}${label}`, { flops: 2 * rows * n * n }, () => [
+        [matrix(rows, n), ...lu(n), vector(n)],
+        [matrix(rows, n)],
+        [0, 0, method],
+      ]),
+    ),
+    kernel('lu_factor', `${n}x${n}`, { flops: (2 * n ** 3) / 3, peak: 'fma-f64' }, () => [
+      [matrix(n, n)],
+      [matrix(n, n, f64), indices(n, n), vector(1, f64), vector(1, f64)],
+    ]),
   ]),
 ];
 

@@ -5,4 +5,5 @@ export * from './linear';
 export * from './made';
 export * from './mlp';
 export * from './module';
+export * from './orthogonal';
 export * from './registry';

@@ -2,13 +2,13 @@
 import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
+import { affineScalar } from './affineScalar';
 import { mul, sub } from './binary';
 import { requireFloat, requireSameDType } from './check';
 import { matmul } from './matmul';
 import { reshape } from './reshape';
 import { sum } from './sum';
 import { triangularSolve } from './triangularSolve';
-import { affineScalar } from './affineScalar';
 import { reciprocal, sqrt, square } from './unary';
 
 /**

@@ -39,7 +39,7 @@ export { householder } from './householder';
 export { type LinearOptions, linear } from './linear';
 export { bernoulliLogProb, logisticLogProb, normalLogProb } from './logProb';
 export { type LuForm, type LuTriangles, luCompose } from './luCompose';
-export { type LuFactors, luFactor, luFactorSolve } from './luFactor';
+export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFactor';
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';

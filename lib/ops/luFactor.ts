@@ -4,13 +4,15 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
+import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { mul } from './binary';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
 import { matmul } from './matmul';
+import { max } from './reduce';
 import { cast } from './reshape';
 import { sum } from './sum';
-import { neg } from './unary';
+import { abs, neg } from './unary';
 
 /** What is known of a matrix after its decomposition. */
 export interface LuFactors {
@@ -24,8 +26,6 @@ export interface LuFactors {
   readonly logAbsDet: Tensor;
   /** float64 []: 1, −1, or 0 of a singular matrix. No gradient. */
   readonly sign: Tensor;
-  /** float64 []: an estimate of the condition number in the 1-norm, from below and nearly always within a factor 3. */
-  readonly condition: Tensor;
 }
 
 interface Pieces {
@@ -66,7 +66,7 @@ export function luFactor(w: Tensor): LuFactors {
     );
   }
   const scalar = { shape: [], dtype: 'float64' } as const;
-  const [factors, rows, logAbsDet, sign, condition] = execute(
+  const [factors, rows, logAbsDet, sign] = execute(
     'lu_factor',
     [w],
     [
@@ -74,9 +74,8 @@ export function luFactor(w: Tensor): LuFactors {
       { shape: [channels], dtype: 'int32' },
       scalar,
       scalar,
-      scalar,
     ],
-  ) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  ) as [Tensor, Tensor, Tensor, Tensor];
   if (isTracked([w])) {
     const dtype = w.dtype as FloatDType;
     record('luFactor', [w], [logAbsDet], [factors, rows, w], (saved, [d]) => {
@@ -89,7 +88,22 @@ export function luFactor(w: Tensor): LuFactors {
       return [mul(inverseTransposed, cast(d, dtype))];
     });
   }
-  return { matrix: w, factors, rows, logAbsDet, sign, condition };
+  return { matrix: w, factors, rows, logAbsDet, sign };
+}
+
+/**
+ * The condition number ‖W‖₁·‖W⁻¹‖₁ of W: about how many times larger a relative error comes out of W·x = y than it went in.
+ * Reads numbers, so not while a program is recorded.
+ */
+export function conditionNumber(lu: LuFactors): number {
+  return scope(() => {
+    if (lu.sign.item() === 0) return Number.POSITIVE_INFINITY;
+    const matrix = cast(lu.matrix, 'float64');
+    // Its rows are the columns of W⁻¹.
+    const inverse = solveRows(lu, null, null, false, 'float64');
+    const norm = max(sum(abs(matrix), 0)).item();
+    return norm * max(sum(abs(inverse), -1)).item();
+  });
 }
 
 /**

@@ -1,7 +1,7 @@
 // lu_factor: P·L·U = W by elimination with partial pivoting, in float64 (Golub and Van Loan, algorithm 3.4.1, in blocks).
 // in: w [C, C]; out: factors [C, C] float64 (U on and above the diagonal, L below it), rows [C] int32 (row i of L·U is row
-// rows[i] of W), log_det = log|det W|, sign of det W, condition or absent: an estimate of ‖W‖₁·‖W⁻¹‖₁ (all float64 [1]).
-// A singular matrix has a zero on the diagonal, log_det −inf, sign 0 and condition inf.
+// rows[i] of W), log_det = log|det W| and sign of det W, float64 [1] both. A singular matrix has a zero on the diagonal, log_det
+// −inf and sign 0.
 #include "ops/lu.h"
 
 namespace flow::FLOW_ISA {
@@ -69,76 +69,15 @@ struct Elimination {
                    ld, add);
     }
   }
-
-  // v ← W⁻¹·v of P'·W = L·U, or v ← W⁻ᵀ·v; P is left out: it does not change a 1-norm of the inverse.
-  void solve(double* v, bool transpose) const {
-    for (int pass = 0; pass < 2; ++pass) {
-      const bool lower = (pass == 0) != transpose;
-      const bool forward = lower != transpose;
-      for (int64_t i = 0; i < n; ++i) {
-        const int64_t j = forward ? i : n - 1 - i;
-        double sum = v[j];
-        for (int64_t k = forward ? 0 : j + 1; k < (forward ? j : n); ++k)
-          sum -= (transpose ? a[k * ld + j] : a[j * ld + k]) * v[k];
-        v[j] = lower ? sum : sum / a[j * (ld + 1)];
-      }
-    }
-  }
-
-  // A lower bound of ‖W⁻¹‖₁, nearly always within a factor 3 (Hager 1984; Higham 1988, algorithm 4.1).
-  double inverse_norm() const {
-    double* v = static_cast<double*>(scratch(static_cast<size_t>(2 * n) * sizeof(double), 5));
-    double* z = v + n;
-    for (int64_t i = 0; i < n; ++i) v[i] = 1.0 / static_cast<double>(n);
-    double norm = 0;
-    int64_t last = -1;
-    for (int round = 0; round < 5; ++round) {
-      solve(v, false);
-      double sum = 0;
-      for (int64_t i = 0; i < n; ++i) {
-        sum += abs(v[i]);
-        z[i] = v[i] < 0 ? -1 : 1;
-      }
-      if (round > 0 && !(sum > norm)) break;
-      norm = sum;
-      solve(z, true);
-      int64_t best = 0;
-      for (int64_t i = 1; i < n; ++i)
-        if (abs(z[i]) > abs(z[best])) best = i;
-      if (best == last) break;
-      last = best;
-      for (int64_t i = 0; i < n; ++i) v[i] = i == best ? 1 : 0;
-    }
-    // Higham's safeguard: a vector that the power method does not find.
-    for (int64_t i = 0; i < n; ++i)
-      v[i] = (i % 2 ? -1.0 : 1.0) * (1.0 + static_cast<double>(i) / static_cast<double>(max_of(1, n - 1)));
-    solve(v, false);
-    double sum = 0;
-    for (int64_t i = 0; i < n; ++i) sum += abs(v[i]);
-    const double other = 2 * sum / (3.0 * static_cast<double>(n));
-    return other > norm ? other : norm;
-  }
 };
 
-template <class T>
-double one_norm(const Operand& w) {
-  double most = 0;
-  for (int64_t c = 0; c < w.cols; ++c) {
-    double sum = 0;
-    for (int64_t r = 0; r < w.rows; ++r) sum += abs(static_cast<double>(w.as<T>()[r * w.ld + c]));
-    if (!(sum <= most)) most = sum;
-  }
-  return most;
-}
-
 bool lu_factor(const Call& call) {
-  const Operand &w = call.in[0], &factors = call.out[0], &rows = call.out[1], &condition = call.out[4];
+  const Operand &w = call.in[0], &factors = call.out[0], &rows = call.out[1];
   const int64_t n = w.cols;
   FLOW_CHECK(call, n > 0 && w.rows == n, "w: expected a square matrix, got %lld × %lld", static_cast<long long>(w.rows),
              static_cast<long long>(n));
   if (!check_shape(call, factors, "factors", n, n, DType::f64) || !check_vector(call, rows, "rows", n, DType::i32) ||
-      !check_vector(call, call.out[2], "log_det", 1, DType::f64) || !check_vector(call, call.out[3], "sign", 1, DType::f64) ||
-      (!condition.absent() && !check_vector(call, condition, "condition", 1, DType::f64)))
+      !check_vector(call, call.out[2], "log_det", 1, DType::f64) || !check_vector(call, call.out[3], "sign", 1, DType::f64))
     return false;
   return with_float(call, w, "w", [&](auto zero) {
     using T = decltype(zero);
@@ -156,14 +95,12 @@ bool lu_factor(const Call& call) {
     }
     *call.out[2].as<double>() = log_det;
     *call.out[3].as<double>() = sign + 0.0;
-    if (!condition.absent())
-      *condition.as<double>() = sign == 0 ? __builtin_inf() : one_norm<T>(w) * elimination.inverse_norm();
     return true;
   });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(lu_factor) = {"lu_factor", lu_factor, 1, 1, 5, 0};
+FLOW_DEFINE_OP(lu_factor) = {"lu_factor", lu_factor, 1, 1, 4, 0};
 
 }  // namespace flow::FLOW_ISA

@@ -1,15 +1,15 @@
-// lu_factor: elimination with partial pivoting, one column after the other; the condition number by the inverse itself.
-#include <vector>
+// lu_factor: elimination with partial pivoting, one column after the other.
+#include <utility>
 
 #include "reference/reference.h"
 
 namespace flow::reference {
 
 bool lu_factor(const Call& call) {
-  const Operand &w = call.in[0], &factors = call.out[0], &rows = call.out[1], &condition = call.out[4];
+  const Operand &w = call.in[0], &factors = call.out[0], &rows = call.out[1];
   const int64_t n = w.cols;
   FLOW_AGREE(call, n > 0 && w.rows == n && is(factors, n, n, DType::f64) && is_vector(rows, n, DType::i32));
-  FLOW_AGREE(call, is_scalar(call.out[2]) && is_scalar(call.out[3]) && (condition.absent() || is_scalar(condition)));
+  FLOW_AGREE(call, is_scalar(call.out[2]) && is_scalar(call.out[3]));
   return for_float(call, w.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Matrix<T> given(w);
@@ -39,27 +39,6 @@ bool lu_factor(const Call& call) {
     }
     *call.out[2].as<double>() = log_det;
     *call.out[3].as<double>() = sign + 0.0;
-    if (condition.absent()) return;
-    // ‖W‖₁·‖W⁻¹‖₁: the largest sum of a column of each.
-    double norm = 0, inverse_norm = sign == 0 ? INFINITY : 0;
-    std::vector<double> v(static_cast<size_t>(n));
-    const auto at = [&](int64_t i) -> double& { return v[static_cast<size_t>(i)]; };
-    for (int64_t c = 0; c < n; ++c) {
-      double sum = 0, of_inverse = 0;
-      for (int64_t r = 0; r < n; ++r) sum += std::fabs(static_cast<double>(given(r, c)));
-      for (int64_t i = 0; i < n; ++i) {
-        at(i) = order(i) == c ? 1 : 0;
-        for (int64_t k = 0; k < i; ++k) at(i) -= a(i, k) * at(k);
-      }
-      for (int64_t i = n - 1; i >= 0; --i) {
-        for (int64_t k = i + 1; k < n; ++k) at(i) -= a(i, k) * at(k);
-        at(i) /= a(i, i);
-      }
-      for (int64_t i = 0; i < n; ++i) of_inverse += std::fabs(at(i));
-      norm = std::fmax(norm, sum);
-      inverse_norm = std::fmax(inverse_norm, of_inverse);
-    }
-    *condition.as<double>() = norm * inverse_norm;
   });
 }
 

@@ -15,6 +15,7 @@ import {
   conditionerSizes,
   Invert,
   Logit,
+  LuLinear,
   MaskedAutoregressive,
   MultiScale,
   Permutation,
@@ -51,6 +52,15 @@ export function randomize(module: Module, seed: number, scale = 0.6): void {
 
 function randomized<B extends Bijection>(bijection: B, seed: number, scale?: number): B {
   randomize(bijection, seed, scale);
+  return bijection;
+}
+
+/** Signs of both kinds, whatever the start gave. */
+function signed<B extends LuLinear>(bijection: B): B {
+  const signs = Array.from({ length: bijection.channels }, (_, i) => (i % 2 ? -1 : 1));
+  bijection.sign.write(
+    bijection.dtype === 'float32' ? Float32Array.from(signs) : Float64Array.from(signs),
+  );
   return bijection;
 }
 
@@ -342,6 +352,23 @@ export const bijectionCases: readonly BijectionCase[] = [
         randomized(
           new MaskedAutoregressive({ features: 4, hidden: [8, 8], activation: 'tanh', dtype }),
           7,
+          0.4,
+        ),
+      ),
+  },
+  {
+    name: 'LU linear',
+    features: 5,
+    make: (dtype) => signed(randomized(new LuLinear({ channels: 5, seed: 4, dtype }), 30)),
+  },
+  {
+    name: 'LU linear at 4 positions, bias',
+    features: 12,
+    make: (dtype) =>
+      signed(
+        randomized(
+          new LuLinear({ channels: 3, positions: 4, bias: true, seed: 5, dtype }),
+          31,
           0.4,
         ),
       ),

@@ -20,9 +20,11 @@ import { contract as fill } from './fill';
 import { contract as gatherColumns } from './gatherColumns';
 import { contract as gatherRows } from './gatherRows';
 import { contract as gradNorm } from './gradNorm';
+import { contract as householder } from './householder';
 import { contract as linear } from './linear';
 import { contract as logProb } from './logProb';
 import { contract as luCompose } from './luCompose';
+import { contract as luFactor } from './luFactor';
 import { contract as luSolve } from './luSolve';
 import { contract as madeInverse } from './madeInverse';
 import { contract as maskedLinear } from './maskedLinear';
@@ -58,7 +60,9 @@ export const contracts: readonly OpContract[] = [
   linear,
   logProb,
   luCompose,
+  luFactor,
   luSolve,
+  householder,
   maskedLinear,
   maskedLinearGradInput,
   maskedLinearGradWeight,
