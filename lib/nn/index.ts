@@ -1,4 +1,6 @@
 export * from './conditioner';
+export * from './conv2d';
+export * from './convNet';
 export * from './degrees';
 export * from './featureOrder';
 export * from './linear';

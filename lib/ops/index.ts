@@ -81,4 +81,5 @@ export {
   unary,
 } from './unary';
 export { uniformLogProb } from './uniformLogProb';
+export { rowNorms, weightNorm } from './weightNorm';
 export { where } from './where';

@@ -22,7 +22,7 @@ import {
   Squeeze,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
-import { Mlp, type MlpOptions, type Module } from '../../lib/nn';
+import { ConvNet, type ConvNetOptions, Mlp, type MlpOptions, type Module } from '../../lib/nn';
 import { fixture } from '../reference/close';
 
 export interface BijectionCase {
@@ -104,7 +104,41 @@ const couplingScales: readonly CouplingScaleOption[] = [
 const nameOf = (scale: CouplingScaleOption) =>
   'learned' in scale ? 'tanh without gain' : scale.kind;
 
+/** A coupling of images of 2 × 3 pixels of two channels, with random weights all over. */
+function convCoupling(
+  split: CouplingSplit,
+  options: Partial<ConvNetOptions> = {},
+): Pick<BijectionCase, 'features' | 'make'> {
+  const image = { height: 2, width: 3 };
+  return {
+    features: 12,
+    make: (dtype) => {
+      const conditioner = new ConvNet({
+        ...{ image, hidden: 5, activation: 'tanh', dtype },
+        ...conditionerSizes(2, split),
+        ...options,
+      });
+      return randomized(
+        new AffineCoupling({ channels: 2, positions: 6, split, conditioner, dtype }),
+        31,
+      );
+    },
+  };
+}
+
 const couplingCases: readonly BijectionCase[] = [
+  {
+    name: 'affine coupling, convolutions, columns',
+    ...convCoupling({ kind: 'columns', transforms: 'second' }),
+  },
+  {
+    name: 'affine coupling, convolutions, checkerboard, context',
+    ...convCoupling(
+      { kind: 'checkerboard', image: { height: 2, width: 3 }, parity: 1 },
+      { contextFeatures: 2, outputScale: false },
+    ),
+    contextFeatures: 2,
+  },
   ...couplingScales.map(
     (scale, k): BijectionCase => ({
       name: `affine coupling, ${nameOf(scale)}, columns`,

@@ -39,6 +39,7 @@ import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
+import { contract as weightNorm } from './weightNorm';
 import { contract as where } from './where';
 
 export const contracts: readonly OpContract[] = [
@@ -74,6 +75,7 @@ export const contracts: readonly OpContract[] = [
   sum,
   triangularSolve,
   unary,
+  weightNorm,
   where,
   adam,
   sgd,

@@ -177,6 +177,19 @@ export interface GoldenConvCase {
   readonly gradients: GoldenTensors;
 }
 
+/** convNet.json */
+export interface GoldenConvNetCase {
+  readonly name: string;
+  /** As the registry of modules takes it. */
+  readonly config: { readonly kind: string };
+  readonly params: GoldenTensors;
+  /** x and perhaps context. */
+  readonly inputs: GoldenTensors;
+  readonly outputs: { readonly y: GoldenTensor };
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
   made: GoldenMadeCase;
@@ -187,6 +200,7 @@ export interface GoldenFiles {
   bernoulliMade: GoldenBernoulliCase;
   iafReverseKl: GoldenIafCase;
   conv2d: GoldenConvCase;
+  convNet: GoldenConvNetCase;
 }
 
 /** The cases of data/<name>.json. */

@@ -1,0 +1,108 @@
+/** Convolution layers. */
+import type { FloatDType } from '../dtype';
+import {
+  type Activation,
+  affineScalar,
+  type ConvGeometry,
+  conv2d,
+  exp,
+  mul,
+  type RandomStream,
+  reshape,
+  rowNorms,
+  weightNorm,
+} from '../ops';
+import type { Shape } from '../shape';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import { uniformByFanIn, zeros } from './initialization';
+import { type Config, Module, withoutUndefined } from './module';
+
+export interface Conv2dLayerOptions extends ConvGeometry {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** Default none. */
+  readonly activation?: Activation;
+  /** Default true. */
+  readonly bias?: boolean;
+  /**
+   * Weight of output o = gain_o · v_o/‖v_o‖ (Salimans, Kingma 2016); `weight` holds v, and the gain starts at ‖v_o‖.
+   * Default false.
+   */
+  readonly weightNorm?: boolean;
+  /**
+   * Output o, bias included, is multiplied by exp(3·logScale_o), which starts at 1: as the last convolution of Glow's
+   * couplings (Kingma, Dhariwal 2018; conv2d_zeros of their code). Default false.
+   */
+  readonly outputScale?: boolean;
+  /** The layer makes zeros at the start, as last layers of flows do. Default false. */
+  readonly zeroInitialized?: boolean;
+  readonly dtype?: FloatDType;
+}
+
+/** logscale_factor of Glow's code. */
+const logScaleFactor = 3;
+
+/** Images as rows of pixels [N·height·width, inputs] → [.., outputs]. */
+export class Conv2d extends Module {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** [outputs, kh·kw·inputs], columns in the order (ky, kx, channel); with weightNorm the directions. */
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  /** [outputs], with weightNorm. */
+  readonly gain: Tensor | null;
+  /** [outputs], with outputScale. */
+  readonly logScale: Tensor | null;
+
+  /** @param stream random numbers for the start */
+  constructor(
+    readonly options: Conv2dLayerOptions,
+    stream: RandomStream,
+  ) {
+    super();
+    const { inputs, outputs, kernel, dtype = 'float32', zeroInitialized: zero = false } = options;
+    this.inputs = inputs;
+    this.outputs = outputs;
+    const places = kernel[0] * kernel[1];
+    const fanIn = (options.taps?.length ?? places) * inputs;
+    const random = (shape: Shape) => uniformByFanIn(stream, shape, fanIn, dtype);
+    const start = zero ? (shape: Shape) => zeros(shape, dtype) : random;
+    const shape = [outputs, places * inputs];
+    // A direction cannot be zero: with weightNorm the gain is.
+    this.weight = this.parameter('weight', options.weightNorm ? random(shape) : start(shape));
+    this.bias = (options.bias ?? true) ? this.parameter('bias', start([outputs])) : null;
+    this.gain = options.weightNorm
+      ? this.parameter('gain', zero ? zeros([outputs], dtype) : scope(() => rowNorms(this.weight)))
+      : null;
+    this.logScale = options.outputScale
+      ? this.parameter('logScale', zeros([outputs], dtype))
+      : null;
+  }
+
+  /** Weight and bias of the convolution as it is run: the norm and the output's scale are in them. */
+  effective(): { weight: Tensor; bias: Tensor | null } {
+    const normed = this.gain ? weightNorm(this.weight, this.gain) : this.weight;
+    if (this.logScale === null) return { weight: normed, bias: this.bias };
+    const scale = exp(affineScalar(this.logScale, logScaleFactor));
+    return {
+      weight: mul(normed, reshape(scale, [this.outputs, 1])),
+      bias: this.bias && mul(this.bias, scale),
+    };
+  }
+
+  /**
+   * @param x [N·height·width, inputs]; may be a view of some columns of a wider tensor
+   * @param addend of the shape of the result, added before the activation
+   */
+  apply(x: Tensor, addend: Tensor | null = null): Tensor {
+    return scope(() => {
+      const { weight, bias } = this.effective();
+      return conv2d(x, weight, bias, { ...this.options, addend });
+    });
+  }
+
+  config(): Config {
+    return withoutUndefined({ kind: 'conv2d', ...this.options }) as Config;
+  }
+}

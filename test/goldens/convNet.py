@@ -1,0 +1,93 @@
+"""The convolutional networks of Glow's couplings as torch.nn.functional calls on channels-first images."""
+
+import torch
+import torch.nn.functional as F
+
+from golden import generator, gradients, normal, tensor, tensors, write
+
+ACTIVATIONS = {"relu": torch.relu, "tanh": torch.tanh}
+
+
+def images(rows, height, width):
+    """[N·H·W, C] → [N, C, H, W]."""
+    return rows.reshape(-1, height, width, rows.shape[1]).permute(0, 3, 1, 2)
+
+
+def rows(images):
+    """[N, C, H, W] → [N·H·W, C]."""
+    return images.permute(0, 2, 3, 1).reshape(-1, images.shape[1])
+
+
+def kernel(weight, size=3):
+    """[out, (ky, kx, channel)] → [out, channel, ky, kx]."""
+    return weight.reshape(weight.shape[0], size, size, -1).permute(0, 3, 1, 2)
+
+
+def leaves(values):
+    return {name: value.requires_grad_(True) for name, value in values.items()}
+
+
+def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="relu", output_scale=True):
+    params = {
+        "first.weight": normal(gen, hidden, 9 * inputs, scale=0.3),
+        "first.bias": normal(gen, hidden, scale=0.3),
+        "middle.weight": normal(gen, hidden, hidden, scale=0.4),
+        "middle.bias": normal(gen, hidden, scale=0.3),
+        "last.weight": normal(gen, outputs, 9 * hidden, scale=0.2),
+        "last.bias": normal(gen, outputs, scale=0.3),
+    }
+    if output_scale:
+        params["last.logScale"] = normal(gen, outputs, scale=0.2)
+    if context:
+        params["context.weight"] = normal(gen, hidden, context, scale=0.5)
+    params = leaves(params)
+    act = ACTIVATIONS[activation]
+
+    def run(x, given):
+        z = F.conv2d(images(x, height, width), kernel(params["first.weight"]), params["first.bias"], padding=1)
+        if context:
+            z = z + F.linear(given, params["context.weight"])[:, :, None, None]
+        h = act(z)
+        h = act(F.conv2d(h, params["middle.weight"][:, :, None, None], params["middle.bias"]))
+        y = F.conv2d(h, kernel(params["last.weight"]), params["last.bias"], padding=1)
+        if output_scale:
+            # Kingma, Dhariwal 2018, code: conv2d_zeros multiplies by exp(3·logs), the bias included.
+            y = y * torch.exp(3 * params["last.logScale"])[None, :, None, None]
+        return rows(y)
+
+    config = {"kind": "convNet", "image": {"height": height, "width": width}, "inputs": inputs, "outputs": outputs,
+              "hidden": hidden, "activation": activation, "outputScale": output_scale, "contextFeatures": context}
+    return config, params, run
+
+
+def case(name, seed, make, n, height, width, inputs, **options):
+    gen = generator(seed)
+    context = options.get("context", 0)
+    config, params, run = make(gen, n, height, width, inputs, **options)
+    given = leaves({"x": normal(gen, n * height * width, inputs),
+                    **({"context": normal(gen, n, context)} if context else {})})
+    y = run(given["x"], given.get("context"))
+    weights = normal(gen, *y.shape)
+    (y * weights).sum().backward()
+    return {
+        "name": name,
+        "seed": seed,
+        "config": config,
+        "params": tensors(params),
+        "inputs": tensors(given),
+        "outputs": {"y": tensor(y)},
+        "outputWeights": tensor(weights),
+        "gradients": gradients({**given, **params}),
+    }
+
+
+write(
+    "convNet",
+    "y [N*H*W, outputs] of images of which the pixels are rows [N*H*W, inputs]; weights [out, (ky, kx, channel)]. "
+    "gradients are of sum(y*outputWeights).",
+    [
+        case("glow", 321, glow, 2, 4, 3, 3, outputs=4, hidden=7),
+        case("glow-context", 322, glow, 3, 2, 4, 2, outputs=3, hidden=6, context=2, activation="tanh"),
+        case("glow-no-scale", 323, glow, 2, 3, 3, 5, outputs=2, hidden=8, output_scale=False),
+    ],
+)

@@ -1,0 +1,191 @@
+import { describe, expect, it } from 'vitest';
+import { valueAndGradient } from '../../lib/autograd/gradient';
+import { native } from '../../lib/native';
+import { build, type Conditioner, Conv2d, ConvNet, type ConvNetOptions } from '../../lib/nn';
+import { mul, RandomStream, sum } from '../../lib/ops';
+import { scope } from '../../lib/tensor/scope';
+import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { fixture } from '../reference/close';
+
+const draw = fixture(5);
+const float64 = (...shape: number[]) =>
+  tensorOfArray(draw(shape.reduce((size, extent) => size * extent, 1)), shape);
+
+const options: ConvNetOptions = {
+  image: { height: 3, width: 4 },
+  inputs: 2,
+  outputs: 3,
+  hidden: 5,
+  seed: 3,
+  dtype: 'float64',
+};
+
+function withLayer(
+  extra: Partial<ConstructorParameters<typeof Conv2d>[0]>,
+  body: (layer: Conv2d) => void,
+) {
+  const before = native.memory()[0];
+  const stream = new RandomStream(9);
+  const layer = new Conv2d(
+    { height: 3, width: 4, kernel: [3, 3], inputs: 2, outputs: 3, dtype: 'float64', ...extra },
+    stream,
+  );
+  scope(() => body(layer));
+  layer.dispose();
+  stream.dispose();
+  expect(native.memory()[0]).toBe(before);
+}
+
+describe('Conv2d', () => {
+  it('starts within 1/√(taps·inputs), of live taps where some are dead', () => {
+    const largest = (tensor: Tensor) => Math.max(...tensor.dataSync().map(Math.abs));
+    withLayer({}, ({ weight, bias }) => {
+      expect(largest(weight)).toBeLessThanOrEqual(1 / Math.sqrt(18));
+      expect(largest(weight)).toBeGreaterThan(0.8 / Math.sqrt(18));
+      expect(largest(bias!)).toBeLessThanOrEqual(1 / Math.sqrt(18));
+    });
+    withLayer({ taps: [0, 1] }, ({ weight }) => {
+      expect(largest(weight)).toBeGreaterThan(1 / Math.sqrt(18));
+      expect(largest(weight)).toBeLessThanOrEqual(1 / Math.sqrt(4));
+    });
+  });
+
+  it('starts at zero, also with a weight norm, and its gain or weight can leave it', () => {
+    for (const weightNorm of [false, true]) {
+      withLayer({ zeroInitialized: true, weightNorm }, (layer) => {
+        const x = float64(12, 2);
+        const run = () => layer.apply(x);
+        expect(
+          run()
+            .dataSync()
+            .every((value) => value === 0),
+        ).toBe(true);
+        const leaf = weightNorm ? layer.gain! : layer.weight;
+        const { gradients } = valueAndGradient(() => sum(mul(run(), float64(12, 3))), [leaf]);
+        expect(gradients[0]!.dataSync().every((value) => value !== 0)).toBe(true);
+      });
+    }
+  });
+
+  it('a weight norm changes nothing at the start; only directions count, and the gain is the length', () => {
+    withLayer({ weightNorm: true }, (layer) => {
+      const weight = layer.weight.dataSync();
+      const normed = () => layer.effective().weight.dataSync();
+      normed().forEach((value, i) => {
+        expect(Math.abs(value - weight[i]!)).toBeLessThan(1e-15);
+      });
+      layer.weight.write((weight as Float64Array).map((value) => 7 * value));
+      layer.gain!.write(Float64Array.of(1, 2, -3));
+      [1, 2, 3].forEach((length, o) => {
+        const row = normed().subarray(18 * o, 18 * (o + 1));
+        expect(Math.hypot(...row)).toBeCloseTo(length, 14);
+      });
+    });
+  });
+
+  it("the output's scale multiplies weight and bias by exp(3·logScale)", () => {
+    withLayer({ outputScale: true }, (layer) => {
+      const x = float64(12, 2);
+      const before = layer.apply(x).dataSync();
+      layer.logScale!.write(Float64Array.of(0, 0.5, -1));
+      layer
+        .apply(x)
+        .dataSync()
+        .forEach((value, i) => {
+          const factor = [1, Math.exp(1.5), Math.exp(-3)][i % 3]!;
+          expect(Math.abs(value / (factor * before[i]!) - 1)).toBeLessThan(1e-13);
+        });
+    });
+  });
+});
+
+describe('ConvNet', () => {
+  it('starts at zero, and not where it is told', () => {
+    const outputs = (zeroInitialized: boolean) => {
+      const network = new ConvNet({ ...options, zeroInitialized });
+      const values = scope(() => network.apply(float64(24, 2)).dataSync());
+      network.dispose();
+      return values;
+    };
+    expect(outputs(true).every((value) => value === 0)).toBe(true);
+    expect(outputs(false).every((value) => value !== 0)).toBe(true);
+  });
+
+  it('sees two pixels far, in its own image alone', () => {
+    const network = new ConvNet({ ...options, zeroInitialized: false, activation: 'tanh' });
+    scope(() => {
+      const image = float64(24, 2);
+      // The second image of 3 × 4: what changes where its corner (0, 0) does.
+      const before = network.apply(image).dataSync();
+      const values = Float64Array.from(image.dataSync());
+      values[12 * 2] = values[12 * 2]! + 1;
+      const after = network.apply(tensorOfArray(values, [24, 2])).dataSync();
+      for (let pixel = 0; pixel < 24; pixel++) {
+        const [row, column] = [Math.floor((pixel % 12) / 4), pixel % 4];
+        const reached = pixel >= 12 && row <= 2 && column <= 2;
+        const moved = [0, 1, 2].some((c) => before[3 * pixel + c] !== after[3 * pixel + c]);
+        expect(moved, `pixel ${pixel}`).toBe(reached);
+      }
+    });
+    network.dispose();
+  });
+
+  it('is built again from its config', () => {
+    const network = new ConvNet({ ...options, contextFeatures: 2, zeroInitialized: false });
+    const again = build(JSON.parse(JSON.stringify(network.config()))) as Conditioner;
+    scope(() => {
+      const [x, context] = [float64(24, 2), float64(2, 2)];
+      expect([...again.namedParameters().keys()]).toEqual([...network.namedParameters().keys()]);
+      expect(again.apply(x, context).dataSync()).toEqual(network.apply(x, context).dataSync());
+    });
+    network.dispose();
+    again.dispose();
+  });
+
+  it('takes a view of some columns', () => {
+    const network = new ConvNet({ ...options, zeroInitialized: false });
+    scope(() => {
+      const wide = float64(24, 5);
+      const values = wide.dataSync();
+      const narrow = Float64Array.from(
+        { length: 48 },
+        (_, i) => values[5 * (i >> 1) + 2 + (i & 1)]!,
+      );
+      const view = wide.view([24, 2], wide.offset + 2, wide.rowStride);
+      const apart = tensorOfArray(narrow, [24, 2]);
+      expect(network.apply(view).dataSync()).toEqual(network.apply(apart).dataSync());
+    });
+    network.dispose();
+  });
+
+  it.each([
+    [
+      'sizes',
+      () => new ConvNet({ ...options, hidden: 0 }),
+      /\[ConvNet\] hidden: expected a whole number ≥ 1, got 0/,
+    ],
+    [
+      'image',
+      () => new ConvNet({ ...options, image: { height: 2.5, width: 2 } }),
+      /\[ConvNet\] height: expected a whole number ≥ 1, got 2.5/,
+    ],
+  ])('error: %s', (_, run, says) => {
+    expect(run).toThrow(says);
+  });
+
+  it('errors: pixels and context', () => {
+    const network = new ConvNet({ ...options, contextFeatures: 2 });
+    scope(() => {
+      expect(() => network.apply(float64(23, 2), float64(2, 2))).toThrow(
+        /\[ConvNet\] x: expected shape \[N·12, 2\], got \[23, 2\]/,
+      );
+      expect(() => network.apply(float64(24, 2))).toThrow(
+        /\[ConvNet\] context: expected shape \[N, 2\] = \[2, 2\], got none/,
+      );
+      expect(() => network.apply(float64(24, 2), float64(3, 2))).toThrow(
+        /\[ConvNet\] context: expected shape \[N, 2\] = \[2, 2\], got \[3, 2\]/,
+      );
+    });
+    network.dispose();
+  });
+});
