@@ -7,10 +7,23 @@ const sizes = {
   maf: { features: 63, hidden: [512, 512], batch: 256 },
   'maf-small': { features: 6, hidden: [100, 100], batch: 256 },
   'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
+  realnvp: { features: 64, hidden: [256, 256], batch: 256 },
 };
 
 function model(name) {
   const { features, hidden } = sizes[name];
+  // s = exp(tanh(raw)), as the peer has it, without a learned gain.
+  if (name === 'realnvp') {
+    const scale = { kind: 'tanh', learned: false };
+    return flow.realnvp({
+      features,
+      hidden,
+      transforms: 8,
+      scale,
+      zeroInitialized: false,
+      seed: 1,
+    });
+  }
   // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
   return flow.maf({
     features,
@@ -32,16 +45,16 @@ function noise(rows, features) {
 const work = {
   step(name) {
     const { batch, features } = sizes[name];
-    const maf = model(name);
+    const trained = model(name);
     const x = noise(batch, features);
-    const learner = new Learner(maf, {
+    const learner = new Learner(trained, {
       optimizer: flow.adam({ lr: 1e-4 }),
       clipNorm: Infinity,
       ema: null,
       stream: new flow.RandomStream(5),
       compile: true,
     });
-    const loss = () => flow.negativeLogLikelihood({ model: maf, x, context: null });
+    const loss = () => flow.negativeLogLikelihood({ model: trained, x, context: null });
     const step = new Step(learner, loss, batch);
     return () => step.run();
   },
@@ -62,6 +75,7 @@ export const flowCases = [
   { name: 'maf:step', setUp: () => work.step('maf') },
   { name: 'maf-small:step', setUp: () => work.step('maf-small') },
   { name: 'maf-mnist:step', setUp: () => work.step('maf-mnist') },
+  { name: 'realnvp:step', setUp: () => work.step('realnvp') },
   { name: 'maf:logProb', setUp: () => work.logProb('maf') },
   { name: 'maf:sample1000', setUp: () => work.sample('maf', 1000) },
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },

@@ -3,8 +3,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, affineScalar, cast, div, exp, expand, mul, sub, sum } from '../ops';
-import { scope } from '../tensor/scope';
+import { channelAffine, channelAffineInverse } from '../ops';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
@@ -12,14 +11,14 @@ export interface AffineOptions {
   /** log of the factor of each feature. The sign of the factor is positive. */
   readonly logScale: Float64Array | readonly number[];
   readonly shift: Float64Array | readonly number[];
-  /** Whether training changes them; default false. */
-  readonly learned?: boolean;
+  /** Whether training changes them, or the scale only; default false. */
+  readonly learned?: boolean | 'scale';
   readonly dtype?: FloatDType;
 }
 
 export class Affine extends Bijection {
   override readonly features: number;
-  readonly learned: boolean;
+  readonly learned: boolean | 'scale';
   readonly dtype: FloatDType;
   readonly logScale: Tensor;
   readonly shift: Tensor;
@@ -43,15 +42,14 @@ export class Affine extends Bijection {
     this.learned = learned;
     this.dtype = dtype;
     // Fixed ones stay float64, so that a standardised column is not rounded twice.
-    const held = (values: Float64Array | readonly number[]) => {
+    const held = (name: string, values: Float64Array | readonly number[], isLearned: boolean) => {
       const array =
-        learned && dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
-      return tensorOfArray(array, [values.length]);
+        isLearned && dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+      const tensor = tensorOfArray(array, [values.length]);
+      return isLearned ? this.parameter(name, tensor) : this.state(name, tensor);
     };
-    this.logScale = learned
-      ? this.parameter('logScale', held(logScale))
-      : this.state('logScale', held(logScale));
-    this.shift = learned ? this.parameter('shift', held(shift)) : this.state('shift', held(shift));
+    this.logScale = held('logScale', logScale, learned !== false);
+    this.shift = held('shift', shift, learned === true);
   }
 
   /** The map that gives each column of the data mean 0 and standard deviation 1 (columns that do not vary: factor 1). */
@@ -91,18 +89,12 @@ export class Affine extends Bijection {
   }
 
   protected override mapForward(x: Tensor): Forward {
-    return scope(() => {
-      const y = add(mul(x, cast(exp(this.logScale), this.dtype)), cast(this.shift, this.dtype));
-      return { y, logDet: expand(sum(this.logScale, undefined, { dtype: 'float64' }), [x.rows]) };
-    });
+    return channelAffine(x, this.logScale, this.shift);
   }
 
   protected override mapInverse(y: Tensor): Inverse {
-    return scope(() => {
-      const x = div(sub(y, cast(this.shift, this.dtype)), cast(exp(this.logScale), this.dtype));
-      const total = sum(this.logScale, undefined, { dtype: 'float64' });
-      return { x, logDet: expand(affineScalar(total, -1, 0), [y.rows]) };
-    });
+    const { y: x, logDet } = channelAffineInverse(y, this.logScale, this.shift);
+    return { x, logDet };
   }
 
   config(): Config {

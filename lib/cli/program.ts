@@ -16,6 +16,9 @@ export interface ReadingOptions {
   readonly missing?: 'error' | 'drop';
 }
 
+export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice'] as const;
+export type ModelKind = (typeof modelKinds)[number];
+
 export interface TrainOptions extends ReadingOptions {
   readonly validation?: number | string;
   readonly test?: number | string;
@@ -24,7 +27,7 @@ export interface TrainOptions extends ReadingOptions {
   readonly logit?: number;
   /** False after --no-preprocess. */
   readonly preprocess: boolean;
-  readonly model: 'maf' | 'iaf' | 'made';
+  readonly model: ModelKind;
   readonly hidden?: number[];
   readonly transforms?: number;
   readonly batchNorm?: boolean;
@@ -170,15 +173,13 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .option('--logit <lambda>', 'logit of λ + (1 − 2λ)x, for x in [0, 1]', number(0, 0.499))
     .option('--no-preprocess', 'none')
     .optionsGroup('Model:')
-    .addOption(
-      new Option('--model <kind>', 'kind of flow').choices(['maf', 'iaf', 'made']).default('maf'),
-    )
+    .addOption(new Option('--model <kind>', 'kind of flow').choices([...modelKinds]).default('maf'))
     .option(
       '--hidden <widths>',
-      'hidden layers of each MADE (default: 256,256; images 1024)',
+      'hidden layers of each network (default: 256,256; images, by model: 1024, 512,512 or 5 × 1000)',
       widths,
     )
-    .option('--transforms <count>', 'autoregressive transforms (default: 5)', whole(1, 1000))
+    .option('--transforms <count>', 'transforms (default: 5; realnvp 8, nice 4)', whole(1, 1000))
     .option('--batch-norm', 'batch norm after each transform')
     .addOption(
       new Option('--activation <name>', 'of hidden layers (default: relu)').choices([
@@ -201,7 +202,7 @@ function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--scale-bound <bound>',
-      'largest |log-scale| of one transform (default: 5; images 2)',
+      'largest |log-scale| of one transform (default: 5; images 2; realnvp: learned)',
       number(0, 80, true),
     )
     .addOption(

@@ -2,8 +2,9 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expected, FlowError } from '../errors';
-import { type Flow, iaf, type MafOptions, made, maf } from '../flows';
+import type { Flow } from '../flows';
 import { bytesOf } from '../io/bytes';
+import { withoutUndefined } from '../nn/module';
 import { setThreads } from '../runtime';
 import { adam, cosine, linearWarmup, type Schedule } from '../train';
 import { type Dataset, describeData, readDataset, readDatasetFor } from './dataset';
@@ -17,6 +18,7 @@ import {
   runFiles,
   writeRunRecord,
 } from './folder';
+import { buildModel, modelDefaults } from './models';
 import {
   buildPreprocess,
   choosePreprocess,
@@ -34,7 +36,6 @@ import { runTraining } from './training';
 /** The options with what suits the data where they say nothing. */
 interface Plan extends TrainOptions {
   readonly hidden: number[];
-  readonly scaleBound: number;
   readonly batchSize: number;
   readonly lr: number;
   readonly schedule: NonNullable<TrainOptions['schedule']>;
@@ -175,42 +176,13 @@ function fingerprintOf(parts: Parts): string {
 }
 
 function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dataset): Flow {
-  const { dtype, seed, model } = options;
-  const { preprocessing, dequantization } = buildPreprocess(preprocess, trainPart, dtype);
-  const pass = <K extends keyof TrainOptions>(...keys: K[]) =>
-    Object.fromEntries(
-      keys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),
-    );
-  const common: MafOptions = {
+  return buildModel(options, {
     features: trainPart.rows.cols,
     contextFeatures: trainPart.context?.cols ?? 0,
-    hidden: options.hidden ?? defaultHidden(trainPart),
-    scale: { kind: 'softClamp', bound: options.scaleBound ?? defaultBound(trainPart) },
-    dtype,
-    seed,
-    preprocessing,
-    dequantization,
+    image: trainPart.image !== null,
+    ...buildPreprocess(preprocess, trainPart, options.dtype),
     description: describeData(trainPart, options),
-    ...pass('batchNorm', 'activation', 'residual', 'degrees'),
-  };
-  if (model === 'made') {
-    if (options.transforms !== undefined || options.permutation !== undefined) {
-      throw new UsageError(
-        '--model made has one transform: leave out --transforms and --permutation',
-      );
-    }
-    return made(common);
-  }
-  return (model === 'iaf' ? iaf : maf)({ ...common, ...pass('transforms', 'permutation') });
-}
-
-function defaultHidden(trainPart: Dataset): number[] {
-  return trainPart.image ? [1024] : [256, 256];
-}
-
-/** Many transforms of many dimensions with a loose bound draw rows that run away from the data: see demo.ts. */
-function defaultBound(trainPart: Dataset): number {
-  return trainPart.image ? 2 : 5;
+  });
 }
 
 async function completePlan(
@@ -221,9 +193,8 @@ async function completePlan(
   const image = trainPart.image !== null;
   const batchSize = Math.min(options.batchSize ?? (image ? 128 : 256), trainPart.rows.rows);
   const plan = {
-    ...options,
-    hidden: options.hidden ?? defaultHidden(trainPart),
-    scaleBound: options.scaleBound ?? defaultBound(trainPart),
+    ...modelDefaults(options.model, image),
+    ...withoutUndefined(options),
     batchSize,
     lr: options.lr ?? 1e-3,
     schedule: options.schedule ?? ('cosine' as const),

@@ -1,4 +1,5 @@
 export * from './autoregressive';
+export * from './coupling';
 export * from './density';
 export * from './flow';
 export * from './inpaint';

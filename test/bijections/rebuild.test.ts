@@ -199,6 +199,8 @@ describe.each(kinds)('memory %s', (kind) => {
           expected,
           kind === 'invertible' ? 1e5 : 64,
           `gradient ${k}`,
+          // Batch norm takes most of a gradient away: what is left has the rounding of the terms, which are of order 1.
+          1,
         );
       });
     });

@@ -205,7 +205,12 @@ const cases: [what: string, words: string, status: number, sentence: RegExp][] =
     2,
     /choose one of --standardize/,
   ],
-  ['transforms of a MADE', 'train $/good.csv --model made --transforms 3', 2, /one transform/],
+  [
+    'transforms of a MADE',
+    'train $/good.csv --model made --transforms 3',
+    2,
+    /--model made has no --transforms/,
+  ],
   ['an unknown ending', 'sample $/run --out $/x.xlsx', 2, /must end with \.csv, \.npy, \.png/],
   ['a picture of a table', 'sample $/run --out $/x.png', 2, /rows are no images/],
   ['a context for a model without', 'sample $/run --context 1,2', 2, /the model takes none, got 2/],

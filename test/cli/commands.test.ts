@@ -128,8 +128,11 @@ describe('train', () => {
   it.each([
     ['iaf', ['--transforms', '2']],
     ['made', []],
-  ])('trains a flow of kind %s, within a time', async (kind, words) => {
-    const out = folder.at(kind);
+    ['realnvp', ['--transforms', '4', '--batch-norm', '--permutation', 'random']],
+    ['realnvp', ['--scale-bound', '3', '--residual']],
+    ['nice', []],
+  ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
+    const out = folder.at([kind, ...words].join(''));
     const trained = await flowKernels(
       ...['train', data, '--columns', 'x,y', '--model', kind, '--hidden', '32', ...words],
       ...[
@@ -151,7 +154,19 @@ describe('train', () => {
     expect(training.seconds).toBeLessThan(10);
     // Better than the Gaussian of the same moments: log-deviations 2 and 1.5, two normals.
     const gaussian = Math.log(2 * Math.PI * Math.E) + Math.log(2) + Math.log(1.5);
-    if (kind === 'iaf') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
+    if (kind !== 'made') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
+  });
+
+  it.each([
+    ['realnvp', ['--permutation', 'reverse'], /swaps the halves: --permutation is random or left/],
+    ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
+    ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],
+    ['made', ['--transforms', '2'], /--model made has no --transforms: leave it out/],
+  ])('says what a flow of kind %s does not take: %j', async (kind, words, says) => {
+    const told = await flowKernels(
+      ...['train', data, '--columns', 'x,y', '--model', kind, '--out', folder.at('none'), ...words],
+    );
+    expect(told).toMatchObject({ status: 2, stderr: expect.stringMatching(says) });
   });
 
   it('warns of columns that are no continuous quantity, or too far from zero for float32', async () => {

@@ -1,6 +1,7 @@
 /** Reads test/goldens/data: typed records, tensors as Float64Array, a golden MADE as the reference's {@link Made}. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CouplingScale } from '../../lib/ops';
 import type { ActivationName } from './activations';
 import type { Made, MadeGradients } from './made';
 import type { BoundA } from './maf';
@@ -190,8 +191,56 @@ export interface GoldenConvNetCase {
   readonly gradients: GoldenTensors;
 }
 
+/** coupling.json: the op. */
+export interface GoldenCouplingKernel {
+  readonly name: string;
+  readonly type: 'kernel';
+  readonly inverse: boolean;
+  readonly options: {
+    readonly scale: CouplingScale;
+    readonly positions: number;
+    readonly start: number;
+    readonly checkerboard: { readonly width: number; readonly parity: 0 | 1 } | null;
+  };
+  readonly inputs: GoldenTensors;
+  readonly outputs: { readonly y: GoldenTensor; readonly logDet: GoldenTensor };
+  readonly outputWeights: { readonly y: GoldenTensor; readonly logDet: GoldenTensor };
+  readonly gradients: GoldenTensors;
+}
+
+/** coupling.json: RealNVP and NICE; params are named as the parameters of the library's chain. */
+export interface GoldenCouplingFlow {
+  readonly name: string;
+  readonly type: 'flow';
+  readonly config: {
+    readonly recipe: 'realnvp' | 'nice';
+    readonly features: number;
+    readonly transforms: number;
+    readonly hidden: readonly number[];
+    readonly contextFeatures: number;
+    readonly scale: CouplingScale['kind'];
+    readonly bound: number;
+  };
+  readonly params: GoldenTensors;
+  readonly inputs: GoldenTensors;
+  readonly outputs: {
+    readonly noise: GoldenTensor;
+    readonly logDet: GoldenTensor;
+    readonly logProb: GoldenTensor;
+    readonly loss: number;
+  };
+  readonly gradients: { readonly inputs: GoldenTensors; readonly params: GoldenTensors };
+  readonly training: {
+    readonly optimizer: GoldenOptimizer;
+    readonly batches: readonly GoldenTensors[];
+    readonly losses: readonly number[];
+    readonly params: GoldenTensors;
+  };
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
+  readonly coupling: GoldenCouplingKernel | GoldenCouplingFlow;
   made: GoldenMadeCase;
   maf: GoldenMafCase;
   batchNorm: GoldenBatchNormCase;
