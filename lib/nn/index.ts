@@ -1,3 +1,4 @@
+export * from './batchNormLayer';
 export * from './conditioner';
 export * from './conv2d';
 export * from './convNet';
@@ -9,3 +10,4 @@ export * from './mlp';
 export * from './module';
 export * from './orthogonal';
 export * from './registry';
+export * from './residualConvNet';
