@@ -7,7 +7,20 @@ import type { FloatDType } from '../dtype';
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, affineScalar, columns, exp, gatherColumns, linear, mul, sub, sum } from '../ops';
+import {
+  add,
+  affineScalar,
+  channelAffine,
+  channelAffineInverse,
+  columns,
+  exp,
+  gatherColumns,
+  linear,
+  mul,
+  reshape,
+  sub,
+  sum,
+} from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -17,7 +30,8 @@ export interface ConditionalAffineOptions {
   readonly channels: number;
   /** Default 1. D = positions·channels. */
   readonly positions?: number;
-  readonly contextFeatures: number;
+  /** Default 0: scale and shift are learned numbers alone. */
+  readonly contextFeatures?: number;
   readonly dtype?: FloatDType;
 }
 
@@ -27,8 +41,8 @@ export class ConditionalAffine extends Bijection {
   readonly channels: number;
   readonly positions: number;
   readonly dtype: FloatDType;
-  /** [2·channels, contextFeatures], zero at the start: the rows of the log-scales, then those of the shifts. */
-  readonly weight: Tensor;
+  /** [2·channels, contextFeatures], zero at the start: the rows of the log-scales, then those of the shifts; null without context. */
+  readonly weight: Tensor | null;
   /** [2·channels] */
   readonly bias: Tensor;
   /** The channel of each feature, for what is the same at all positions. */
@@ -36,23 +50,37 @@ export class ConditionalAffine extends Bijection {
 
   constructor(options: ConditionalAffineOptions) {
     super();
-    const { channels, positions = 1, contextFeatures, dtype = 'float32' } = options;
+    const { channels, positions = 1, contextFeatures = 0, dtype = 'float32' } = options;
     requirePositions('ConditionalAffine', channels, 'channels');
     requirePositions('ConditionalAffine', positions);
-    requirePositions('ConditionalAffine', contextFeatures, 'contextFeatures');
+    if (contextFeatures !== 0)
+      requirePositions('ConditionalAffine', contextFeatures, 'contextFeatures');
     this.channels = channels;
     this.positions = positions;
     this.features = channels * positions;
     this.contextFeatures = contextFeatures;
     this.dtype = dtype;
-    this.weight = this.parameter('weight', zeros([2 * channels, contextFeatures], dtype));
+    this.weight =
+      contextFeatures > 0
+        ? this.parameter('weight', zeros([2 * channels, contextFeatures], dtype))
+        : null;
     this.bias = this.parameter('bias', zeros([2 * channels], dtype));
     const channelOf = Int32Array.from({ length: this.features }, (_, k) => k % channels);
     this.#channelOf = this.own(tensorOfArray(channelOf, [this.features]));
   }
 
-  #parameters(context: Tensor): { logScale: Tensor; shift: Tensor; total: Tensor } {
-    const both = linear(context, this.weight, this.bias);
+  /** Without context: of the bias, [channels] each. */
+  #alike(x: Tensor, map: typeof channelAffine): Forward {
+    const pixels = reshape(x, [x.rows * this.positions, this.channels]);
+    const logScale = columns(this.bias, 0, this.channels);
+    const shift = columns(this.bias, this.channels, 2 * this.channels);
+    const { y, logDet } = map(pixels, logScale, shift, this.positions);
+    return { y: reshape(y, x.shape), logDet };
+  }
+
+  /** With context: [N, D] each, and Σ log-scale of a position, float64 [N]. */
+  #parameters(weight: Tensor, context: Tensor) {
+    const both = linear(context, weight, this.bias);
     const logScale = columns(both, 0, this.channels);
     const wide = (part: Tensor) => gatherColumns(part, this.#channelOf);
     return {
@@ -62,9 +90,10 @@ export class ConditionalAffine extends Bijection {
     };
   }
 
-  protected override mapForward(x: Tensor, context: Tensor): Forward {
+  protected override mapForward(x: Tensor, context: Tensor | null): Forward {
     return scope(() => {
-      const { logScale, shift, total } = this.#parameters(context);
+      if (!this.weight) return this.#alike(x, channelAffine);
+      const { logScale, shift, total } = this.#parameters(this.weight, context as Tensor);
       return {
         y: add(mul(x, exp(logScale)), shift),
         logDet: affineScalar(total, this.positions),
@@ -72,9 +101,13 @@ export class ConditionalAffine extends Bijection {
     });
   }
 
-  protected override mapInverse(y: Tensor, context: Tensor): Inverse {
+  protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
     return scope(() => {
-      const { logScale, shift, total } = this.#parameters(context);
+      if (!this.weight) {
+        const { y: x, logDet } = this.#alike(y, channelAffineInverse);
+        return { x, logDet };
+      }
+      const { logScale, shift, total } = this.#parameters(this.weight, context as Tensor);
       return {
         x: mul(sub(y, shift), exp(affineScalar(logScale, -1))),
         logDet: affineScalar(total, -this.positions),

@@ -1,4 +1,3 @@
-export * from './batchNormLayer';
 export * from './conditioner';
 export * from './conv2d';
 export * from './convNet';
@@ -10,4 +9,4 @@ export * from './mlp';
 export * from './module';
 export * from './orthogonal';
 export * from './registry';
-export * from './residualConvNet';
+export * from './singleConv';

@@ -22,14 +22,8 @@ import {
   Squeeze,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
-import {
-  ConvNet,
-  type ConvNetOptions,
-  Mlp,
-  type MlpOptions,
-  type Module,
-  ResidualConvNet,
-} from '../../lib/nn';
+import { glow } from '../../lib/flows';
+import { ConvNet, type ConvNetOptions, Mlp, type MlpOptions, type Module } from '../../lib/nn';
 import { fixture } from '../reference/close';
 
 export interface BijectionCase {
@@ -134,25 +128,6 @@ function convCoupling(
 }
 
 const couplingCases: readonly BijectionCase[] = [
-  {
-    name: 'affine coupling, residual convolutions, checkerboard',
-    features: 12,
-    make: (dtype) => {
-      const split = {
-        kind: 'checkerboard',
-        image: { height: 2, width: 3 },
-        parity: 0,
-      } as const;
-      const conditioner = new ResidualConvNet({
-        ...{ image: split.image, hidden: 4, blocks: 1, activation: 'tanh', dtype },
-        ...conditionerSizes(2, split),
-      });
-      return randomized(
-        new AffineCoupling({ channels: 2, positions: 6, split, conditioner, dtype }),
-        37,
-      );
-    },
-  },
   {
     name: 'affine coupling, convolutions, columns',
     ...convCoupling({ kind: 'columns', transforms: 'second' }),
@@ -306,6 +281,11 @@ export const bijectionCases: readonly BijectionCase[] = [
       ),
   },
   {
+    name: 'conditional affine without context',
+    features: 6,
+    make: (dtype) => randomized(new ConditionalAffine({ channels: 2, positions: 3, dtype }), 14),
+  },
+  {
     name: 'squeeze',
     features: 24,
     volumePreserving: true,
@@ -450,4 +430,29 @@ export const bijectionCases: readonly BijectionCase[] = [
         ),
       ]),
   },
+  ...(['affine', 'additive'] as const).map(
+    (coupling): BijectionCase => ({
+      name: `Glow of two levels, ${coupling}, 4 × 4 × 2`,
+      features: 32,
+      contextFeatures: coupling === 'affine' ? 3 : 0,
+      make: (dtype) => {
+        const affine = coupling === 'affine';
+        const { bijection } = glow({
+          image: { height: 4, width: 4, channels: 2 },
+          levels: 2,
+          steps: 1,
+          hidden: 5,
+          permutation: affine ? 'lu' : 'shuffle',
+          coupling,
+          learnedPrior: affine,
+          contextFeatures: affine ? 3 : 0,
+          preprocessing: null,
+          dequantization: null,
+          seed: 3,
+          dtype,
+        });
+        return randomized(bijection, 60, 0.2);
+      },
+    }),
+  ),
 ];

@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { CouplingScale } from '../../lib/ops';
+import type { ImageShape } from '../../lib/shape';
 import type { ActivationName } from './activations';
 import type { Made, MadeGradients } from './made';
 import type { BoundA } from './maf';
@@ -183,9 +184,7 @@ export interface GoldenConvNetCase {
   readonly name: string;
   /** As the registry of modules takes it. */
   readonly config: { readonly kind: string };
-  readonly training: boolean;
   readonly params: GoldenTensors;
-  readonly state: GoldenTensors;
   /** x and perhaps context. */
   readonly inputs: GoldenTensors;
   readonly outputs: { readonly y: GoldenTensor };
@@ -240,8 +239,19 @@ export interface GoldenCouplingFlow {
   };
 }
 
+/** imageFlows.json: params and state are named as those of the library's flow. */
+export interface GoldenImageFlow
+  extends Pick<GoldenCouplingFlow, 'params' | 'inputs' | 'outputs' | 'gradients' | 'training'> {
+  readonly name: string;
+  readonly recipe: 'glow' | 'realnvp';
+  /** Options of the recipe. */
+  readonly config: Readonly<Record<string, unknown>> & { readonly image: ImageShape };
+  readonly state: GoldenTensors;
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
+  imageFlows: GoldenImageFlow;
   readonly coupling: GoldenCouplingKernel | GoldenCouplingFlow;
   made: GoldenMadeCase;
   maf: GoldenMafCase;

@@ -1,0 +1,167 @@
+/**
+ * Glow: Kingma and Dhariwal, "Glow: Generative Flow with Invertible 1×1 Convolutions", 2018. Levels of squeeze and K steps of
+ * [actnorm, linear map of the channels, coupling]; half of the channels leaves after each level but the last.
+ */
+import { ActNorm } from '../bijections/actNorm';
+import { Affine } from '../bijections/affine';
+import {
+  AffineCoupling,
+  type CouplingScaleOption,
+  type CouplingSplit,
+  conditionerSizes,
+} from '../bijections/affineCoupling';
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { ConditionalAffine } from '../bijections/conditionalAffine';
+import { LuLinear } from '../bijections/luLinear';
+import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
+import { Permutation } from '../bijections/permutation';
+import { Squeeze, squeezed } from '../bijections/squeeze';
+import { type Distribution, StandardNormal } from '../distributions';
+import type { FloatDType } from '../dtype';
+import { ConvNet } from '../nn/convNet';
+import { SingleConv } from '../nn/singleConv';
+import type { ImageShape } from '../shape';
+import { Flow, type FlowParts } from './flow';
+import { imageFeatures, imageParts, requireHalving } from './image';
+
+export interface GlowOptions
+  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** Height, width and channels; the first two divisible by 2^levels. */
+  readonly image: ImageShape;
+  /** L; default 3 (the paper's for 32 × 32). */
+  readonly levels?: number;
+  /** K: steps of each level; default 32. */
+  readonly steps?: number;
+  /** Channels of the hidden layers of the couplings' networks; default 512. */
+  readonly hidden?: number;
+  /** What mixes the channels: a linear map in LU form (default), or a fixed order. */
+  readonly permutation?: 'lu' | 'shuffle' | 'reverse';
+  /** Default affine, with scale sigmoid(raw + 2). */
+  readonly coupling?: 'affine' | 'additive';
+  /** What leaves after a level is normal with a mean and scale that depend on what stays (default), or standard normal. */
+  readonly learnedPrior?: boolean;
+  /** Columns of the context, for instance one-hot classes: they enter all networks and the prior of the last level. */
+  readonly contextFeatures?: number;
+  /** Last layers of the networks start at zero, so that each step starts as actnorm and a rotation. Default true. */
+  readonly zeroInitialized?: boolean;
+  /** Default: the standard normal. */
+  readonly base?: Distribution;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+type Settings = Required<
+  Pick<
+    GlowOptions,
+    | 'levels'
+    | 'steps'
+    | 'hidden'
+    | 'permutation'
+    | 'coupling'
+    | 'learnedPrior'
+    | 'contextFeatures'
+    | 'zeroInitialized'
+    | 'seed'
+    | 'dtype'
+  >
+>;
+
+const secondHalf: CouplingSplit = { kind: 'columns', transforms: 'second' };
+
+/** Seeds of the parts follow from one: no two alike. */
+function mixing({ permutation, dtype }: Settings, image: ImageShape, seed: number): Bijection {
+  const { channels } = image;
+  const positions = image.height * image.width;
+  if (permutation === 'reverse') return Permutation.reverse(channels, positions);
+  if (permutation === 'shuffle') return Permutation.random(channels, seed, positions);
+  return new LuLinear({ channels, positions, seed, dtype });
+}
+
+function coupling(settings: Settings, image: ImageShape, seed: number): Bijection {
+  const { hidden, contextFeatures, zeroInitialized, dtype } = settings;
+  const { channels } = image;
+  const scale: CouplingScaleOption =
+    settings.coupling === 'affine' ? { kind: 'sigmoid' } : { kind: 'additive' };
+  const sizes = conditionerSizes(channels, secondHalf, scale);
+  const conditioner = new ConvNet({
+    ...sizes,
+    image,
+    hidden,
+    contextFeatures,
+    zeroInitialized,
+    seed,
+    dtype,
+  });
+  const positions = image.height * image.width;
+  return new AffineCoupling({ channels, positions, split: secondHalf, scale, conditioner, dtype });
+}
+
+/** What leaves becomes standard normal by a scale and a shift that a convolution makes of what stays: split2d of Glow's code. */
+function splitPrior({ dtype }: Settings, image: ImageShape): Bijection {
+  const { channels } = image;
+  const scale: CouplingScaleOption = { kind: 'exp' };
+  const conditioner = new SingleConv({
+    ...conditionerSizes(channels, secondHalf, scale),
+    image,
+    dtype,
+  });
+  const positions = image.height * image.width;
+  return new AffineCoupling({ channels, positions, split: secondHalf, scale, conditioner, dtype });
+}
+
+function glowLevels(image: ImageShape, settings: Settings): MultiScale {
+  const { levels, steps, learnedPrior, contextFeatures, seed, dtype } = settings;
+  const built: MultiScaleLevel[] = [];
+  let shape = image;
+  for (let level = 0; level < levels; level++) {
+    const links: Bijection[] = [new Squeeze(shape)];
+    shape = squeezed(shape);
+    const { channels, height, width } = shape;
+    const positions = height * width;
+    for (let step = 0; step < steps; step++) {
+      const its = seed + 7919 * (level * steps + step + 1);
+      links.push(
+        new ActNorm({ channels, positions, dtype }),
+        mixing(settings, shape, its),
+        coupling(settings, shape, its + 104729),
+      );
+    }
+    const isLast = level === levels - 1;
+    if (learnedPrior && !isLast) links.push(splitPrior(settings, shape));
+    if (learnedPrior && isLast)
+      links.push(new ConditionalAffine({ channels, positions, contextFeatures, dtype }));
+    built.push({ bijection: new Chain(links), channels });
+    shape = { height, width, channels: channels / 2 };
+  }
+  return new MultiScale(built);
+}
+
+/**
+ * Glow. Data are bytes (or fewer levels: `dequantization`), which get uniform noise and are scaled to [−½, ½), as in the
+ * paper's code; pass `preprocessing` for another map, null for none. `fit` sets the actnorms from the first rows.
+ *
+ * @throws FlowError ARGUMENT where the image cannot be halved so often
+ */
+export function glow(options: GlowOptions): Flow {
+  const { image, dtype = 'float32', base } = options;
+  const settings: Settings = {
+    levels: options.levels ?? 3,
+    steps: options.steps ?? 32,
+    hidden: options.hidden ?? 512,
+    permutation: options.permutation ?? 'lu',
+    coupling: options.coupling ?? 'affine',
+    learnedPrior: options.learnedPrior ?? true,
+    contextFeatures: options.contextFeatures ?? 0,
+    zeroInitialized: options.zeroInitialized ?? true,
+    seed: options.seed ?? 0,
+    dtype,
+  };
+  requireHalving('glow', image, settings.levels);
+  const features = imageFeatures(image);
+  return new Flow({
+    base: base ?? new StandardNormal(features, dtype),
+    bijection: glowLevels(image, settings),
+    ...imageParts(options, ({ levels }) => Affine.uniform(features, 1 / levels, -0.5, dtype)),
+  });
+}

@@ -1,0 +1,51 @@
+/** What the recipes of image flows share. */
+import type { Bijection } from '../bijections/bijection';
+import { requireImage } from '../bijections/positions';
+import { expected, FlowError } from '../errors';
+import type { ImageShape } from '../shape';
+import type { Dequantization, FlowParts } from './flow';
+
+/** D of an image. */
+export function imageFeatures({ height, width, channels }: ImageShape): number {
+  return height * width * channels;
+}
+
+/** @throws FlowError ARGUMENT unless height and width can be halved `times` times */
+export function requireHalving(where: string, image: ImageShape, times: number): void {
+  requireImage(where, image);
+  if (!Number.isSafeInteger(times) || times < 1) {
+    const sentence = expected(where, 'levels', 'a whole number ≥ 1', String(times), 'correct it');
+    throw new FlowError('ARGUMENT', sentence);
+  }
+  const unit = 2 ** times;
+  if (image.height % unit === 0 && image.width % unit === 0) return;
+  const up = (extent: number) => Math.ceil(extent / unit) * unit;
+  throw new FlowError(
+    'ARGUMENT',
+    expected(
+      where,
+      'image',
+      `a height and width that are multiples of ${unit} for ${times} levels`,
+      `${image.height} × ${image.width}`,
+      `pad the images to ${up(image.height)} × ${up(image.width)} (padImages), or take fewer levels`,
+    ),
+  );
+}
+
+/**
+ * Dequantisation, preprocessing and description of a flow on images: of bytes, where the options do not say otherwise.
+ *
+ * @param usual the preprocessing of the paper, for the levels of the data
+ */
+export function imageParts(
+  options: Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> & {
+    readonly image: ImageShape;
+  },
+  usual: (dequantization: Dequantization) => Bijection,
+): Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  const { dequantization = { levels: 256 }, description = {}, image } = options;
+  const { preprocessing = dequantization && usual(dequantization) } = options;
+  const { height, width, channels } = image;
+  const shape = JSON.stringify([height, width, channels]);
+  return { dequantization, preprocessing, description: { image: shape, ...description } };
+}

@@ -1,0 +1,69 @@
+/** A single convolution as a conditioner: the learned prior of Glow's multi-scale architecture. */
+import type { FloatDType } from '../dtype';
+import { RandomStream } from '../ops';
+import type { ImageShape } from '../shape';
+import type { Tensor } from '../tensor/tensor';
+import { Conditioner } from './conditioner';
+import { Conv2d } from './conv2d';
+import { checkConvSizes, samplesOf } from './convNet';
+import { type Config, withoutUndefined } from './module';
+import { register } from './registry';
+
+export interface SingleConvOptions {
+  readonly image: Pick<ImageShape, 'height' | 'width'>;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly dtype?: FloatDType;
+}
+
+/** 3×3 convolution times exp(3·logScale); it makes zeros at the start (conv2d_zeros of Glow's code). */
+export class SingleConv extends Conditioner {
+  override readonly inputs: number;
+  override readonly outputs: number;
+  override readonly positions: number;
+  readonly conv: Conv2d;
+  readonly #options: SingleConvOptions;
+
+  constructor(options: SingleConvOptions) {
+    super();
+    const { image, inputs, outputs, dtype = 'float32' } = options;
+    const { height, width } = image;
+    checkConvSizes('SingleConv', { height, width, inputs, outputs });
+    this.#options = { image: { height, width }, inputs, outputs, dtype };
+    this.inputs = inputs;
+    this.outputs = outputs;
+    this.positions = height * width;
+    const stream = new RandomStream(0);
+    this.conv = this.child(
+      'conv',
+      new Conv2d(
+        {
+          height,
+          width,
+          kernel: [3, 3],
+          inputs,
+          outputs,
+          zeroInitialized: true,
+          outputScale: true,
+          dtype,
+        },
+        stream,
+      ),
+    );
+    stream.dispose();
+  }
+
+  override apply(x: Tensor): Tensor {
+    samplesOf('SingleConv', x, this.positions, this.inputs);
+    return this.conv.apply(x);
+  }
+
+  config(): Config {
+    return withoutUndefined({ kind: 'singleConv', ...this.#options }) as Config;
+  }
+}
+
+register<SingleConvOptions & Config & { readonly kind: 'singleConv' }>(
+  'singleConv',
+  (config) => new SingleConv(config),
+);
