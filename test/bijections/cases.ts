@@ -13,13 +13,18 @@ import {
   type CouplingScaleOption,
   type CouplingSplit,
   conditionerSizes,
+  DenseLinear,
+  DiagonalLinear,
   Invert,
   Logit,
   LuLinear,
   MaskedAutoregressive,
   MultiScale,
+  OrthogonalLinear,
   Permutation,
+  QrLinear,
   Squeeze,
+  TriangularLinear,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
 import { glow } from '../../lib/flows';
@@ -57,7 +62,7 @@ function randomized<B extends Bijection>(bijection: B, seed: number, scale?: num
 }
 
 /** Signs of both kinds, whatever the start gave. */
-function signed<B extends LuLinear>(bijection: B): B {
+function signed<B extends LuLinear | TriangularLinear | QrLinear>(bijection: B): B {
   const signs = Array.from({ length: bijection.channels }, (_, i) => (i % 2 ? -1 : 1));
   bijection.sign.write(
     bijection.dtype === 'float32' ? Float32Array.from(signs) : Float64Array.from(signs),
@@ -412,6 +417,81 @@ export const bijectionCases: readonly BijectionCase[] = [
           0.4,
         ),
       ),
+  },
+  {
+    name: 'dense linear',
+    features: 4,
+    // A random matrix around the rotation: |log det| of some 0.5.
+    make: (dtype) => randomized(new DenseLinear({ channels: 4, dtype }), 32, 0.9),
+  },
+  {
+    name: 'dense linear at 3 positions, bias',
+    features: 6,
+    make: (dtype) =>
+      randomized(new DenseLinear({ channels: 2, positions: 3, bias: true, dtype }), 33, 0.9),
+  },
+  {
+    name: 'lower triangular linear, bias',
+    features: 5,
+    autoregressive: true,
+    make: (dtype) =>
+      signed(randomized(new TriangularLinear({ channels: 5, bias: true, dtype }), 43)),
+  },
+  {
+    name: 'upper triangular linear at 4 positions',
+    features: 12,
+    make: (dtype) =>
+      signed(
+        randomized(
+          new TriangularLinear({ channels: 3, positions: 4, lower: false, dtype }),
+          35,
+          0.4,
+        ),
+      ),
+  },
+  {
+    name: 'orthogonal linear',
+    features: 5,
+    volumePreserving: true,
+    make: (dtype) => randomized(new OrthogonalLinear({ channels: 5, dtype }), 36),
+  },
+  {
+    name: 'orthogonal linear of 2 reflections at 2 positions, bias',
+    features: 12,
+    volumePreserving: true,
+    make: (dtype) =>
+      randomized(
+        new OrthogonalLinear({ channels: 6, positions: 2, reflections: 2, bias: true, dtype }),
+        37,
+      ),
+  },
+  {
+    name: 'QR linear',
+    features: 5,
+    make: (dtype) => signed(randomized(new QrLinear({ channels: 5, dtype }), 38)),
+  },
+  {
+    name: 'QR linear of 2 reflections at 4 positions, bias',
+    features: 12,
+    make: (dtype) =>
+      signed(
+        randomized(
+          new QrLinear({ channels: 3, positions: 4, reflections: 2, bias: true, dtype }),
+          39,
+          0.4,
+        ),
+      ),
+  },
+  {
+    name: 'diagonal linear',
+    features: 3,
+    make: (dtype) => randomized(new DiagonalLinear({ channels: 3, dtype }), 41),
+  },
+  {
+    name: 'diagonal linear at 2 positions, bias',
+    features: 6,
+    make: (dtype) =>
+      randomized(new DiagonalLinear({ channels: 3, positions: 2, bias: true, dtype }), 42),
   },
   {
     name: 'chain of four kinds',

@@ -1,0 +1,64 @@
+/**
+ * A rotation by Householder reflections. Tomczak, Welling 2016, "Improving Variational Auto-Encoders using Householder
+ * Flow", eqs. 6–7.
+ */
+import type { Config } from '../nn/module';
+import { register } from '../nn/registry';
+import { add, householder, matmul, sub } from '../ops';
+import type { Tensor } from '../tensor/tensor';
+import { LinearMap, type LinearMapOptions } from './linearMap';
+import { identityOf, reflectionVectors } from './reflections';
+
+export interface OrthogonalLinearOptions extends LinearMapOptions {
+  /** K: so many reflections; default C, with which every rotation can be reached (K even: proper ones). */
+  readonly reflections?: number;
+  /** Of the random vectors at the start; default 0. */
+  readonly seed?: number;
+}
+
+/** y = H_K ⋯ H_1 x + b at each position; keeps volumes: log-det 0. */
+export class OrthogonalLinear extends LinearMap {
+  readonly reflections: number;
+  readonly seed: number;
+  /** v_k [K, C]: the reflection k turns the direction of v_k around. */
+  readonly vectors: Tensor;
+  readonly #identity: Tensor;
+
+  constructor(options: OrthogonalLinearOptions) {
+    super(options);
+    this.reflections = options.reflections ?? this.channels;
+    this.seed = options.seed ?? 0;
+    this.vectors = this.parameter(
+      'vectors',
+      reflectionVectors('OrthogonalLinear', this, this.reflections, this.seed),
+    );
+    this.#identity = this.own(identityOf(this));
+  }
+
+  /** Rows times the product of the reflections, made first where that is the lesser work. */
+  #reflect(rows: Tensor, reverse: boolean): Tensor {
+    const { channels, reflections, vectors } = this;
+    return rows.rows < channels || 2 * reflections < channels
+      ? householder(rows, vectors, { reverse })
+      : matmul(rows, householder(this.#identity, vectors, { reverse }));
+  }
+
+  protected override applyForward(x: Tensor) {
+    const turned = this.#reflect(x, false);
+    return { out: this.bias ? add(turned, this.bias) : turned, logAbsDet: null };
+  }
+
+  protected override applyInverse(y: Tensor) {
+    return { out: this.#reflect(this.bias ? sub(y, this.bias) : y, true), logAbsDet: null };
+  }
+
+  config(): Config {
+    const { reflections, seed } = this;
+    return { kind: 'orthogonalLinear', ...this.sharedConfig(), reflections, seed };
+  }
+}
+
+register<OrthogonalLinearOptions & Config & { kind: 'orthogonalLinear' }>(
+  'orthogonalLinear',
+  (config) => new OrthogonalLinear(config),
+);

@@ -1,0 +1,41 @@
+/** What the maps made of Householder reflections start with. */
+import { expected, FlowError } from '../errors';
+import { claimElements } from '../nn/initialization';
+import { RandomStream } from '../ops';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import type { LinearMap } from './linearMap';
+
+/** Normal vectors [K, C], a parameter of maps made of reflections. */
+export function reflectionVectors(
+  where: string,
+  map: LinearMap,
+  reflections: number,
+  seed: number,
+): Tensor {
+  if (!Number.isSafeInteger(reflections) || reflections < 1) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        where,
+        'reflections',
+        'a whole number ≥ 1',
+        String(reflections),
+        `${map.channels}, the channels, reach every rotation`,
+      ),
+    );
+  }
+  claimElements(reflections * map.channels);
+  const stream = new RandomStream(seed);
+  const vectors = stream.normal([reflections, map.channels], map.dtype);
+  stream.dispose();
+  return vectors;
+}
+
+/** The identity [C, C] in the map's type. */
+export function identityOf({ channels, dtype }: LinearMap): Tensor {
+  claimElements(channels * channels);
+  const size = channels * channels;
+  const values = dtype === 'float32' ? new Float32Array(size) : new Float64Array(size);
+  for (let i = 0; i < size; i += channels + 1) values[i] = 1;
+  return tensorOfArray(values, [channels, channels]);
+}
