@@ -30,6 +30,8 @@ export function matrix(
 }
 
 export const vector = (count, options) => matrix(1, count, options);
+/** Well conditioned: 1.5 on the diagonal, 0.3/n beside it, on both sides. */
+export const triangle = (n) => matrix(n, n, { fill: (i) => (i % (n + 1) === 0 ? 1.5 : 0.3 / n) });
 /** Whole numbers from 0 to limit − 1. */
 export const indices = (count, limit) =>
   vector(count, { dtype: 'int32', fill: () => Math.floor(random() * limit) });

@@ -8,6 +8,7 @@ import flow from '../dist/index.js';
 import { convolutionCases } from './cases/convolutions.mjs';
 import { flowCases } from './cases/flows.mjs';
 import { kernelCases } from './cases/kernels.mjs';
+import { linearAlgebraCases } from './cases/linearAlgebra.mjs';
 import { memoryCases } from './cases/memory.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
@@ -26,7 +27,13 @@ const { values: options, positionals } = parseArgs({
 const threads = Number(options.threads);
 flow.setThreads(threads);
 
-const all = [...flowCases, ...memoryCases, ...kernelCases, ...convolutionCases];
+const all = [
+  ...flowCases,
+  ...memoryCases,
+  ...linearAlgebraCases,
+  ...kernelCases,
+  ...convolutionCases,
+];
 if (options.list) {
   for (const { name } of all) console.log(name);
   process.exit(0);

@@ -10,6 +10,7 @@ import {
   native,
   peakKinds,
   program,
+  triangle,
   vector,
   words,
 } from '../instruction.mjs';
@@ -475,8 +476,6 @@ function maskedLayer() {
   };
 }
 
-/** Unknowns 1/n beside a diagonal of 1.5. */
-const triangle = (n) => matrix(n, n, { fill: (i) => (i % (n + 1) === 0 ? 1.5 : 0.3 / n) });
 const rows = 4096;
 /** factors, log|s|, signs, permutation. */
 const lu = (n) => [

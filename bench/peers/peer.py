@@ -14,6 +14,7 @@ import time
 
 import torch
 
+import linear_algebra
 import models
 
 MAF = {
@@ -24,7 +25,7 @@ MAF = {
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
-         "realnvp:step", "glow:step", "glow-wide:step"]
+         "realnvp:step", "glow:step", "glow-wide:step", *linear_algebra.CASES]
 
 
 def build(name):
@@ -81,6 +82,8 @@ def sampling(model, n, compiled):
 
 
 def repetition(case, variant):
+    if case in linear_algebra.CASES:
+        return linear_algebra.repetition(case, variant)
     name, task = case.split(":")
     model, batch = build(name)
     compiled = variant == "compile"
@@ -105,7 +108,7 @@ def warm_up(run, seconds=1.0):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", required=True, choices=CASES)
-    parser.add_argument("--variant", default="eager", choices=["eager", "compile"])
+    parser.add_argument("--variant", default="eager", choices=["eager", "channels-last", "compile"])
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
