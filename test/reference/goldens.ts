@@ -1,7 +1,7 @@
 /** Reads test/goldens/data: typed records, tensors as Float64Array, a golden MADE as the reference's {@link Made}. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CouplingScale } from '../../lib/ops';
+import type { CouplingScale, TriangularSolveOptions } from '../../lib/ops';
 import type { ImageShape } from '../../lib/shape';
 import type { ActivationName } from './activations';
 import type { Made, MadeGradients } from './made';
@@ -249,8 +249,59 @@ export interface GoldenImageFlow
   readonly state: GoldenTensors;
 }
 
+/** linearMaps.json: a triangular solve. */
+export interface GoldenSolve {
+  readonly name: string;
+  readonly type: 'solve';
+  readonly options: TriangularSolveOptions;
+  readonly inputs: GoldenTensors;
+  readonly outputs: { readonly x: GoldenTensor };
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
+/** linearMaps.json: determinant and equations of a square matrix. */
+export interface GoldenDense {
+  readonly name: string;
+  readonly type: 'dense';
+  readonly logDetWeight: number;
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
+/** linearMaps.json: a bijection; params are named as the library's. */
+export interface GoldenLinearMap {
+  readonly name: string;
+  readonly type: 'map';
+  readonly kind: 'lu' | 'lower' | 'upper' | 'qr' | 'orthogonal' | 'dense';
+  readonly channels: number;
+  readonly positions: number;
+  readonly reflections: number;
+  readonly sign: readonly number[];
+  readonly rows: readonly number[];
+  readonly params: GoldenTensors;
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly outputWeights: GoldenTensors;
+  readonly gradients: GoldenTensors;
+  readonly inverse: {
+    readonly inputs: GoldenTensors;
+    readonly outputs: GoldenTensors;
+    readonly gradients: GoldenTensors;
+  };
+  readonly training: {
+    readonly lr: number;
+    readonly batches: readonly GoldenTensor[];
+    readonly losses: readonly number[];
+    readonly params: GoldenTensors;
+  };
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
+  readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
   imageFlows: GoldenImageFlow;
   readonly coupling: GoldenCouplingKernel | GoldenCouplingFlow;
   made: GoldenMadeCase;
