@@ -1,4 +1,4 @@
-// conv2d_grad_weight: dL_dW[o, t, i] = Σ_p dL_dy[p, o] · x[p + tap t, i]; 0 where a tap is not live.
+// conv2d_grad_weight: dL_dW[o, t, i] = Σ_p dL_dy[p, o] · x[p + tap t, i]; 0 where a tap is not live. dL_db[o] = Σ_p dL_dy[p, o].
 #include "reference/conv2d.h"
 
 namespace flow::reference {
@@ -8,6 +8,7 @@ bool conv2d_grad_weight(const Call& call) {
   const Image image(call);
   FLOW_AGREE(call, image.fits(call, dL_dy.rows, dL_dW.cols) && dL_dW.cols == image.blocks * x.cols);
   FLOW_AGREE(call, is(x, dL_dy.rows, x.cols, dL_dy.dtype) && is(dL_dW, dL_dy.cols, dL_dW.cols, dL_dy.dtype));
+  FLOW_AGREE(call, call.n_out == 1 || (call.n_out == 2 && is(call.out[1], 1, dL_dy.cols, dL_dy.dtype)));
   return for_float(call, x.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Matrix<T> dy(dL_dy), in(x), dw(dL_dW);
@@ -24,6 +25,10 @@ bool conv2d_grad_weight(const Call& call) {
           dw(o, image.place(t) * in.cols + i) = static_cast<T>(sum);
         }
       }
+      if (call.n_out < 2) continue;
+      double sum = 0;
+      for (int64_t p = 0; p < dy.rows; ++p) sum += static_cast<double>(dy(p, o));
+      Vector<T>(call.out[1])(o) = static_cast<T>(sum);
     }
   });
 }

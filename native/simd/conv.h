@@ -38,9 +38,12 @@ template <class T>
 void conv_grad_input(const ConvShape& shape, const T* dL_dy, int64_t dy_ld, const T* w, int64_t w_ld, T* dL_dx,
                      int64_t dx_ld, const Epilogue<T>& epilogue = {});
 
-/** dL_dW [outputs, blocks·inputs]: dL_dW_t = Σ_pixels dL_dy[pixel]ᵀ · x[pixel + tap t]; zero for dead taps. */
+/**
+ * dL_dW [outputs, blocks·inputs]: dL_dW_t = Σ_pixels dL_dy[pixel]ᵀ · x[pixel + tap t]; zero for dead taps.
+ * dL_db [outputs], or null: the column sums of dL_dy, with the bits of column_sums.
+ */
 template <class T>
 void conv_grad_weight(const ConvShape& shape, const T* dL_dy, int64_t dy_ld, const T* x, int64_t x_ld, T* dL_dW,
-                      int64_t dw_ld);
+                      int64_t dw_ld, T* dL_db = nullptr);
 
 }  // namespace flow::FLOW_ISA

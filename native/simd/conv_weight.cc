@@ -5,46 +5,54 @@
 //   else:              G[(t, o), c] = Σ_p dL_dy[p − tap t, o] · x[p, c], whose rows are pieces of rows of dL_dW
 // A task is a group of taps with a piece of the pixels; the pieces' sums are added in order.
 #include "conv.h"
+
+#include "column_sums.h"
 #include "conv_gather.h"
 #include "gemm_blocks.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-constexpr int64_t kPixelBlock = 256;        // gathered and multiplied at a time
-constexpr int64_t kGroupRows = 3 * kTileRows;  // so many rows of G share a packed panel at least
-constexpr int64_t kPiecePixels = 1024;
+constexpr int64_t kPixelBlock = kSumRows;      // gathered and multiplied at a time
+constexpr int64_t kGroupRows = 3 * kTileRows;  // rows of G in a task at least
+constexpr int64_t kPieceBlocks = 2;            // blocks of pixels in a task at least
 constexpr int64_t kEnoughTasks = 12;
 constexpr int64_t kMostPartial = 512 << 10;  // elements of all pieces of G
+constexpr int64_t kMostPlain = 64 << 10;     // elements of a weight without moves that is handled here
 
 /** The moved side, the still one, and G. */
 template <class T>
 struct Correlation {
   Moves moves;
+  bool in_place;  // one tap that moves nothing: s is its own gathered columns
   int64_t pixels;
   int64_t moved, still;  // channels
   const T* s;            // moved
   int64_t s_ld;
   const T* b;            // still
   int64_t ldb;
+  T* sums;  // of the still side's columns, block by block of pixels; or null
 };
 
-/** Taps t0 … t1 over pixels p0 … p1 into rows t0·moved … of g [taps·moved, still]. */
+/** Taps t0 … t1 over the blocks q0 … q1 of pixels into rows t0·moved … of g [taps·moved, still]. */
 template <class T>
-void run_piece(const Correlation<T>& v, int64_t t0, int64_t t1, int64_t p0, int64_t p1, T* g) {
+void run_piece(const Correlation<T>& v, int64_t t0, int64_t t1, int64_t q0, int64_t q1, T* g) {
   const int64_t rows = (t1 - t0) * v.moved;
-  const int64_t ld = gathered_ld<T>(t1 - t0, v.moved);
-  T* columns = workspace<T>(kPixelBlock * ld, 2);
+  const int64_t ld = v.in_place ? v.s_ld : gathered_ld<T>(t1 - t0, v.moved);
+  T* gathered = v.in_place ? nullptr : workspace<T>(kPixelBlock * ld, 2);
   T* work = workspace<T>(kPixelBlock * kPanelColumns<T>, 3);
   const RowTiles tiles(rows);
-  for (int64_t q = p0; q < p1; q += kPixelBlock) {
-    const int64_t depth = lesser(kPixelBlock, p1 - q);
-    gather(v.moves, t0, t1, v.moved, v.s, v.s_ld, q, q + depth, columns, ld);
-    Product<T> part = {rows, v.still, depth, columns, ld, true, {v.b + q * v.ldb, v.ldb, false, MaskKind::none, nullptr},
-                       g + t0 * v.moved * v.still, v.still, {}};
-    part.epilogue.accumulate = q > p0;
+  for (int64_t q = q0; q < q1; ++q) {
+    const int64_t p0 = q * kPixelBlock;
+    const int64_t depth = lesser(kPixelBlock, v.pixels - p0);
+    if (!v.in_place) gather(v.moves, t0, t1, v.moved, v.s, v.s_ld, p0, p0 + depth, gathered, ld);
+    const T* still = v.b + p0 * v.ldb;
+    Product<T> part = {rows, v.still, depth, v.in_place ? v.s + p0 * ld : gathered, ld, true,
+                       {still, v.ldb, false, MaskKind::none, nullptr}, g + t0 * v.moved * v.still, v.still, {}};
+    part.epilogue.accumulate = q > q0;
     for (int64_t panel = 0; panel < panels_of<T>(v.still); ++panel)
       run_panel<T>(part, tiles, 0, tiles.tiles, panel, nullptr, work);
+    if (v.sums && t0 == 0) sum_rows(depth, v.still, still, v.ldb, v.sums + q * v.still);
   }
 }
 
@@ -72,33 +80,41 @@ void sum_transposed(const T* from, int64_t pieces, int64_t piece_size, int64_t c
 
 template <class T>
 void conv_grad_weight(const ConvShape& shape, const T* dL_dy, int64_t dy_ld, const T* x, int64_t x_ld, T* dL_dW,
-                      int64_t dw_ld) {
+                      int64_t dw_ld, T* dL_db) {
   using V = Vec<T>;
   constexpr int w = V::width;
   const int64_t taps = shape.live, inputs = shape.inputs, outputs = shape.outputs, pixels = shape.pixels();
-  if (shape.blocks == 1 && taps == 1 && shape.taps[0].dy == 0 && shape.taps[0].dx == 0) {
+  const bool plain = taps == 1 && shape.taps[0].dy == 0 && shape.taps[0].dx == 0;
+  if (plain && shape.blocks == 1 && inputs * outputs > kMostPlain) {
     gemm<T>(Trans::yes, Trans::no, outputs, inputs, pixels, dL_dy, dy_ld, x, x_ld, dL_dW, dw_ld);
+    if (dL_db) column_sums<T>(pixels, outputs, dL_dy, dy_ld, dL_db);
     return;
   }
-  if (taps < shape.blocks || pixels <= 0) {
+  const bool empty = taps == 0 || inputs == 0 || outputs == 0 || pixels <= 0;
+  if (taps < shape.blocks || empty) {
     for (int64_t o = 0; o < outputs; ++o) zero(dL_dW + o * dw_ld, shape.blocks * inputs);
   }
-  if (taps == 0 || inputs == 0 || outputs == 0 || pixels <= 0) return;
-
   const bool moves_x = inputs <= outputs;
-  const Moves moves = {shape.height, shape.width, shape.taps, taps, moves_x ? 1 : -1};
-  const Correlation<T> v = moves_x ? Correlation<T>{moves, pixels, inputs, outputs, x, x_ld, dL_dy, dy_ld}
-                                   : Correlation<T>{moves, pixels, outputs, inputs, dL_dy, dy_ld, x, x_ld};
-  const int64_t size = taps * v.moved * v.still;
-  const int64_t groups = lesser(taps, up_div(taps * v.moved, kGroupRows));
-  int64_t pieces = lesser(up_div(pixels, kPiecePixels), up_div(kEnoughTasks, groups));
+  if (dL_db && (empty || !moves_x)) column_sums<T>(pixels, outputs, dL_dy, dy_ld, dL_db);
+  if (empty) return;
+
+  const int64_t moved = moves_x ? inputs : outputs, still = moves_x ? outputs : inputs;
+  const int64_t size = taps * moved * still, blocks = up_div(pixels, kPixelBlock);
+  const int64_t groups = clamp_to(taps * moved / kGroupRows, 1, taps);
+  int64_t pieces = lesser(up_div(blocks, kPieceBlocks), up_div(kEnoughTasks, groups));
   if (pieces * size > kMostPartial) pieces = kMostPartial / size > 1 ? kMostPartial / size : 1;
-  T* g = workspace<T>(pieces * size, 0);
+  T* g = workspace<T>(pieces * size + blocks * still, 0);
+  T* sums = dL_db && moves_x ? g + pieces * size : nullptr;
+  const Moves moves = {shape.height, shape.width, shape.taps, taps, moves_x ? 1 : -1};
+  const Correlation<T> v = moves_x
+                               ? Correlation<T>{moves, plain, pixels, moved, still, x, x_ld, dL_dy, dy_ld, sums}
+                               : Correlation<T>{moves, plain, pixels, moved, still, dL_dy, dy_ld, x, x_ld, sums};
   parallel(pieces * groups, [&](int64_t task) {
     const int64_t piece = task / groups, group = task % groups;
-    run_piece(v, group * taps / groups, (group + 1) * taps / groups, piece * pixels / pieces,
-              (piece + 1) * pixels / pieces, g + piece * size);
+    run_piece(v, group * taps / groups, (group + 1) * taps / groups, piece * blocks / pieces,
+              (piece + 1) * blocks / pieces, g + piece * size);
   });
+  if (sums) add_sums(blocks, still, sums, dL_db);
 
   if (moves_x) {
     // Columns (t, c) of dL_dW lie as the rows of G do, tap by tap, where no tap is dead.
@@ -133,7 +149,7 @@ void conv_grad_weight(const ConvShape& shape, const T* dL_dy, int64_t dy_ld, con
 }
 
 #define FLOW_INSTANTIATE(T)                                                                                       \
-  template void conv_grad_weight<T>(const ConvShape&, const T*, int64_t, const T*, int64_t, T*, int64_t);
+  template void conv_grad_weight<T>(const ConvShape&, const T*, int64_t, const T*, int64_t, T*, int64_t, T*);
 FLOW_INSTANTIATE(float)
 FLOW_INSTANTIATE(double)
 

@@ -17,8 +17,10 @@ inline constexpr int64_t kDepth = 512;
 #else
 inline constexpr int64_t kDepth = 384;  // 24 KiB with AVX2, 12 KiB with SSE2 and NEON
 #endif
-inline constexpr int64_t kFewPanels = 2;  // with so few panels (tiles), packing A (B) costs more than it brings
-inline constexpr int64_t kFewTiles = 2;
+inline constexpr int64_t kFewPanels = 2;  // with so few panels, packing A costs more than it brings
+// The same of B. A panel in place streams from the second-level cache, which is no slower than from the first: measured 5 to
+// 10 % better up to 20 tiles for weight gradients, where B is as long as it is seldom used.
+inline constexpr int64_t kFewTiles = 144 / kTileRows;
 inline constexpr int64_t kPanelGroupBytes = 512 << 10;  // packed B that stays in the second-level cache
 
 FLOW_INLINE constexpr int64_t up_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
