@@ -4,6 +4,7 @@ import {
   type Activation,
   affineScalar,
   type ConvGeometry,
+  type ConvStackLayer,
   conv2d,
   exp,
   mul,
@@ -89,6 +90,11 @@ export class Conv2d extends Module {
       weight: mul(normed, reshape(scale, [this.outputs, 1])),
       bias: this.bias && mul(this.bias, scale),
     };
+  }
+
+  /** The layer as {@link convStack} takes it. */
+  get layer(): ConvStackLayer {
+    return { ...this.options, ...this.effective() };
   }
 
   /**

@@ -1,14 +1,13 @@
 /** Convolutional networks: the conditioners of coupling flows on images. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { type Activation, RandomStream } from '../ops';
+import { type Activation, convStack, RandomStream } from '../ops';
 import { formatShape, type ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
 import { ContextLayer, contextTerm } from './contextLayer';
 import { Conv2d } from './conv2d';
-import { Linear } from './linear';
 import { type Config, withoutUndefined } from './module';
 import { register } from './registry';
 
@@ -69,7 +68,7 @@ export class ConvNet extends Conditioner {
   override readonly contextFeatures: number;
   readonly dtype: FloatDType;
   readonly first: Conv2d;
-  readonly middle: Linear;
+  readonly middle: Conv2d;
   readonly last: Conv2d;
   /** Context to the first hidden layer, without bias. */
   readonly contextLayer: ContextLayer | null;
@@ -93,7 +92,11 @@ export class ConvNet extends Conditioner {
       'first',
       new Conv2d({ ...spatial, inputs, outputs: hidden, activation }, stream),
     );
-    this.middle = this.child('middle', new Linear(hidden, hidden, { activation, dtype }, stream));
+    const one = { ...spatial, kernel: [1, 1] } as const;
+    this.middle = this.child(
+      'middle',
+      new Conv2d({ ...one, inputs: hidden, outputs: hidden, activation }, stream),
+    );
     this.last = this.child(
       'last',
       new Conv2d({ ...spatial, inputs: hidden, outputs, zeroInitialized, outputScale }, stream),
@@ -112,7 +115,7 @@ export class ConvNet extends Conditioner {
     const samples = samplesOf('ConvNet', x, this.positions, this.inputs);
     return scope(() => {
       const term = contextTerm('ConvNet', this.contextLayer, context, samples);
-      return this.last.apply(this.middle.apply(this.first.apply(x, term)));
+      return convStack(x, [this.first.layer, this.middle.layer, this.last.layer], { addend: term });
     });
   }
 

@@ -30,6 +30,11 @@ export { clip } from './clip';
 export { columns, concatColumns } from './columns';
 export { type Conv2dOptions, conv2d } from './conv2d';
 export { type ConvGeometry, type ConvPadding, rasterTaps } from './conv2dGeometry';
+export {
+  type ConvStackLayer,
+  type ConvStackOptions,
+  convStack,
+} from './convStack';
 export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
 export { gatherColumns } from './gatherColumns';

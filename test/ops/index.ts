@@ -15,6 +15,7 @@ import { contract as checkFinite } from './checkFinite';
 import { contract as clip } from './clip';
 import { contract as columns } from './columns';
 import { contract as conv2d } from './conv2d';
+import { contract as convStack } from './convStack';
 import { contract as ema } from './ema';
 import { contract as fill } from './fill';
 import { contract as gatherColumns } from './gatherColumns';
@@ -55,6 +56,7 @@ export const contracts: readonly OpContract[] = [
   checkerboard,
   columns,
   conv2d,
+  convStack,
   fill,
   gatherColumns,
   gatherRows,
