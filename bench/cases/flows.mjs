@@ -8,10 +8,28 @@ const sizes = {
   'maf-small': { features: 6, hidden: [100, 100], batch: 256 },
   'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
   realnvp: { features: 64, hidden: [256, 256], batch: 256 },
+  glow: { features: 3072, steps: 8, hidden: 128, batch: 16 },
+  'glow-wide': { features: 3072, steps: 4, hidden: 512, batch: 16 },
 };
+
+/** Images of 32 × 32 × 3, three levels, fixed priors, as the peers have it. */
+function glow({ steps, hidden }) {
+  return flow.glow({
+    image: { height: 32, width: 32, channels: 3 },
+    levels: 3,
+    steps,
+    hidden,
+    learnedPrior: false,
+    zeroInitialized: false,
+    preprocessing: null,
+    dequantization: null,
+    seed: 1,
+  });
+}
 
 function model(name) {
   const { features, hidden } = sizes[name];
+  if (name.startsWith('glow')) return glow(sizes[name]);
   // s = exp(tanh(raw)), as the peer has it, without a learned gain.
   if (name === 'realnvp') {
     const scale = { kind: 'tanh', learned: false };
@@ -58,6 +76,15 @@ const work = {
     const step = new Step(learner, loss, batch);
     return () => step.run();
   },
+  /** Of 16 images, or of the noise that they are mapped to: as they come in sampling. */
+  through(name, direction) {
+    const { batch, features } = sizes[name];
+    const trained = model(name);
+    const x = noise(batch, features);
+    if (direction === 'forward') return () => flow.scope(() => void trained.forward(x));
+    const { y } = trained.forward(x);
+    return () => flow.scope(() => void trained.inverse(y));
+  },
   logProb(name, rows = sizes[name].batch) {
     const maf = model(name);
     const x = noise(rows, sizes[name].features);
@@ -76,6 +103,8 @@ export const flowCases = [
   { name: 'maf-small:step', setUp: () => work.step('maf-small') },
   { name: 'maf-mnist:step', setUp: () => work.step('maf-mnist') },
   { name: 'realnvp:step', setUp: () => work.step('realnvp') },
+  { name: 'glow:step', setUp: () => work.step('glow') },
+  { name: 'glow-wide:step', setUp: () => work.step('glow-wide') },
   { name: 'maf:logProb', setUp: () => work.logProb('maf') },
   { name: 'maf:sample1000', setUp: () => work.sample('maf', 1000) },
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },
@@ -93,3 +122,18 @@ flowCases.push({
     timesLogProb: ms / against.logProb.median,
   }),
 });
+
+// Glow both ways: the networks are the same, so the inverse should cost about one forward pass.
+for (const name of ['glow', 'glow-wide']) {
+  flowCases.push({
+    name: `${name}:inverse-against-forward`,
+    setUp: () => ({
+      run: work.through(name, 'inverse'),
+      against: [{ name: 'forward', run: work.through(name, 'forward') }],
+    }),
+    rates: (ms, { against }) => ({
+      forwardMs: against.forward.median,
+      timesForward: ms / against.forward.median,
+    }),
+  });
+}
