@@ -13,9 +13,11 @@ import {
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { ConditionalAffine } from '../bijections/conditionalAffine';
+import { DenseLinear } from '../bijections/denseLinear';
 import { LuLinear } from '../bijections/luLinear';
 import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
 import { Permutation } from '../bijections/permutation';
+import { QrLinear } from '../bijections/qrLinear';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { type Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
@@ -35,8 +37,11 @@ export interface GlowOptions
   readonly steps?: number;
   /** Channels of the hidden layers of the couplings' networks; default 512. */
   readonly hidden?: number;
-  /** What mixes the channels: a linear map in LU form (default), or a fixed order. */
-  readonly permutation?: 'lu' | 'shuffle' | 'reverse';
+  /**
+   * What mixes the channels: a linear map (the paper's 1×1 convolution) in LU form (default), as one matrix, or in QR form; or
+   * a fixed order, at random or reversed.
+   */
+  readonly permutation?: 'lu' | 'dense' | 'qr' | 'shuffle' | 'reverse';
   /** Default affine, with scale sigmoid(raw + 2). */
   readonly coupling?: 'affine' | 'additive';
   /** What leaves after a level is normal with a mean and scale that depend on what stays (default), or standard normal. */
@@ -75,7 +80,9 @@ function mixing({ permutation, dtype }: Settings, image: ImageShape, seed: numbe
   const positions = image.height * image.width;
   if (permutation === 'reverse') return Permutation.reverse(channels, positions);
   if (permutation === 'shuffle') return Permutation.random(channels, seed, positions);
-  return new LuLinear({ channels, positions, seed, dtype });
+  const options = { channels, positions, seed, dtype };
+  if (permutation === 'dense') return new DenseLinear(options);
+  return permutation === 'qr' ? new QrLinear(options) : new LuLinear(options);
 }
 
 function coupling(settings: Settings, image: ImageShape, seed: number): Bijection {
@@ -157,7 +164,7 @@ export function glow(options: GlowOptions): Flow {
     seed: options.seed ?? 0,
     dtype,
   };
-  requireHalving('glow', image, settings.levels);
+  requireHalving('glow', image, settings.levels, 'levels');
   const features = imageFeatures(image);
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),

@@ -10,24 +10,37 @@ export function imageFeatures({ height, width, channels }: ImageShape): number {
   return height * width * channels;
 }
 
-/** @throws FlowError ARGUMENT unless height and width can be halved `times` times */
-export function requireHalving(where: string, image: ImageShape, times: number): void {
+/**
+ * @param times how often height and width are halved
+ * @param option what sets it, and its value where the image is not halved
+ * @throws FlowError ARGUMENT unless they can be halved so often
+ */
+export function requireHalving(
+  where: string,
+  image: ImageShape,
+  times: number,
+  option: 'levels' | 'scales',
+): void {
   requireImage(where, image);
-  if (!Number.isSafeInteger(times) || times < 1) {
-    const sentence = expected(where, 'levels', 'a whole number ≥ 1', String(times), 'correct it');
+  // A level halves the image before its couplings, a scale between them: the last does not.
+  const least = option === 'levels' ? 1 : 0;
+  const given = option === 'levels' ? times : times + 1;
+  if (!Number.isSafeInteger(times) || times < least) {
+    const sentence = expected(where, option, 'a whole number ≥ 1', String(given), 'correct it');
     throw new FlowError('ARGUMENT', sentence);
   }
   const unit = 2 ** times;
   if (image.height % unit === 0 && image.width % unit === 0) return;
   const up = (extent: number) => Math.ceil(extent / unit) * unit;
+  const size = `${up(image.height)} × ${up(image.width)}`;
   throw new FlowError(
     'ARGUMENT',
     expected(
       where,
       'image',
-      `a height and width that are multiples of ${unit} for ${times} levels`,
+      `a height and width that are multiples of ${unit} for ${given} ${option}`,
       `${image.height} × ${image.width}`,
-      `pad the images to ${up(image.height)} × ${up(image.width)} (padImages), or take fewer levels`,
+      `pad the images to ${size} (padImages), or take fewer ${option}`,
     ),
   );
 }

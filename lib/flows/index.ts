@@ -5,3 +5,4 @@ export * from './flow';
 export * from './glow';
 export * from './inpaint';
 export * from './latent';
+export * from './realnvpImage';

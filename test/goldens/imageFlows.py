@@ -193,6 +193,134 @@ def glow(params, state, image, levels, steps, hidden, permutation, scale, learne
     return Levels(built)
 
 
+# ---- RealNVP on images -------------------------------------------------------------------------
+
+
+class BatchNorm:
+    """Over rows and positions: statistics of the batch in training, which the running ones follow; else those."""
+
+    def __init__(self, params, state, path, channels, eps):
+        gen, self.eps = params.gen, eps
+        self.log_gamma = params.make(f"{path}.logGamma", channels)
+        self.beta = params.make(f"{path}.beta", channels)
+        self.mean, self.variance = normal(gen, channels, scale=0.4), 0.5 + normal(gen, channels).abs()
+        state[f"{path}.mean"], state[f"{path}.variance"] = self.mean, self.variance
+        self.training = False
+
+    def normalise(self, x):
+        mean, variance = self.mean, self.variance
+        if self.training:
+            rows = x.reshape(-1, x.shape[3])
+            mean, variance = rows.mean(dim=0), rows.var(dim=0, unbiased=False)
+            with torch.no_grad():
+                self.mean += 0.1 * (mean - self.mean)
+                self.variance += 0.1 * (variance - self.variance)
+        log_slope = self.log_gamma - 0.5 * torch.log(variance + self.eps)
+        return (x - mean) * torch.exp(log_slope) + self.beta, log_slope
+
+    def __call__(self, x, context):
+        y, log_slope = self.normalise(x)
+        return y, x.shape[1] * x.shape[2] * log_slope.sum() * torch.ones(x.shape[0])
+
+
+class ResidualNet:
+    """Weight-normalised residual network with batch norm before each activation and a 1×1 of each block to the end."""
+
+    def __init__(self, params, state, path, inputs, outputs, hidden, blocks):
+        self.params, self.path, self.norms = params, path, {}
+        self.blocks = blocks
+        self.kernels = {"first": (3, inputs, hidden), "firstSkip": (1, hidden, hidden)}
+        for k in range(blocks):
+            self.kernels[f"blocks.{k}.first"] = (3, hidden, hidden)
+            self.kernels[f"blocks.{k}.second"] = (3, hidden, hidden)
+            self.kernels[f"blocks.{k}.skip"] = (1, hidden, hidden)
+        self.kernels["last"] = (1, hidden, outputs)
+        for name, (size, fan_in, fan_out) in self.kernels.items():
+            params.make(f"{path}.{name}.weight", fan_out, size * size * fan_in)
+            if not (name.startswith("blocks") and name.endswith("first")):
+                params.make(f"{path}.{name}.bias", fan_out)
+            params.make(f"{path}.{name}.gain", fan_out, scale=0.5)
+        names = [f"blocks.{k}.{at}" for k in range(blocks) for at in ("before", "between")] + ["end"]
+        for name in names:
+            self.norms[name] = BatchNorm(params, state, f"{path}.{name}.norm", hidden, 1e-4)
+
+    def layer(self, name, x):
+        v, gain = self.params[f"{self.path}.{name}.weight"], self.params[f"{self.path}.{name}.gain"]
+        weight = v * (gain / v.norm(dim=1))[:, None]
+        return conv(x, weight, self.params.get(f"{self.path}.{name}.bias"), self.kernels[name][0])
+
+    def active(self, name, x):
+        return torch.relu(self.norms[name].normalise(x)[0])
+
+    def __call__(self, x):
+        h = self.layer("first", x)
+        total = self.layer("firstSkip", h)
+        for k in range(self.blocks):
+            inner = self.layer(f"blocks.{k}.first", self.active(f"blocks.{k}.before", h))
+            h = h + self.layer(f"blocks.{k}.second", self.active(f"blocks.{k}.between", inner))
+            total = total + self.layer(f"blocks.{k}.skip", h)
+        return self.layer("last", self.active("end", total))
+
+
+class TanhCoupling:
+    """y = x·exp(gain·tanh(raw)) + shift on a checkerboard (parity 0 or 1) or a half of the channels."""
+
+    def __init__(self, params, state, path, channels, hidden, blocks, split):
+        self.split = split
+        checkerboard = isinstance(split, int)
+        self.gain = params.make(f"{path}.gain", channels if checkerboard else channels // 2, scale=0.6)
+        inputs, outputs = (channels, 2 * channels) if checkerboard else (channels // 2, channels)
+        self.net = ResidualNet(params, state, f"{path}.conditioner", inputs, outputs, hidden, blocks)
+
+    def __call__(self, x, context):
+        if isinstance(self.split, int):
+            place = torch.arange(x.shape[1])[:, None] + torch.arange(x.shape[2])[None, :]
+            moved = (place % 2 == self.split).to(x.dtype)[None, :, :, None]
+            shift, raw = self.net(x * (1 - moved)).chunk(2, dim=3)
+            log_s = moved * self.gain * torch.tanh(raw)
+            return x * (1 - moved) + moved * (x * torch.exp(log_s) + shift), flat(log_s).sum(dim=1)
+        first, second = x.chunk(2, dim=3)
+        seen, changed = (second, first) if self.split == "first" else (first, second)
+        shift, raw = self.net(seen).chunk(2, dim=3)
+        log_s = self.gain * torch.tanh(raw)
+        changed = changed * torch.exp(log_s) + shift
+        halves = [changed, second] if self.split == "first" else [first, changed]
+        return torch.cat(halves, dim=3), flat(log_s).sum(dim=1)
+
+
+def realnvp(params, state, image, scales, hidden, blocks):
+    channels, built = image[2], []
+    for scale in range(scales):
+        path, maps = f"bijection.{scale}", []
+
+        def couple(split, width):
+            maps.append(TanhCoupling(params, state, f"{path}.{len(maps)}", channels, width, blocks, split))
+            maps.append(BatchNorm(params, state, f"{path}.{len(maps)}", channels, 1e-5))
+
+        if scale == scales - 1:
+            for parity in (0, 1, 0, 1):
+                couple(parity, hidden)
+        else:
+            for parity in (0, 1, 0):
+                couple(parity, hidden)
+            maps.append(squeezing)
+            channels, hidden = 4 * channels, 2 * hidden
+            for half in ("second", "first", "second"):
+                couple(half, hidden)
+            channels //= 2
+        built.append(maps)
+    return Levels(built)
+
+
+def set_training(flow, on):
+    for maps in flow.levels:
+        for one in maps:
+            norms = list(one.net.norms.values()) if isinstance(one, TanhCoupling) else [one]
+            for norm in norms:
+                if isinstance(norm, BatchNorm):
+                    norm.training = on
+
+
 # ---- cases -------------------------------------------------------------------------------------
 
 
@@ -210,6 +338,11 @@ def case(name, seed, recipe, image, n, build, config, context=0, lr=1e-2):
     initial, leaves = tensors(params), list(params.values())
     x = inputs["x"].clone().requires_grad_(True)
     given = inputs.get("context")
+    start = tensors(state)
+    set_training(flow, False)
+    with torch.no_grad():
+        used = log_prob(flow, inputs["x"], image, given)
+    set_training(flow, True)
     noise, log_det, log_p = log_prob(flow, x, image, given)
     loss = -log_p.mean()
     loss.backward()
@@ -219,9 +352,10 @@ def case(name, seed, recipe, image, n, build, config, context=0, lr=1e-2):
         "recipe": recipe,
         "config": {"image": dict(zip(("height", "width", "channels"), image)), "contextFeatures": context, **config},
         "params": initial,
-        "state": tensors(state),
+        "state": start,
         "inputs": tensors(inputs),
         "outputs": {"noise": tensor(noise), "logDet": tensor(log_det), "logProb": tensor(log_p), "loss": loss.item()},
+        "use": {"noise": tensor(used[0]), "logDet": tensor(used[1]), "logProb": tensor(used[2])},
         "gradients": {"inputs": {"x": tensor(x.grad)}, "params": gradients(params)},
     }
     optimizer = torch.optim.Adam(leaves, lr=lr, betas=BETAS, eps=EPS)
@@ -256,11 +390,15 @@ def glow_case(name, seed, image, n, levels, steps, hidden, permutation, coupling
 write(
     "imageFlows",
     "Image flows with parameters under the library's names; x and noise are rows [N, H·W·C], channels last; the noise of level k "
-    "stands before that of level k + 1. logProb = log N(noise) + logDet, loss = -mean(logProb). gradients of the loss; training: "
-    "ten steps of Adam on batches[t], losses[t] before step t, params after the last.",
+    "stands before that of level k + 1. logProb = log N(noise) + logDet, loss = -mean(logProb). outputs and gradients (of the "
+    "loss) with the statistics of the batch where there is batch norm; use: with the running ones of state. training: ten "
+    "steps of Adam on batches[t], losses[t] before step t, params after the last.",
     [
-        glow_case("glow-affine-lu-prior-context", 101, (4, 8, 1), 3, 2, 2, 5, "lu", "affine", True, context=3),
-        glow_case("glow-affine-lu-prior", 102, (4, 4, 2), 3, 2, 1, 6, "lu", "affine", True),
-        glow_case("glow-additive-reverse", 103, (4, 2, 3), 4, 1, 3, 7, "reverse", "additive", False),
+        glow_case("glow-affine-lu-prior-context", 101, (4, 8, 1), 3, 2, 1, 4, "lu", "affine", True, context=3),
+        glow_case("glow-affine-lu-prior", 102, (4, 4, 2), 3, 2, 1, 4, "lu", "affine", True),
+        glow_case("glow-additive-reverse", 103, (4, 2, 3), 4, 1, 2, 5, "reverse", "additive", False),
+        case("realnvp-two-scales", 104, "realnvp", (4, 4, 1), 3,
+             lambda params, state: realnvp(params, state, (4, 4, 1), 2, 2, 1),
+             {"scales": 2, "hidden": 2, "blocks": 1}),
     ],
 )

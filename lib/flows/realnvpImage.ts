@@ -1,0 +1,134 @@
+/**
+ * RealNVP on images: Dinh, Sohl-Dickstein and Bengio, "Density estimation using Real NVP", 2017, sections 3.4–3.7 and 4.1.
+ *
+ * A scale but the last: three couplings on checkerboards in turn, squeeze, three couplings on halves of the channels in turn;
+ * half of the channels leaves. The last scale: four couplings on checkerboards.
+ */
+import { Affine } from '../bijections/affine';
+import { AffineCoupling, type CouplingSplit, conditionerSizes } from '../bijections/affineCoupling';
+import { BatchNorm } from '../bijections/batchNorm';
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Logit } from '../bijections/logit';
+import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
+import { Squeeze, squeezed } from '../bijections/squeeze';
+import { type Distribution, StandardNormal } from '../distributions';
+import type { FloatDType } from '../dtype';
+import { ResidualConvNet } from '../nn/residualConvNet';
+import type { ImageShape } from '../shape';
+import { Flow, type FlowParts } from './flow';
+import { imageFeatures, imageParts, requireHalving } from './image';
+
+export interface RealNvpImageOptions
+  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** Height, width and channels; the first two divisible by 2^(scales − 1). */
+  readonly image: ImageShape;
+  /** Default 2: the images are halved once, as the paper does with those of 32 × 32. */
+  readonly scales?: number;
+  /** Residual blocks of each network; default 4 (paper: 8 for CIFAR-10, 4 for ImageNet of 32 × 32, 2 for 64 × 64). */
+  readonly blocks?: number;
+  /** Channels in the networks of the first scale's checkerboards; twice as many after each squeeze. Default 32 (CIFAR-10: 64). */
+  readonly hidden?: number;
+  /** Batch norm after each coupling and in the networks. Default true. */
+  readonly batchNorm?: boolean;
+  /** Weights of the networks as direction and length. Default true. */
+  readonly weightNorm?: boolean;
+  /** Columns of the context, for instance one-hot classes, which all networks see. */
+  readonly contextFeatures?: number;
+  /** λ of the logit that the pixels go through; default 0.05. Images of many black pixels, as MNIST: 1e-6. */
+  readonly lambda?: number;
+  /** Last layers of the networks start at zero, so that each coupling starts as the identity. Default true. */
+  readonly zeroInitialized?: boolean;
+  /** Default: the standard normal. */
+  readonly base?: Distribution;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+/** Couplings one after another, each with its batch norm. */
+class Links {
+  readonly bijections: Bijection[] = [];
+  #count = 0;
+
+  constructor(readonly options: RealNvpImageOptions) {}
+
+  coupling(image: ImageShape, split: CouplingSplit, hidden: number): void {
+    const { batchNorm = true, weightNorm = true, contextFeatures = 0, seed = 0 } = this.options;
+    const { blocks = 4, zeroInitialized = true, dtype = 'float32' } = this.options;
+    const { channels, height, width } = image;
+    const positions = height * width;
+    this.#count++;
+    const conditioner = new ResidualConvNet({
+      ...conditionerSizes(channels, split),
+      image: { height, width },
+      hidden,
+      blocks,
+      batchNorm,
+      weightNorm,
+      contextFeatures,
+      zeroInitialized,
+      seed: seed + 104729 * this.#count,
+      dtype,
+    });
+    this.bijections.push(new AffineCoupling({ channels, positions, split, conditioner, dtype }));
+    if (batchNorm) this.bijections.push(new BatchNorm({ channels, positions, dtype }));
+  }
+
+  checkerboards(image: ImageShape, count: number, hidden: number): void {
+    for (let k = 0; k < count; k++)
+      this.coupling(image, { kind: 'checkerboard', image, parity: k % 2 === 0 ? 0 : 1 }, hidden);
+  }
+
+  halves(image: ImageShape, count: number, hidden: number): void {
+    for (let k = 0; k < count; k++) {
+      const transforms = k % 2 === 0 ? 'second' : 'first';
+      this.coupling(image, { kind: 'columns', transforms }, hidden);
+    }
+  }
+
+  /** The chain of what was added since the last call. */
+  chain(): Chain {
+    return new Chain(this.bijections.splice(0));
+  }
+}
+
+function scalesOf(options: RealNvpImageOptions): MultiScale {
+  const { scales = 2, hidden = 32 } = options;
+  const links = new Links(options);
+  const levels: MultiScaleLevel[] = [];
+  let { image } = options;
+  let width = hidden;
+  for (let scale = 1; scale < scales; scale++) {
+    links.checkerboards(image, 3, width);
+    links.bijections.push(new Squeeze(image));
+    image = squeezed(image);
+    width *= 2;
+    links.halves(image, 3, width);
+    levels.push({ bijection: links.chain(), channels: image.channels });
+    image = { ...image, channels: image.channels / 2 };
+  }
+  links.checkerboards(image, 4, width);
+  levels.push({ bijection: links.chain(), channels: image.channels });
+  return new MultiScale(levels);
+}
+
+/**
+ * RealNVP on images. Data are bytes (or fewer levels: `dequantization`), which get uniform noise, are divided by their
+ * number and go through a logit; pass `preprocessing` for another map, null for none.
+ *
+ * @throws FlowError ARGUMENT where the image cannot be halved so often
+ */
+export function realnvpImage(options: RealNvpImageOptions): Flow {
+  const { image, scales = 2, lambda = 0.05, dtype = 'float32', base } = options;
+  requireHalving('realnvpImage', image, scales - 1, 'scales');
+  const features = imageFeatures(image);
+  return new Flow({
+    base: base ?? new StandardNormal(features, dtype),
+    bijection: scalesOf(options),
+    ...imageParts(
+      options,
+      ({ levels }) =>
+        new Chain([Affine.uniform(features, 1 / levels, 0, dtype), new Logit(features, lambda)]),
+    ),
+  });
+}
