@@ -1,3 +1,4 @@
+export * from './batchNormLayer';
 export * from './conditioner';
 export * from './conv2d';
 export * from './convNet';
@@ -9,4 +10,5 @@ export * from './mlp';
 export * from './module';
 export * from './orthogonal';
 export * from './registry';
+export * from './residualConvNet';
 export * from './singleConv';

@@ -28,7 +28,14 @@ import {
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
 import { glow } from '../../lib/flows';
-import { ConvNet, type ConvNetOptions, Mlp, type MlpOptions, type Module } from '../../lib/nn';
+import {
+  ConvNet,
+  type ConvNetOptions,
+  Mlp,
+  type MlpOptions,
+  type Module,
+  ResidualConvNet,
+} from '../../lib/nn';
 import { fixture } from '../reference/close';
 
 export interface BijectionCase {
@@ -133,6 +140,25 @@ function convCoupling(
 }
 
 const couplingCases: readonly BijectionCase[] = [
+  {
+    name: 'affine coupling, residual convolutions, checkerboard',
+    features: 12,
+    make: (dtype) => {
+      const split = {
+        kind: 'checkerboard',
+        image: { height: 2, width: 3 },
+        parity: 0,
+      } as const;
+      const conditioner = new ResidualConvNet({
+        ...{ image: split.image, hidden: 4, blocks: 1, activation: 'tanh', dtype },
+        ...conditionerSizes(2, split),
+      });
+      return randomized(
+        new AffineCoupling({ channels: 2, positions: 6, split, conditioner, dtype }),
+        37,
+      );
+    },
+  },
   {
     name: 'affine coupling, convolutions, columns',
     ...convCoupling({ kind: 'columns', transforms: 'second' }),

@@ -1,4 +1,4 @@
-"""The convolutional networks of Glow's couplings as torch.nn.functional calls on channels-first images."""
+"""The convolutional networks of Glow's and RealNVP's couplings as torch.nn.functional calls on channels-first images."""
 
 import torch
 import torch.nn.functional as F
@@ -57,13 +57,77 @@ def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="
 
     config = {"kind": "convNet", "image": {"height": height, "width": width}, "inputs": inputs, "outputs": outputs,
               "hidden": hidden, "activation": activation, "outputScale": output_scale, "contextFeatures": context}
-    return config, params, run
+    return config, params, run, {}, True
+
+
+def residual(gen, n, height, width, inputs, outputs, hidden, blocks, context=0, activation="relu", weight_norm=True,
+             batch_norm=True, evaluation=False):
+    params, state = {}, {}
+
+    def conv(name, size, fan_in, fan_out, bias=True):
+        params[f"{name}.weight"] = normal(gen, fan_out, size * size * fan_in, scale=0.8 / (size * size * fan_in) ** 0.5)
+        if bias:
+            params[f"{name}.bias"] = normal(gen, fan_out, scale=0.3)
+        if weight_norm:
+            params[f"{name}.gain"] = 0.6 + 0.3 * normal(gen, fan_out)
+
+    def norm(name):
+        if not batch_norm:
+            return
+        params[f"{name}.norm.logGamma"] = normal(gen, hidden, scale=0.3)
+        params[f"{name}.norm.beta"] = normal(gen, hidden, scale=0.3)
+        state[f"{name}.norm.mean"] = normal(gen, hidden, scale=0.3)
+        state[f"{name}.norm.variance"] = 0.3 + normal(gen, hidden) ** 2
+
+    conv("first", 3, inputs, hidden)
+    conv("firstSkip", 1, hidden, hidden)
+    for k in range(blocks):
+        norm(f"blocks.{k}.before")
+        conv(f"blocks.{k}.first", 3, hidden, hidden, bias=not batch_norm)
+        norm(f"blocks.{k}.between")
+        conv(f"blocks.{k}.second", 3, hidden, hidden)
+        conv(f"blocks.{k}.skip", 1, hidden, hidden)
+    norm("end")
+    conv("last", 1, hidden, outputs)
+    if context:
+        params["context.weight"] = normal(gen, hidden, context, scale=0.5)
+    params = leaves(params)
+    act = ACTIVATIONS[activation]
+
+    def apply_conv(name, size, h):
+        weight = params[f"{name}.weight"]
+        if weight_norm:
+            weight = params[f"{name}.gain"][:, None] * weight / weight.norm(dim=1, keepdim=True)
+        return F.conv2d(h, kernel(weight, size), params.get(f"{name}.bias"), padding=size // 2)
+
+    def activated(name, h):
+        if batch_norm:
+            mean, variance = state[f"{name}.norm.mean"], state[f"{name}.norm.variance"]
+            gamma, beta = torch.exp(params[f"{name}.norm.logGamma"]), params[f"{name}.norm.beta"]
+            h = F.batch_norm(h, mean, variance, gamma, beta, training=not evaluation, momentum=0.0, eps=1e-4)
+        return act(h)
+
+    def run(x, given):
+        h = apply_conv("first", 3, images(x, height, width))
+        if context:
+            h = h + F.linear(given, params["context.weight"])[:, :, None, None]
+        out = apply_conv("firstSkip", 1, h)
+        for k in range(blocks):
+            inner = apply_conv(f"blocks.{k}.first", 3, activated(f"blocks.{k}.before", h))
+            h = h + apply_conv(f"blocks.{k}.second", 3, activated(f"blocks.{k}.between", inner))
+            out = out + apply_conv(f"blocks.{k}.skip", 1, h)
+        return rows(apply_conv("last", 1, activated("end", out)))
+
+    config = {"kind": "residualConvNet", "image": {"height": height, "width": width}, "inputs": inputs,
+              "outputs": outputs, "hidden": hidden, "blocks": blocks, "activation": activation,
+              "weightNorm": weight_norm, "batchNorm": batch_norm, "contextFeatures": context}
+    return config, params, run, state, not evaluation
 
 
 def case(name, seed, make, n, height, width, inputs, **options):
     gen = generator(seed)
     context = options.get("context", 0)
-    config, params, run = make(gen, n, height, width, inputs, **options)
+    config, params, run, state, training = make(gen, n, height, width, inputs, **options)
     given = leaves({"x": normal(gen, n * height * width, inputs),
                     **({"context": normal(gen, n, context)} if context else {})})
     y = run(given["x"], given.get("context"))
@@ -73,7 +137,9 @@ def case(name, seed, make, n, height, width, inputs, **options):
         "name": name,
         "seed": seed,
         "config": config,
+        "training": training,
         "params": tensors(params),
+        "state": tensors(state),
         "inputs": tensors(given),
         "outputs": {"y": tensor(y)},
         "outputWeights": tensor(weights),
@@ -84,10 +150,16 @@ def case(name, seed, make, n, height, width, inputs, **options):
 write(
     "convNet",
     "y [N*H*W, outputs] of images of which the pixels are rows [N*H*W, inputs]; weights [out, (ky, kx, channel)]. "
+    "params and state by their names in the library; batch norm with moments of the batch (training) or state. "
     "gradients are of sum(y*outputWeights).",
     [
         case("glow", 321, glow, 2, 4, 3, 3, outputs=4, hidden=7),
         case("glow-context", 322, glow, 3, 2, 4, 2, outputs=3, hidden=6, context=2, activation="tanh"),
         case("glow-no-scale", 323, glow, 2, 3, 3, 5, outputs=2, hidden=8, output_scale=False),
+        case("residual", 324, residual, 2, 3, 4, 2, outputs=3, hidden=5, blocks=2),
+        case("residual-evaluation", 325, residual, 2, 3, 3, 3, outputs=2, hidden=4, blocks=1, activation="tanh",
+             evaluation=True),
+        case("residual-plain", 326, residual, 2, 4, 3, 2, outputs=3, hidden=5, blocks=2, context=2, weight_norm=False,
+             batch_norm=False),
     ],
 )

@@ -1,7 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import { native } from '../../lib/native';
-import { build, type Conditioner, Conv2d, ConvNet, type ConvNetOptions } from '../../lib/nn';
+import {
+  build,
+  type Conditioner,
+  Conv2d,
+  ConvNet,
+  type ConvNetOptions,
+  ResidualConvNet,
+} from '../../lib/nn';
 import { mul, RandomStream, sum } from '../../lib/ops';
 import { scope } from '../../lib/tensor/scope';
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
@@ -96,6 +103,60 @@ describe('Conv2d', () => {
           expect(Math.abs(value / (factor * before[i]!) - 1)).toBeLessThan(1e-13);
         });
     });
+  });
+});
+
+describe('ResidualConvNet', () => {
+  const sizes = { ...options, blocks: 2, hidden: 4 };
+
+  it('starts at zero, and is built again from its config', () => {
+    const network = new ResidualConvNet({ ...sizes, contextFeatures: 3 });
+    const again = build(JSON.parse(JSON.stringify(network.config()))) as Conditioner;
+    scope(() => {
+      const [x, context] = [float64(24, 2), float64(2, 3)];
+      expect(
+        network
+          .apply(x, context)
+          .dataSync()
+          .every((value) => value === 0),
+      ).toBe(true);
+      for (const [name, tensor] of network.namedParameters()) {
+        const values = float64(tensor.size).dataSync();
+        tensor.write(values);
+        again.namedParameters().get(name)!.write(values);
+      }
+      const values = network.apply(x, context).dataSync();
+      expect(values.every((value) => value !== 0)).toBe(true);
+      expect(again.apply(x, context).dataSync()).toEqual(values);
+    });
+    network.dispose();
+    again.dispose();
+  });
+
+  it('follows the moments of its batches in training, and uses them afterwards', () => {
+    const network = new ResidualConvNet({ ...sizes, blocks: 1, zeroInitialized: false });
+    scope(() => {
+      const x = float64(24, 2);
+      const once = network.train(false).apply(x).dataSync();
+      const inTraining = network.train().apply(x).dataSync();
+      for (let k = 0; k < 200; k++) scope(() => void network.apply(x));
+      const later = network.train(false).apply(x).dataSync();
+      expect(once).not.toEqual(inTraining);
+      later.forEach((value, i) => {
+        expect(Math.abs(value - inTraining[i]!)).toBeLessThan(1e-7);
+      });
+    });
+    network.dispose();
+  });
+
+  it('error: a single row in training', () => {
+    const network = new ResidualConvNet({ ...sizes, image: { height: 1, width: 1 } }).train();
+    scope(() => {
+      expect(() => network.apply(float64(1, 2))).toThrow(
+        /\[BatchNormLayer\] x: expected at least 2 rows in training, got 1/,
+      );
+    });
+    network.dispose();
   });
 });
 

@@ -184,7 +184,9 @@ export interface GoldenConvNetCase {
   readonly name: string;
   /** As the registry of modules takes it. */
   readonly config: { readonly kind: string };
+  readonly training: boolean;
   readonly params: GoldenTensors;
+  readonly state: GoldenTensors;
   /** x and perhaps context. */
   readonly inputs: GoldenTensors;
   readonly outputs: { readonly y: GoldenTensor };
