@@ -249,6 +249,8 @@ export interface GoldenImageFlow
   /** Options of the recipe. */
   readonly config: Readonly<Record<string, unknown>> & { readonly image: ImageShape };
   readonly state: GoldenTensors;
+  /** With the running statistics of batch norm; outputs, gradients and training are with those of the batch. */
+  readonly use: Pick<GoldenCouplingFlow['outputs'], 'noise' | 'logDet' | 'logProb'>;
 }
 
 /** linearMaps.json: a triangular solve. */
