@@ -175,6 +175,27 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
         3,
       );
   }
+  for (const masked of [false, true]) {
+    const mask = (units: number, inputs: number) => (masked ? indices(units, inputs + 1) : null);
+    add(
+      'mlp',
+      () => [
+        ...[x(), real([n, u]), weight(), real([u]), mask(u, d)],
+        ...[real([4, u], 1 / Math.sqrt(u)), null, mask(4, u)],
+      ],
+      () => [out(n, u), out(n, 4)],
+      ...[2, 0],
+    );
+    add(
+      'mlp_grad',
+      () => [
+        ...[real([n, 4]), x(), weight(), mask(u, d)],
+        ...[real([4, u], 1 / Math.sqrt(u)), mask(4, u), real([n, u], 0.4)],
+      ],
+      () => [out(n, d), out(n, u), out(u, d), out(u), out(4, u), null],
+      ...[2, 0],
+    );
+  }
   add('masked_linear_grad_input', () => [real([n, u]), weight(), staircase(u, d)], same);
   add(
     'masked_linear_grad_weight',

@@ -83,9 +83,13 @@ const incremental = ({ inputs }: Instruction): Tolerance => ({
   eps: 'operands',
 });
 
+const network = ({ inputs }: Instruction): Tolerance =>
+  sum(inputs.reduce((total, { rows, cols }) => total + Math.max(rows, cols), 0));
 const coupling = ({ inputs: [x], attributes: [, , , positions = 1] }: Instruction): Tolerance => ({
   ...sum(x!.cols * positions),
   eps: 'operands',
+  // log 2 − softplus(−raw) cancels near raw = 0: its error is one of log 2.
+  of: 'inputs',
 });
 const couplingGradient = ({ inputs: [x], outputs }: Instruction): Tolerance => ({
   units: isThere(outputs[2]!) ? 32 + x!.rows / 2 : 32,
@@ -126,6 +130,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   conv2d_grad_input: ({ inputs: [dy], attributes: [, , places] }) => sum(dy!.cols * places!),
   conv2d_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
   activation_grad: ({ inputs: [dy] }) => sum(dy!.rows),
+  // The error of each layer's sums goes through the next ones.
+  mlp: network,
+  mlp_grad: network,
   // A few roundings of each element; exp(a) has |a| eps; logDet is a float64 sum of terms in the type.
   autoregressive_affine: ({ inputs: [x] }) => ({ ...sum(x!.cols), eps: 'operands' }),
   autoregressive_affine_inverse: ({ inputs: [x] }) => ({ ...sum(x!.cols), eps: 'operands' }),

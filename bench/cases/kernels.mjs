@@ -375,6 +375,31 @@ const products = [
   ]),
 ];
 
+// The network of a coupling of the case realnvp, 32 → 256 → 256 → 64, and its backward pass with all gradients.
+const mlpSizes = [
+  [256, 32],
+  [256, 256],
+  [64, 256],
+];
+const mlpFlops = mlpSizes.reduce((total, [units, inputs]) => total + 2 * N * units * inputs, 0);
+const mlpWeights = (each) =>
+  mlpSizes.flatMap(([units, inputs]) => each(weight(units, inputs), units));
+const mlps = [
+  kernel('mlp', `${N}x32 2x256`, { flops: mlpFlops }, () => [
+    [matrix(N, 32), null, ...mlpWeights((own, units) => [own, vector(units), null])],
+    [matrix(N, 256), matrix(N, 256), matrix(N, 64)],
+    relu,
+  ]),
+  kernel('mlp_grad', `${N}x32 2x256`, { flops: 2 * mlpFlops }, () => [
+    [
+      ...[matrix(N, 64), matrix(N, 32), ...mlpWeights((own) => [own, null])],
+      ...[matrix(N, 256), matrix(N, 256)],
+    ],
+    [matrix(N, 32), null, ...mlpWeights((own, units) => [own, vector(units)])],
+    relu,
+  ]),
+];
+
 // One MADE of the case maf, 63 → 512 → 512 → 126. The kernels compute each unit once; the plain loops make D passes, as
 // every library does. The operations are those of one pass.
 const layers = [
@@ -561,6 +586,7 @@ export const kernelCases = [
   { ...gemm, name: `gemm:${N}x${H}x${H}`, threads: 1 },
   maskedLayer(),
   ...products,
+  ...mlps,
   ...linearAlgebra,
   ...incremental,
   ...affine,

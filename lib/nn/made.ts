@@ -4,7 +4,7 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { type Activation, activate, RandomStream } from '../ops';
+import { type Activation, activate, mlp, RandomStream } from '../ops';
 import { formatShape, type Shape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -197,6 +197,10 @@ export class Made extends Module {
   applyInOrder(x: Tensor, context: Tensor | null): Tensor {
     return scope(() => {
       const term = this.contextTerm(context, x.rows);
+      if (!this.residual && this.directLayer === null) {
+        const layers = [...this.hiddenLayers, this.output];
+        return mlp(x, layers, { activation: this.activation, addend: term });
+      }
       const direct = this.directLayer?.apply(x) ?? null;
       const h = this.residual ? this.#residualHidden(x, term) : this.#plainHidden(x, term);
       return this.output.apply(h, direct);

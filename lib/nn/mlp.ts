@@ -1,7 +1,7 @@
 /** Multilayer perceptrons: the conditioners of coupling flows on tables. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { type Activation, activate, gatherColumns, RandomStream, reshape } from '../ops';
+import { type Activation, activate, gatherColumns, mlp, RandomStream, reshape } from '../ops';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -44,6 +44,7 @@ export class Mlp extends Conditioner {
   readonly contextLayer: Linear | null;
   /** Which column of the context's term each element of a sample's [positions, H] takes; null for one position. */
   readonly #spread: Tensor | null;
+  readonly #layers: readonly Linear[];
   readonly #options: MlpOptions;
 
   constructor(options: MlpOptions) {
@@ -70,6 +71,7 @@ export class Mlp extends Conditioner {
     });
     const last = (options.zeroInitialized ?? true) ? null : stream;
     this.output = this.child('output', new Linear(width, outputs, { dtype }, last));
+    this.#layers = [...this.hiddenLayers, this.output];
     const units = hidden[0] as number;
     this.contextLayer =
       contextFeatures > 0
@@ -97,16 +99,9 @@ export class Mlp extends Conditioner {
     }
     return scope(() => {
       const term = this.#contextTerm(context, x.rows / this.positions);
-      const h = this.residual ? this.#residualHidden(x, term) : this.#plainHidden(x, term);
-      return this.output.apply(h);
+      if (this.residual) return this.output.apply(this.#residualHidden(x, term));
+      return mlp(x, this.#layers, { activation: this.activation, addend: term });
     });
-  }
-
-  #plainHidden(x: Tensor, term: Tensor | null): Tensor {
-    let h = x;
-    for (const [index, layer] of this.hiddenLayers.entries())
-      h = layer.apply(h, index === 0 ? term : null);
-    return h;
   }
 
   #residualHidden(x: Tensor, term: Tensor | null): Tensor {

@@ -51,6 +51,7 @@ export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';
 export { type MatmulOptions, matmul } from './matmul';
+export { type MlpLayer, mlp } from './mlp';
 export { RandomStream } from './random';
 export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';

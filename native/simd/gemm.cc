@@ -10,6 +10,7 @@
 #include "gemm.h"
 
 #include "gemm_blocks.h"
+#include "gemm_packed.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -154,6 +155,65 @@ void run(Product<T> p) {
 
 }  // namespace
 
+int64_t tiles_of(int64_t m) { return RowTiles(m).tiles; }
+int64_t tile_start(int64_t m, int64_t t) { return m > 0 ? RowTiles(m).start(t) : 0; }
+
+template <class T>
+int64_t packed_panels(int64_t n) {
+  return panels_of<T>(n);
+}
+
+template <class T>
+int64_t packed_b_elements(int64_t n, int64_t k) {
+  return panels_of<T>(n) * k * kPanelColumns<T> + Vec<T>::width;
+}
+
+template <class T>
+void pack_b_panel(const PackSource<T>& source, int64_t n, int64_t k, int64_t panel, T* packed) {
+  Product<T> p{};
+  p.n = n, p.k = k, p.b = source;
+  const int64_t n0 = panel * kPanelColumns<T>;
+  const int columns = static_cast<int>(lesser(kPanelColumns<T>, n - n0));
+  const Range range = depth_range(p, n0, columns);
+  pack_panel(source, range.begin, range.end, n0, columns, packed + panel * k * kPanelColumns<T>);
+}
+
+template <class T>
+void pack_b_depth(const T* source, int64_t ld, int64_t n, int64_t k, int64_t k0, int64_t k1, T* packed) {
+  const PackSource<T> rows{source, ld, false, MaskKind::none, nullptr};
+  for (int64_t panel = 0; panel < panels_of<T>(n); ++panel) {
+    const int64_t n0 = panel * kPanelColumns<T>;
+    const int columns = static_cast<int>(lesser(kPanelColumns<T>, n - n0));
+    const int64_t stride = panel_vectors<T>(columns) * Vec<T>::width;
+    pack_panel(rows, 0, k1 - k0, n0, columns, packed + panel * k * kPanelColumns<T> + k0 * stride);
+  }
+}
+
+template <class T>
+void pack_a_depth(const T* source, int64_t ld, int64_t m, int64_t k, int64_t k0, int64_t k1, T* packed) {
+  const RowTiles tiles(m);
+  constexpr int64_t step = 8;  // as pack_a
+  for (int64_t d = k0; d < k1; d += step) {
+    const int64_t depth = lesser(step, k1 - d);
+    for (int64_t tile = 0; tile < tiles.tiles; ++tile) {
+      const int64_t m0 = tiles.start(tile);
+      const int rows = static_cast<int>(tiles.start(tile + 1) - m0);
+      pack_tile(source + (d - k0) * ld + m0, ld, rows, depth, packed + m0 * k + d * rows);
+    }
+  }
+}
+
+template <class T>
+void run_packed(const PackedProduct<T>& product, int64_t tile0, int64_t tile1) {
+  const auto& [m, n, k, a, lda, a_packed, b_packed, mask, extent, c, ldc, epilogue] = product;
+  if (m <= 0 || n <= 0) return;
+  const Product<T> p{m, n, k, a, lda, false, {nullptr, 0, false, mask, extent}, c, ldc, epilogue, a_packed};
+  const RowTiles tiles(m);
+  zero_outside(p, tiles.start(tile0), tiles.start(tile1));
+  for (int64_t panel = 0; panel < panels_of<T>(n); ++panel)
+    run_panel<T>(p, tiles, tile0, tile1, panel, b_packed + panel * k * kPanelColumns<T>, nullptr);
+}
+
 template <class T>
 void gemm(Trans ta, Trans tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, T* c,
           int64_t ldc, const Epilogue<T>& epilogue) {
@@ -191,5 +251,16 @@ void masked_grad_weight(int64_t rows, int64_t units, int64_t inputs, const T* dL
                                       const Staircase&, T*, int64_t, const Epilogue<T>&);
 FLOW_INSTANTIATE(float)
 FLOW_INSTANTIATE(double)
+
+#define FLOW_PACKED(T)                                                                                   \
+  template int64_t packed_panels<T>(int64_t);                                                           \
+  template int64_t packed_b_elements<T>(int64_t, int64_t);                                              \
+  template void pack_b_panel<T>(const PackSource<T>&, int64_t, int64_t, int64_t, T*);                   \
+  template void pack_b_depth<T>(const T*, int64_t, int64_t, int64_t, int64_t, int64_t, T*);             \
+  template void pack_a_depth<T>(const T*, int64_t, int64_t, int64_t, int64_t, int64_t, T*);             \
+  template void run_packed<T>(const PackedProduct<T>&, int64_t, int64_t);
+FLOW_PACKED(float)
+FLOW_PACKED(double)
+#undef FLOW_PACKED
 
 }  // namespace flow::FLOW_ISA

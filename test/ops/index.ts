@@ -32,6 +32,7 @@ import { contract as maskedLinear } from './maskedLinear';
 import { contract as maskedLinearGradInput } from './maskedLinearGradInput';
 import { contract as maskedLinearGradWeight } from './maskedLinearGradWeight';
 import { contract as matmul } from './matmul';
+import { contract as mlp } from './mlp';
 import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
@@ -70,6 +71,7 @@ export const contracts: readonly OpContract[] = [
   maskedLinearGradInput,
   maskedLinearGradWeight,
   matmul,
+  mlp,
   random,
   reduce,
   reshape,

@@ -1,0 +1,102 @@
+// What mlp and mlp_grad share: the layers of a network, and the blocks of rows that go through all of them.
+//
+// A network is h_l = act(h_(l−1)·W_lᵀ + b_l), the first layer with an addend, the last one without activation; unit o of a layer
+// with extents sees the inputs i < extents[o] only. For networks whose weights fit a core's cache: the weights are packed once,
+// then each task takes a block of rows through the whole network.
+#pragma once
+#include "ops/linear.h"
+#include "simd/gemm_packed.h"
+
+namespace flow::FLOW_ISA {
+
+inline constexpr int64_t max_layers = 32;
+
+struct MlpLayer {
+  int64_t units, inputs;
+  const Operand* weight;
+  const Operand* extents;  // null: dense
+
+  const int32_t* extent() const { return extents ? extents->as<int32_t>() : nullptr; }
+  template <class T>
+  PackSource<T> source(bool backward) const {
+    const MaskKind mask = !extents ? MaskKind::none : backward ? MaskKind::depth : MaskKind::columns;
+    return {weight->as<T>(), weight->ld, !backward, mask, extent()};
+  }
+};
+
+struct MlpNetwork {
+  int64_t rows, layers;
+  DType dtype;
+  Activation act;
+  double act_param;
+  MlpLayer layer[max_layers];
+};
+
+inline bool read_layer(const Call& call, MlpNetwork& net, const Operand& weight, const Operand& extents) {
+  MlpLayer& layer = net.layer[net.layers];
+  const int64_t inputs = net.layers == 0 ? weight.cols : net.layer[net.layers - 1].units;
+  layer = {weight.rows, inputs, &weight, extents.absent() ? nullptr : &extents};
+  if (!check_shape(call, weight, "weight", weight.rows, inputs, net.dtype)) return false;
+  if (layer.extents && !check_extents(call, extents, layer.units, inputs)) return false;
+  ++net.layers;
+  return true;
+}
+
+// Blocks of rows, made of whole tiles: enough for some cores, and few enough that the packed weights are not read too often.
+struct RowBlocks {
+  int64_t rows, tiles, count;
+  explicit RowBlocks(int64_t n) : rows(n), tiles(tiles_of(n)) {
+    count = max_of(1, min_of(tiles >= 64 ? 16 : 8, tiles / 2));
+  }
+  int64_t start(int64_t block) const { return tile_start(rows, block * tiles / count); }
+};
+
+// Multiply-adds below which one thread does it all.
+inline constexpr int64_t mlp_serial_work = 64 << 10;
+
+inline bool is_small(const MlpNetwork& net) {
+  int64_t work = 0;
+  for (int64_t l = 0; l < net.layers; ++l) work += net.rows * net.layer[l].units * net.layer[l].inputs;
+  return work < mlp_serial_work;
+}
+
+template <class F>
+void run_mlp_tasks(int64_t tasks, bool serial, const F& body) {
+  if (serial) {
+    for (int64_t task = 0; task < tasks; ++task) body(task);
+  } else {
+    parallel(tasks, body);
+  }
+}
+
+// Memory handed out piece by piece, each on a line of its own.
+template <class T>
+class Pieces {
+ public:
+  int64_t take(int64_t elements) {
+    const int64_t at = size_;
+    size_ += ceil_div(elements, 64) * 64;
+    return at;
+  }
+  T* get(int slot) const { return static_cast<T*>(scratch(static_cast<size_t>(size_ + 64) * sizeof(T), slot)); }
+
+ private:
+  int64_t size_ = 0;
+};
+
+// Packs the weights of the layers first … last, each to packed + at[layer].
+template <class T>
+void pack_weights(const MlpNetwork& net, int64_t first, bool backward, T* packed, const int64_t* at, bool serial) {
+  int64_t panels[max_layers + 1] = {0};
+  for (int64_t l = first; l < net.layers; ++l)
+    panels[l + 1] = panels[l] + packed_panels<T>(backward ? net.layer[l].inputs : net.layer[l].units);
+  run_mlp_tasks(panels[net.layers], serial, [&](int64_t task) {
+    int64_t l = first;
+    while (task >= panels[l + 1]) ++l;
+    const MlpLayer& layer = net.layer[l];
+    const int64_t n = backward ? layer.inputs : layer.units, k = backward ? layer.units : layer.inputs;
+    pack_b_panel<T>(layer.source<T>(backward), n, k, task - panels[l], packed + at[l]);
+  });
+}
+
+}  // namespace flow::FLOW_ISA

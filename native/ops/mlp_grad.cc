@@ -1,0 +1,205 @@
+// mlp_grad: backward of mlp. Each task takes a block of rows from the last layer to the first, the gate of the activation in the
+// epilogue of each input gradient, and packs what the weight gradients read; these come last, by tiles.
+// in: dL_dy, x, (weight, extents or absent) a layer, the values of each layer but the last; out, each present or absent: dL_dx,
+// dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
+// A bias' gradient: 32 rows are summed in the element type, the rest in float64, in order.
+#include "ops/mlp.h"
+#include "ops/lanes.h"
+
+namespace flow::FLOW_ISA {
+namespace {
+
+constexpr int64_t summed_rows = 32;
+
+// sums[c] ← sums of the columns of d [rows, cols].
+template <class T>
+void sum_columns(const T* d, int64_t ld, int64_t rows, int64_t cols, double* sums) {
+  using V = Vec<T>;
+  constexpr int w = V::width, side = 4;  // registers that are summed side by side
+  for (int64_t c = 0; c < cols; ++c) sums[c] = 0;
+  for (int64_t r0 = 0; r0 < rows; r0 += summed_rows) {
+    const int64_t r1 = min_of(rows, r0 + summed_rows);
+    const auto add = [&](int64_t c, V sum, int live) FLOW_INLINE_LAMBDA {
+      T lanes[w];
+      store(lanes, sum);
+      for (int i = 0; i < live; ++i) sums[c + i] += static_cast<double>(lanes[i]);
+    };
+    int64_t c = 0;
+    for (; c + side * w <= cols; c += side * w) {
+      V sum[side] = {V(T(0)), V(T(0)), V(T(0)), V(T(0))};
+      for (int64_t r = r0; r < r1; ++r) {
+        FLOW_UNROLL
+        for (int i = 0; i < side; ++i) sum[i] += load<V>(d + r * ld + c + i * w);
+      }
+      for (int i = 0; i < side; ++i) add(c + i * w, sum[i], w);
+    }
+    for_lanes<V>(cols - c, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
+      V sum(T(0));
+      for (int64_t r = r0; r < r1; ++r) sum += load_live(d + r * ld + c + i, live);
+      add(c + i, sum, live);
+    });
+  }
+}
+
+template <class T>
+struct Backward {
+  const Call& call;
+  const MlpNetwork& net;
+  const Operand& dL_dy;
+  const Operand& x;
+  const Operand* values;  // of the layers but the last
+  RowBlocks blocks;
+  bool wants_input;
+  int64_t widest = 0;
+  T* memory = nullptr;
+  double* sums = nullptr;
+  // Where in memory: packed weights, and for the weight gradients dL_dz in tiles and the layer's inputs in panels.
+  int64_t weights[max_layers] = {}, tiles[max_layers] = {}, panels[max_layers] = {};
+  int64_t sums_at[max_layers + 1] = {};  // in sums, a row a block
+
+  const Operand& d_weight(int64_t l) const { return call.out[2 + 2 * l]; }
+  const Operand& d_bias(int64_t l) const { return call.out[3 + 2 * l]; }
+  const Operand& d_addend() const { return call.out[1]; }
+
+  void plan() {
+    Pieces<T> pieces;
+    for (int64_t l = 0; l < net.layers; ++l) {
+      const MlpLayer& layer = net.layer[l];
+      widest = max_of(widest, max_of(layer.units, layer.inputs));
+      weights[l] = l > 0 || wants_input ? pieces.take(packed_b_elements<T>(layer.inputs, layer.units)) : 0;
+      if (!d_weight(l).absent()) {
+        tiles[l] = pieces.take(layer.units * net.rows);
+        panels[l] = pieces.take(packed_b_elements<T>(layer.inputs, net.rows));
+      }
+      sums_at[l + 1] = sums_at[l] + (d_bias(l).absent() ? 0 : layer.units);
+    }
+    memory = pieces.get(4);
+    sums = static_cast<double*>(scratch(static_cast<size_t>(max_of(1, blocks.count * sums_at[net.layers])) * sizeof(double), 6));
+  }
+
+  void run_block(int64_t block) const {
+    const int64_t r0 = blocks.start(block), rows = blocks.start(block + 1) - r0;
+    // Two layers' worth of gradients, used in turn.
+    T* own = static_cast<T*>(scratch(static_cast<size_t>(2 * rows * widest + 64) * sizeof(T), 5));
+    const T* dz = dL_dy.as<T>() + r0 * dL_dy.ld;
+    int64_t dz_ld = dL_dy.ld;
+    for (int64_t l = net.layers - 1; l >= 0; --l) {
+      const MlpLayer& layer = net.layer[l];
+      const Operand& input = l == 0 ? x : values[l - 1];
+      const T* from = input.as<T>() + r0 * input.ld;
+      if (!d_bias(l).absent())
+        sum_columns(dz, dz_ld, rows, layer.units, sums + block * sums_at[net.layers] + sums_at[l]);
+      if (!d_weight(l).absent()) {
+        pack_a_depth<T>(dz, dz_ld, layer.units, net.rows, r0, r0 + rows, memory + tiles[l]);
+        pack_b_depth<T>(from, input.ld, layer.inputs, net.rows, r0, r0 + rows, memory + panels[l]);
+      }
+      if (l == 0 && !d_addend().absent()) {
+        T* to = d_addend().template as<T>() + r0 * d_addend().ld;
+        for (int64_t r = 0; r < rows; ++r)
+          __builtin_memcpy(to + r * d_addend().ld, dz + r * dz_ld, static_cast<size_t>(layer.units) * sizeof(T));
+      }
+      if (l == 0 && !wants_input) return;
+      PackedProduct<T> p;
+      p.m = rows, p.n = layer.inputs, p.k = layer.units;
+      p.a = dz, p.lda = dz_ld;
+      p.b_packed = memory + weights[l];
+      p.mask = layer.extents ? MaskKind::depth : MaskKind::none;
+      p.extent = layer.extent();
+      if (l == 0) {
+        p.c = call.out[0].as<T>() + r0 * call.out[0].ld;
+        p.ldc = call.out[0].ld;
+      } else {
+        p.c = own + (l & 1) * rows * widest;
+        p.ldc = layer.inputs;
+        if (net.act != Activation::none) {
+          p.epilogue.gate = from;
+          p.epilogue.gate_ld = input.ld;
+          p.epilogue.gate_act = net.act;
+          p.epilogue.gate_param = net.act_param;
+        }
+      }
+      run_packed<T>(p, 0, tiles_of(rows));
+      dz = p.c, dz_ld = p.ldc;
+    }
+  }
+
+  void weight_gradients(bool serial) const {
+    constexpr int64_t tiles_of_task = 2;
+    int64_t first[max_layers + 1] = {0};
+    for (int64_t l = 0; l < net.layers; ++l)
+      first[l + 1] = first[l] + (d_weight(l).absent() ? 0 : ceil_div(tiles_of(net.layer[l].units), tiles_of_task));
+    run_mlp_tasks(first[net.layers], serial, [&](int64_t task) {
+      int64_t l = 0;
+      while (task >= first[l + 1]) ++l;
+      const MlpLayer& layer = net.layer[l];
+      PackedProduct<T> p;
+      p.m = layer.units, p.n = layer.inputs, p.k = net.rows;
+      p.a_packed = memory + tiles[l];
+      p.b_packed = memory + panels[l];
+      p.mask = layer.extents ? MaskKind::rows : MaskKind::none;
+      p.extent = layer.extent();
+      p.c = d_weight(l).template as<T>();
+      p.ldc = d_weight(l).ld;
+      const int64_t tile = (task - first[l]) * tiles_of_task;
+      run_packed<T>(p, tile, min_of(tile + tiles_of_task, tiles_of(layer.units)));
+    });
+  }
+
+  void bias_gradients() const {
+    for (int64_t l = 0; l < net.layers; ++l) {
+      if (d_bias(l).absent()) continue;
+      T* to = d_bias(l).template as<T>();
+      for (int64_t c = 0; c < net.layer[l].units; ++c) {
+        double total = 0;
+        for (int64_t block = 0; block < blocks.count; ++block)
+          total += sums[block * sums_at[net.layers] + sums_at[l] + c];
+        to[c] = static_cast<T>(total);
+      }
+    }
+  }
+};
+
+bool mlp_grad(const Call& call) {
+  MlpNetwork net{};
+  const Operand &dL_dy = call.in[0], &x = call.in[1];
+  if (!read_activation(call, 0, net.act, net.act_param)) return false;
+  FLOW_CHECK(call, net.act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
+  const int64_t layers = (call.n_in - 1) / 3;
+  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 1 + 3 * layers && call.n_out == 2 + 2 * layers,
+             "operands: expected 1 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
+  net.rows = x.rows;
+  net.dtype = x.dtype;
+  const Operand* values = call.in + 2 + 2 * layers;
+  for (int64_t l = 0; l < layers; ++l) {
+    const Operand* in = call.in + 2 + 2 * l;
+    if (!read_layer(call, net, in[0], in[1])) return false;
+    const MlpLayer& layer = net.layer[l];
+    if (l + 1 < layers && !check_shape(call, values[l], "values", x.rows, layer.units, x.dtype)) return false;
+    const Operand &d_weight = call.out[2 + 2 * l], &d_bias = call.out[3 + 2 * l];
+    if (!d_weight.absent() && !check_shape(call, d_weight, "dL_dweight", layer.units, layer.inputs, x.dtype)) return false;
+    if (!d_bias.absent() && !check_shape(call, d_bias, "dL_dbias", 1, layer.units, x.dtype)) return false;
+  }
+  const Operand &d_x = call.out[0], &d_addend = call.out[1];
+  if (!check_shape(call, dL_dy, "dL_dy", x.rows, net.layer[layers - 1].units, x.dtype) ||
+      !check_shape(call, x, "x", x.rows, net.layer[0].inputs, x.dtype))
+    return false;
+  if (!d_x.absent() && !check_shape(call, d_x, "dL_dx", x.rows, x.cols, x.dtype)) return false;
+  if (!d_addend.absent() && !check_shape(call, d_addend, "dL_daddend", x.rows, net.layer[0].units, x.dtype)) return false;
+  return with_float(call, x, "x", [&](auto zero) {
+    using T = decltype(zero);
+    Backward<T> backward{call, net, dL_dy, x, values, RowBlocks(net.rows), !d_x.absent()};
+    backward.plan();
+    const bool serial = is_small(net);
+    pack_weights<T>(net, backward.wants_input ? 0 : 1, true, backward.memory, backward.weights, serial);
+    run_mlp_tasks(backward.blocks.count, serial, [&](int64_t block) { backward.run_block(block); });
+    backward.weight_gradients(serial);
+    backward.bias_gradients();
+    return true;
+  });
+}
+
+}  // namespace
+
+FLOW_DEFINE_OP(mlp_grad) = {"mlp_grad", mlp_grad, 4, 1 + 3 * max_layers, -1, 2};
+
+}  // namespace flow::FLOW_ISA
