@@ -1,9 +1,11 @@
 /** From a data file to rows and context, and back from a model to the columns that it wants. */
 import { extname } from 'node:path';
+import { isCifar10 } from '../data/readers/cifar10';
 import { readTable } from '../data/readers/readTable';
 import { type ColumnKey, columnLabel, type Table } from '../data/table';
 import type { TypedArray } from '../dtype';
 import { expected, FlowError, isFlowError } from '../errors';
+import { classContext, holdsImages, type LabelledTable, padded, readImages } from './imageData';
 import type { ReadingOptions } from './program';
 import { UsageError } from './status';
 
@@ -26,6 +28,10 @@ export interface Dataset {
   readonly contextColumns: readonly string[] | null;
   /** Set where the rows are images. */
   readonly image: ImageShape | null;
+  /** Names of the classes, where the context is one column a class. */
+  readonly classes?: readonly string[] | null;
+  /** Labels that came with the images, whether they are the context or not. */
+  readonly labels?: { readonly values: ArrayLike<number>; readonly classes: string[] } | null;
   /** Rows left out because of missing values. */
   readonly droppedRows: number;
 }
@@ -48,11 +54,53 @@ export function takeSamples(dataset: Dataset, indices: ArrayLike<number>): Datas
     ...dataset,
     rows: takeRows(rows, indices),
     context: context && takeRows(context, indices),
+    labels: null,
   };
 }
 
-/** Reads a data file. @throws FlowError DATA, FILE, FORMAT, ARGUMENT that name file, row and column */
-export async function readDataset(path: string, options: ReadingOptions): Promise<Dataset> {
+/**
+ * Reads a data file, or images.
+ *
+ * @param classes of a model that was trained before, where the labels are its context
+ * @throws FlowError DATA, FILE, FORMAT, ARGUMENT that name file, row and column
+ */
+export async function readDataset(
+  path: string,
+  options: ReadingOptions,
+  classes: readonly string[] | null = null,
+): Promise<Dataset> {
+  const { contextColumns, labels } = options;
+  if (contextColumns && labels !== undefined) {
+    throw new UsageError('choose one of --context-columns and --labels');
+  }
+  if (!holdsImages(path)) {
+    if (options.size !== undefined) {
+      throw new UsageError('--size is for folders of images; --pad puts a border around others');
+    }
+    if (labels === undefined && options.pad === undefined) return await readColumns(path, options);
+  }
+  if (options.columns || options.exclude || contextColumns) {
+    throw new UsageError('--columns, --exclude and --context-columns are for tables, not images');
+  }
+  const read: LabelledTable = holdsImages(path)
+    ? await readImages(path, options)
+    : await readTable(path);
+  const rows = padded(read, options.pad);
+  const context = labels === undefined ? null : await classContext(path, rows, labels, classes);
+  return {
+    source: path,
+    rows,
+    context: context?.context ?? null,
+    columns: rows.columns ?? null,
+    contextColumns: null,
+    image: imageShape(rows),
+    classes: context?.classes ?? null,
+    labels: rows.labels && rows.classes ? { values: rows.labels, classes: rows.classes } : null,
+    droppedRows: 0,
+  };
+}
+
+async function readColumns(path: string, options: ReadingOptions): Promise<Dataset> {
   const { contextColumns, missing = 'error' } = options;
   const common = {
     ...(options.header === undefined ? {} : { header: options.header }),
@@ -139,11 +187,13 @@ export interface DataDescription {
   readonly selected: readonly ColumnKey[] | null;
   readonly selectedContext: readonly ColumnKey[] | null;
   readonly image: ImageShape | null;
+  /** The classes that the context has a column of each. */
+  readonly classes: readonly string[] | null;
 }
 
 /** The description as texts, for the model file. */
 export function describeData(dataset: Dataset, options: ReadingOptions): Record<string, string> {
-  const { columns, contextColumns, image } = dataset;
+  const { columns, contextColumns, image, classes } = dataset;
   const description: Record<string, string> = {};
   const put = (key: string, value: unknown) => {
     if (value !== null && value !== undefined) description[key] = JSON.stringify(value);
@@ -153,6 +203,7 @@ export function describeData(dataset: Dataset, options: ReadingOptions): Record<
   put('selected', columns ? null : options.columns);
   put('selectedContext', contextColumns ? null : options.contextColumns);
   put('image', image);
+  put('classes', classes);
   return description;
 }
 
@@ -176,6 +227,7 @@ export function readDescription(description: Readonly<Record<string, string>>): 
     selected: list('selected', isKey),
     selectedContext: list('selectedContext', isKey),
     image: image?.length === 3 ? (image as unknown as ImageShape) : null,
+    classes: list('classes', isName),
   };
 }
 
@@ -196,6 +248,15 @@ export async function readDatasetFor(
   options: ReadingOptions,
 ): Promise<Dataset> {
   const memory = readDescription(model.description);
+  if (memory.image && (holdsImages(path) || memory.classes)) {
+    return await readImagesFor(path, memory, options);
+  }
+  if (memory.image && options.pad === undefined) {
+    // Images of another size are padded, as those of the training were.
+    const found = await readDataset(path, options).catch(() => null);
+    const fits = found?.image && found.image[0] < memory.image[0] && model.contextFeatures === 0;
+    if (fits) return await readImagesFor(path, memory, options);
+  }
   const columns = options.columns ?? memory.columns ?? memory.selected;
   const context =
     options.contextColumns ?? memory.contextColumns ?? memory.selectedContext ?? undefined;
@@ -223,6 +284,30 @@ export async function readDatasetFor(
     const { cols } = dataset.context;
     checkWidth(dataset, 'context', cols, model.contextFeatures, dataset.contextColumns);
   }
+  return dataset;
+}
+
+/** Images in the size of the model, and the classes that it knows. */
+async function readImagesFor(
+  path: string,
+  { image, classes }: DataDescription,
+  options: ReadingOptions,
+): Promise<Dataset> {
+  const [height, width] = image as ImageShape;
+  const isFolder = holdsImages(path) && !isCifar10(path);
+  const labels = options.labels ?? (classes ? true : undefined);
+  const chosen: ReadingOptions = {
+    ...options,
+    ...(isFolder && options.size === undefined && height === width ? { size: height } : {}),
+    ...(labels === undefined ? {} : { labels }),
+  };
+  let dataset = await readDataset(path, chosen, classes);
+  const smaller = dataset.image && dataset.image[0] < height && height === width;
+  if (smaller && options.pad === undefined) {
+    dataset = await readDataset(path, { ...chosen, pad: height }, classes);
+  }
+  const wanted = (image as ImageShape).reduce((product, size) => product * size, 1);
+  checkWidth(dataset, 'rows', dataset.rows.cols, wanted, dataset.columns);
   return dataset;
 }
 

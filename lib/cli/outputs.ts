@@ -1,9 +1,10 @@
 /** The files of a run folder besides the model. */
+import { oneHot } from '../data/images';
 import type { Flow } from '../flows';
 import { writeFileAtomic } from '../io/atomic';
 import { imageSheet, lineChart } from '../plot';
 import type { EpochRecord } from '../train';
-import type { ImageShape } from './dataset';
+import { type ImageShape, readDescription } from './dataset';
 import { inputOf } from './preprocess';
 
 export async function writeJson(path: string, value: unknown): Promise<void> {
@@ -36,6 +37,7 @@ export async function writeImages(
   flow: Flow,
   values: ArrayLike<number>,
   [height, width, channels]: ImageShape,
+  columns?: number,
 ): Promise<void> {
   const input = inputOf(flow);
   const most = input.unitInterval ? 1 : (input.dequantization?.levels ?? 256) - 1;
@@ -43,7 +45,12 @@ export async function writeImages(
   const count = data.length / (height * width * channels);
   const sheet = imageSheet(
     { data, shape: [count, height, width, channels] },
-    { padding: 1, scale: Math.max(1, Math.round(28 / Math.max(height, width))), background: 0.3 },
+    {
+      ...(columns && { columns }),
+      padding: 1,
+      scale: Math.max(1, Math.round(28 / Math.max(height, width))),
+      background: 0.3,
+    },
   );
   await writeFileAtomic(path, sheet);
 }
@@ -51,10 +58,17 @@ export async function writeImages(
 /** Images of a sheet of samples. */
 const SHEET = 100;
 
-/** A sheet of samples, the same at each call for the same model. */
+/** A sheet of samples, the same at each call for the same model; of a model with classes a row each, in turn. */
 export async function writeSampleSheet(path: string, flow: Flow, image: ImageShape): Promise<void> {
-  const samples = flow.sample(SHEET, { seed: 1 });
+  const side = Math.sqrt(SHEET);
+  const classes = readDescription(flow.description).classes?.length ?? 0;
+  const labels = Array.from(
+    { length: SHEET },
+    (_, n) => Math.floor(n / side) % Math.max(1, classes),
+  );
+  const context = flow.contextFeatures > 0 ? oneHot(labels, classes) : null;
+  const samples = flow.sample(SHEET, { seed: 1, context });
   const values = samples.dataSync();
   samples.dispose();
-  await writeImages(path, flow, values, image);
+  await writeImages(path, flow, values, image, side);
 }

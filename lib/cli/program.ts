@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import type { ColumnKey } from '../data/table';
 import type { Terminal } from './status';
-import { columns, number, numbers, part, seconds, whole, widths } from './words';
+import { columns, number, numbers, pairs, part, seconds, whole, widths } from './words';
 
 /** How a data file is read. */
 export interface ReadingOptions {
@@ -14,9 +14,15 @@ export interface ReadingOptions {
   readonly header?: boolean;
   readonly delimiter?: string;
   readonly missing?: 'error' | 'drop';
+  /** Pixels of a side that the images of a folder are made smaller to. */
+  readonly size?: number;
+  /** Pixels of a side that images are padded to. */
+  readonly pad?: number;
+  /** The file of the labels that the model is conditional on; true: those that come with the images. */
+  readonly labels?: string | true;
 }
 
-export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice'] as const;
+export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice', 'glow'] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
 export interface TrainOptions extends ReadingOptions {
@@ -34,7 +40,11 @@ export interface TrainOptions extends ReadingOptions {
   readonly activation?: 'relu' | 'tanh';
   readonly residual?: boolean;
   readonly degrees?: 'sequential' | 'random';
-  readonly permutation?: 'reverse' | 'random' | 'none';
+  readonly permutation?: 'reverse' | 'random' | 'none' | 'lu' | 'dense' | 'qr';
+  readonly coupling?: 'affine' | 'additive';
+  readonly scales?: number;
+  readonly blocks?: number;
+  readonly flat?: boolean;
   readonly scaleBound?: number;
   readonly dtype: 'float32' | 'float64';
   readonly batchSize?: number;
@@ -71,7 +81,34 @@ export interface SampleCommandOptions {
   readonly temperature: number;
   readonly seed?: number;
   readonly context?: number[];
+  readonly class?: string;
   readonly contextFile?: string;
+  readonly threads?: number;
+  readonly quiet?: boolean;
+}
+
+export const maskKinds = ['top', 'bottom', 'left', 'right', 'center', 'random'] as const;
+
+export interface InpaintCommandOptions extends ReadingOptions {
+  readonly out: string;
+  readonly number: number;
+  readonly mask: (typeof maskKinds)[number];
+  readonly iterations: number;
+  readonly noise: number;
+  readonly step?: number;
+  readonly seed: number;
+  readonly threads?: number;
+  readonly quiet?: boolean;
+}
+
+export interface InterpolateCommandOptions extends ReadingOptions {
+  readonly out: string;
+  readonly number: number;
+  readonly steps: number;
+  readonly pairs?: [number, number][];
+  readonly attribute?: string;
+  readonly amount: number;
+  readonly path: 'linear' | 'spherical';
   readonly threads?: number;
   readonly quiet?: boolean;
 }
@@ -95,6 +132,8 @@ export interface Actions<R> {
   train(data: string | undefined, options: TrainOptions, given: Partial<TrainOptions>): Promise<R>;
   score(model: string, data: string, options: ScoreOptions): Promise<R>;
   sample(model: string, options: SampleCommandOptions): Promise<R>;
+  inpaint(model: string, data: string, options: InpaintCommandOptions): Promise<R>;
+  interpolate(model: string, data: string, options: InterpolateCommandOptions): Promise<R>;
   info(model: string, options: InfoOptions): Promise<R>;
   demo(options: DemoOptions): Promise<R>;
 }
@@ -105,9 +144,11 @@ export function packageVersion(): string {
   return (JSON.parse(text) as { version: string }).version;
 }
 
-const formats = 'DATA is CSV (any delimiter, .gz too), NPY, Parquet or IDX; one row a sample.';
+const formats =
+  'DATA is CSV (any delimiter, .gz too), NPY, Parquet or IDX, one row a sample; or images: a folder of PNG and JPEG files ' +
+  '(subfolders are classes), a folder or file of CIFAR-10.';
 
-/** The program with its five commands. Its errors are thrown as CommanderError, after they were written. */
+/** The program with its commands. Its errors are thrown as CommanderError, after they were written. */
 export function buildProgram(actions: Actions<void>, terminal: Terminal): Command {
   const program = new Command('flow-kernels')
     .description('Normalizing flows: train a density model, score rows, draw samples.')
@@ -123,6 +164,8 @@ export function buildProgram(actions: Actions<void>, terminal: Terminal): Comman
   addTrain(program, actions);
   addScore(program, actions);
   addSample(program, actions);
+  addInpaint(program, actions);
+  addInterpolate(program, actions);
   addInfo(program, actions);
   addDemo(program, actions);
   for (const command of program.commands) {
@@ -148,6 +191,16 @@ function addReading(command: Command): Command {
         'error',
         'drop',
       ]),
+    )
+    .option(
+      '--size <pixels>',
+      'images of a folder: made smaller to this side, the middle kept',
+      whole(1, 4096),
+    )
+    .option('--pad <pixels>', 'images: a black border, up to this side', whole(1, 4096))
+    .option(
+      '--labels [file]',
+      'condition on the class of each row: of a file, or those that come with the images',
     );
 }
 
@@ -176,10 +229,14 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(new Option('--model <kind>', 'kind of flow').choices([...modelKinds]).default('maf'))
     .option(
       '--hidden <widths>',
-      'hidden layers of each network (default: 256,256; images, by model: 1024, 512,512 or 5 × 1000)',
+      'hidden layers of each network (default: 256,256; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
       widths,
     )
-    .option('--transforms <count>', 'transforms (default: 5; realnvp 8, nice 4)', whole(1, 1000))
+    .option(
+      '--transforms <count>',
+      'transforms (default: 5; realnvp 8, nice 4; glow: steps a level, 8)',
+      whole(1, 1000),
+    )
     .option('--batch-norm', 'batch norm after each transform')
     .addOption(
       new Option('--activation <name>', 'of hidden layers (default: relu)').choices([
@@ -197,9 +254,19 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(
       new Option(
         '--permutation <rule>',
-        'of columns between transforms (default: reverse)',
-      ).choices(['reverse', 'random', 'none']),
+        'of columns between transforms (default: reverse; glow: of channels, lu)',
+      ).choices(['reverse', 'random', 'none', 'lu', 'dense', 'qr']),
     )
+    .addOption(
+      new Option('--coupling <kind>', 'of glow (default: affine)').choices(['affine', 'additive']),
+    )
+    .option(
+      '--scales <count>',
+      'glow, and realnvp on images: levels (default: glow 3, realnvp 2, or what the sides allow)',
+      whole(1, 16),
+    )
+    .option('--blocks <count>', 'realnvp on images: residual blocks (default: 2)', whole(1, 64))
+    .option('--flat', 'realnvp: take images as rows of a table')
     .option(
       '--scale-bound <bound>',
       'largest |log-scale| of one transform (default: 5; images 2; realnvp: learned)',
@@ -256,6 +323,8 @@ Examples:
   flow-kernels train data.csv --out runs/first
   flow-kernels train data.parquet --columns 0-20 --context-columns country,age --hidden 256,256
   flow-kernels train train-images-idx3-ubyte.gz --hidden 1024 --batch-norm --time-limit 10m
+  flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
+  flow-kernels train photos --size 32 --model realnvp --time-limit 1h
   flow-kernels train --resume --out runs/first`,
     )
     .action((data: string | undefined, options: TrainOptions, self: Command) =>
@@ -322,6 +391,7 @@ function addSample(program: Command, actions: Actions<void>): void {
     .option('--temperature <t>', 'spread of the base distribution', number(0, Infinity), 1)
     .option('--seed <number>', 'the same seed gives the same rows (default: a new one)', whole(0))
     .option('--context <numbers>', 'what all rows are conditioned on: 0.5,-1', numbers)
+    .option('--class <name>', 'the class of all rows, for a model trained with --labels')
     .option('--context-file <file>', 'a file with the context of each row; sets the number of rows')
     .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
     .option('-q, --quiet', 'no summary')
@@ -333,6 +403,68 @@ Examples:
   flow-kernels sample runs/demo -n 100 --temperature 0.9 --out digits.png`,
     )
     .action((model: string, options: SampleCommandOptions) => actions.sample(model, options));
+}
+
+function addInpaint(program: Command, actions: Actions<void>): void {
+  const command = program
+    .command('inpaint')
+    .summary('fill in the missing part of images')
+    .description(
+      'Hold a part of each image and let the rest climb log p, with noise (NICE, section 5.2). The sheet shows the image, ' +
+        'what was held, and what came out, side by side.',
+    )
+    .argument('<model>', 'model file, or run folder')
+    .argument('<data>', 'images in the form of the training data');
+  addReading(command)
+    .optionsGroup('Inpainting:')
+    .requiredOption('--out <file>', '.png, or .npy with what came out')
+    .option('-n, --number <rows>', 'how many of the first images', whole(1, 4096), 16)
+    .addOption(
+      new Option('--mask <part>', 'the part that is missing; random: every other pixel, at random')
+        .choices([...maskKinds])
+        .default('bottom'),
+    )
+    .option('--iterations <count>', 'steps of the climb', whole(1), 500)
+    .option('--noise <factor>', 'factor of the noise', number(0, Infinity), 1)
+    .option('--step <factor>', 'factor of the step sizes 10/(100 + i)', number(0, Infinity, true))
+    .option('--seed <number>', 'of start and noise', whole(0), 1)
+    .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
+    .option('-q, --quiet', 'no summary')
+    .action((model: string, data: string, options: InpaintCommandOptions) =>
+      actions.inpaint(model, data, options),
+    );
+}
+
+function addInterpolate(program: Command, actions: Actions<void>): void {
+  const command = program
+    .command('interpolate')
+    .summary('rows between rows, through the latent space')
+    .description(
+      'Go from row to row in the latent space of a model, or from a row along the direction of a class (Glow, section 5).',
+    )
+    .argument('<model>', 'model file, or run folder')
+    .argument('<data>', 'rows in the form of the training data');
+  addReading(command)
+    .optionsGroup('Interpolation:')
+    .requiredOption('--out <file>', '.png where the rows are images, .npy or .csv')
+    .option('-n, --number <rows>', 'how many pairs, or rows', whole(1, 4096), 8)
+    .option('--steps <count>', 'rows of each pair, both ends included', whole(2, 1000), 9)
+    .option('--pairs <rows>', 'rows by index: 0:1,5:7 (default: 0:1,2:3, …)', pairs)
+    .option(
+      '--attribute <class>',
+      'in place of pairs: less and more of a class, whose labels --labels names',
+    )
+    .option('--amount <factor>', 'how far along the direction of the class', number(0, 100), 1)
+    .addOption(
+      new Option('--path <kind>', 'a straight line, or an arc')
+        .choices(['linear', 'spherical'])
+        .default('linear'),
+    )
+    .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
+    .option('-q, --quiet', 'no summary')
+    .action((model: string, data: string, options: InterpolateCommandOptions) =>
+      actions.interpolate(model, data, options),
+    );
 }
 
 function addInfo(program: Command, actions: Actions<void>): void {

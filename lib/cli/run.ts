@@ -22,6 +22,8 @@ export async function runCommand(words: readonly string[], terminal: Terminal): 
       train: (...parameters) => run((commands) => commands.train(...parameters)),
       score: (...parameters) => run((commands) => commands.score(...parameters)),
       sample: (...parameters) => run((commands) => commands.sample(...parameters)),
+      inpaint: (...parameters) => run((commands) => commands.inpaint(...parameters)),
+      interpolate: (...parameters) => run((commands) => commands.interpolate(...parameters)),
       info: (...parameters) => run((commands) => commands.info(...parameters)),
       demo: (...parameters) => run((commands) => commands.demo(...parameters)),
     },

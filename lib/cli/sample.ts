@@ -1,4 +1,5 @@
 /** `flow-kernels sample`: rows drawn from a model. */
+import { oneHot } from '../data/images';
 import { readTable } from '../data/readers/readTable';
 import { writeCsv } from '../data/writers/csv';
 import { writeNpy } from '../data/writers/npy';
@@ -18,8 +19,11 @@ export async function sample(
   options: SampleCommandOptions,
 ): Promise<number> {
   const kind = options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png']);
-  if (options.context && options.contextFile) {
-    throw new UsageError('choose one of --context and --context-file');
+  const given = [options.context, options.contextFile, options.class].filter(
+    (o) => o !== undefined,
+  );
+  if (given.length > 1) {
+    throw new UsageError('choose one of --context, --context-file and --class');
   }
   if (options.threads) setThreads(options.threads);
   const flow = await Flow.load(await modelPath(model));
@@ -59,10 +63,18 @@ async function contextOf(flow: Flow, options: SampleCommandOptions) {
     checkWidth(table, 'context', table.cols, contextFeatures, table.columns ?? null);
     return floatMatrix(table);
   }
+  const { classes } = readDescription(flow.description);
+  if (options.class !== undefined) {
+    const label = classes?.indexOf(options.class) ?? -1;
+    if (classes && label >= 0) return oneHot([label], classes.length);
+    const known = classes ? `one of ${classes.join(', ')}` : 'none: it has no classes';
+    throw new UsageError(`--class ${options.class}: the model knows ${known}`);
+  }
   if (!options.context) {
     if (contextFeatures === 0) return null;
+    const named = classes ? '--class with a class, ' : '';
     throw new UsageError(
-      `the model is conditional: pass --context with ${contextFeatures} numbers, or --context-file`,
+      `the model is conditional: pass ${named}--context with ${contextFeatures} numbers, or --context-file`,
     );
   }
   if (options.context.length !== contextFeatures) {

@@ -153,7 +153,7 @@ async function partsOf(
 /** Files by their full paths: a run may go on from another folder. */
 function withAbsolutePaths<T extends Partial<TrainOptions>>(options: T): T {
   const paths = Object.entries(options).filter(
-    ([key, value]) => (key === 'validation' || key === 'test') && typeof value === 'string',
+    ([key, value]) => ['validation', 'test', 'labels'].includes(key) && typeof value === 'string',
   );
   const resolved = paths.map(([key, value]) => [key, resolve(value as string)]);
   return { ...options, ...Object.fromEntries(resolved) };
@@ -179,7 +179,7 @@ function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dat
   return buildModel(options, {
     features: trainPart.rows.cols,
     contextFeatures: trainPart.context?.cols ?? 0,
-    image: trainPart.image !== null,
+    image: trainPart.image,
     ...buildPreprocess(preprocess, trainPart, options.dtype),
     description: describeData(trainPart, options),
   });
@@ -193,7 +193,7 @@ async function completePlan(
   const image = trainPart.image !== null;
   const batchSize = Math.min(options.batchSize ?? (image ? 128 : 256), trainPart.rows.rows);
   const plan = {
-    ...modelDefaults(options.model, image),
+    ...modelDefaults(options, image),
     ...withoutUndefined(options),
     batchSize,
     lr: options.lr ?? 1e-3,

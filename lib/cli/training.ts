@@ -75,6 +75,9 @@ export async function runTraining(terminal: Terminal, job: Job): Promise<Outcome
       validation: parts.validation ? rowsOf(parts.validation) : null,
       validationContext: floatMatrix(parts.validation?.context ?? null),
       signal: interrupts.signal,
+      onWarning: (warning) => {
+        if (!job.quiet) terminal.stderr.write(`warning: ${warning}\n`);
+      },
       ...track,
     });
   } finally {

@@ -38,6 +38,15 @@ export function numbers(word: string): number[] {
   throw new InvalidArgumentError('It must be numbers with commas: 0.5,-1.');
 }
 
+/** Pairs of row indices: 0:1,5:7. */
+export function pairs(word: string): [number, number][] {
+  return word.split(',').map((part): [number, number] => {
+    const match = /^\s*(\d+)\s*:\s*(\d+)\s*$/.exec(part);
+    if (match) return [Number(match[1]), Number(match[2])];
+    throw new InvalidArgumentError('It must be pairs of row indices with commas: 0:1,5:7.');
+  });
+}
+
 /** Columns with commas: names, indices counted from 0, ranges of indices: age,3,5-8. */
 export function columns(word: string): ColumnKey[] {
   return word.split(',').flatMap((part): ColumnKey[] => {

@@ -65,7 +65,7 @@ const cases: [what: string, words: string, status: number, sentence: RegExp][] =
     1,
     /none\.csv: expected a readable file, got no such file/,
   ],
-  ['a folder', 'train $/run', 1, /run: expected .*got a folder/],
+  ['a folder', 'train $/run', 1, /run: expected files that end with .png, .jpg or .jpeg, got none/],
   ['an empty file', 'train $/empty.csv', 1, /empty\.csv: .*an empty file/],
   ['a header alone', 'train $/header-only.csv', 1, /header-only\.csv: expected rows of numbers/],
   ['a ragged file', 'train $/ragged.csv', 1, /ragged\.csv: line 3: expected 2 cells.*got 3 cells/],
