@@ -5,6 +5,7 @@
 import { withoutTape } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { BatchNormLayer } from '../nn/batchNormLayer';
 import { Conditioner } from '../nn/conditioner';
 import { constant } from '../nn/initialization';
 import type { Config, Json } from '../nn/module';
@@ -159,6 +160,13 @@ export class AffineCoupling extends Bijection {
       const { x, logDet } = affineCouplingInverse(rows, this.#params(rows, context), this.#options);
       return { x: this.#sample(x), logDet };
     });
+  }
+
+  /** False where the network has batch norm: to run it again would move its running averages again. */
+  override get rebuildable(): boolean {
+    for (const [, module] of this.conditioner.modules())
+      if (module instanceof BatchNormLayer) return false;
+    return true;
   }
 
   /** The network runs once: what it sees of x it finds in y. */
