@@ -1,4 +1,12 @@
 // The convolutions of the cases glow (hidden 128) and glow-wide (512): 16 images, three levels, 3×3 → 1×1 → 3×3.
+//
+// kernel: rows are single instructions. conv: rows are forward and backward of whole networks, as a training step runs them
+// (recorded once, replayed in one native call), with PyTorch beside them: gradients by all weights and by the input.
+
+import { valueAndGradient } from '../../dist/autograd/gradient.js';
+import flow from '../../dist/index.js';
+import { record } from '../../dist/tensor/program.js';
+import { scope } from '../../dist/tensor/scope.js';
 import { matrix, vector } from '../instruction.mjs';
 import { kernel } from './kernels.mjs';
 
@@ -50,6 +58,57 @@ const coupling = (side, inputs, hidden) => [
   ...passes(side, hidden, 2 * inputs, 3, { relu: false, gate: true }),
 ];
 
-export const convolutionCases = [128, 512].flatMap((hidden) =>
-  levels.flatMap(([side, inputs]) => coupling(side, inputs, hidden)),
-);
+/** Each of `networks`, [side, inputs, hidden, how many], forward and backward. */
+function networks(name, list) {
+  let made = [];
+  let program = null;
+  const flops = list.reduce((total, [side, inputs, hidden, count]) => {
+    const products = 9 * inputs * hidden + hidden * hidden + 9 * hidden * 2 * inputs;
+    return total + count * 3 * 2 * images * side * side * products;
+  }, 0);
+  return {
+    name: `conv:${name}`,
+    peer: { name: `conv:${name}`, variants: ['eager', 'channels_last', 'compile'] },
+    setUp() {
+      made = list.flatMap(([side, inputs, hidden, count]) =>
+        Array.from({ length: count }, () => ({
+          network: new flow.ConvNet({
+            image: { height: side, width: side },
+            ...{ inputs, outputs: 2 * inputs, hidden, zeroInitialized: false, outputScale: false },
+          }),
+          x: matrix(images * side * side, inputs),
+          weight: matrix(images * side * side, 2 * inputs),
+        })),
+      );
+      const leaves = made.flatMap(({ network, x }) => [x, ...network.parameters()]);
+      program = record(() =>
+        scope(() => {
+          const loss = () =>
+            made
+              .map(({ network, x, weight }) => flow.sum(flow.mul(network.apply(x), weight)))
+              .reduce((a, b) => flow.add(a, b));
+          const { value, gradients } = valueAndGradient(loss, leaves);
+          return [value, ...gradients];
+        }),
+      );
+      return () => program.run();
+    },
+    rates: (ms, { ours }) => ({ gflops: flops / ms / 1e6, bestGflops: flops / ours.min / 1e6 }),
+    dispose() {
+      program.dispose();
+      for (const { network, x, weight } of made)
+        for (const one of [network, x, weight]) one.dispose();
+    },
+  };
+}
+
+const all = (hidden, count) => levels.map(([side, inputs]) => [side, inputs, hidden, count]);
+
+export const convolutionCases = [
+  networks('glow', all(128, 8)),
+  networks('glow-wide', all(512, 4)),
+  ...levels.map(([side, inputs], level) => networks(`level${level + 1}`, [[side, inputs, 128, 1]])),
+  ...[128, 512].flatMap((hidden) =>
+    levels.flatMap(([side, inputs]) => coupling(side, inputs, hidden)),
+  ),
+];
