@@ -19,10 +19,13 @@ const staircase = (units: number, inputs: number) =>
 
 /** The instructions for matrices of `n` rows and `d` columns. */
 export function instructions(dtype: FloatDType, n: number, d: number): [string, () => void][] {
-  const real = (shape: Shape, scale = 1) => {
-    const values = draw(sizeOf(shape), scale);
-    return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
-  };
+  const realOf =
+    (source: typeof draw) =>
+    (shape: Shape, scale = 1) => {
+      const values = source(sizeOf(shape), scale);
+      return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
+    };
+  const real = realOf(draw);
   const positive = (shape: Shape) => {
     const values = draw(sizeOf(shape)).map((value) => Math.abs(value) + 0.05);
     return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
@@ -500,6 +503,44 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       () => [out(outputs, 9 * inputs)],
       ...[2, 3, 9, 0, 0, ...taps],
     );
+  }
+
+  // Two layers on these images: the kernel above, and one of a single tap.
+  const hidden = d + 1;
+  const some = realOf(fixture(33));
+  for (const [first, second] of [
+    [1, 0],
+    [2, 6],
+    [4, 3],
+  ] as const) {
+    const attributes = [2, 7, 2, 3, 9, first, 0.2, ...taps, 1, 2, 3, 1, second, 0, 0, 0, 0];
+    const weights = () => [some([hidden, 9 * d], 0.3), some([u, hidden], 0.3)] as const;
+    add(
+      'conv_stack',
+      () => {
+        const [one, two] = weights();
+        return [some([pixels, d]), some([pixels, hidden]), one, some([hidden]), two, null];
+      },
+      () => [out(pixels, hidden), out(pixels, u)],
+      ...attributes,
+    );
+    for (const all of [true, false]) {
+      const wanted = (spec: OutputSpec) => (all ? spec : null);
+      add(
+        'conv_stack_grad',
+        () => {
+          const [one, two] = weights();
+          const between = some([pixels, hidden], 0.4);
+          return [some([pixels, u]), some([pixels, d]), one, between, two, some([pixels, u], 0.4)];
+        },
+        () => [
+          ...[wanted(out(pixels, d)), wanted(out(pixels, hidden))],
+          ...[wanted(out(hidden, 9 * d)), wanted(out(hidden))],
+          ...[out(u, hidden), wanted(out(u))],
+        ],
+        ...attributes,
+      );
+    }
   }
   return list;
 }

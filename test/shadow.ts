@@ -96,6 +96,10 @@ const couplingGradient = ({ inputs: [x], outputs }: Instruction): Tolerance => (
   eps: 'operands',
 });
 
+/** Sums over pixels and, of a gradient, over what the layers before it summed. */
+const stacked = ({ inputs, outputs }: Instruction): Tolerance =>
+  sum([...inputs, ...outputs].reduce((total, { rows, cols }) => total + rows + cols, 0));
+
 /** What is not here must be equal. */
 const tolerances: Readonly<Record<string, (instruction: Instruction) => Tolerance>> = {
   // Functions within 2 ulp each (native/simd/math.h), some made of two; sin and cos are near 0 in absolute terms.
@@ -128,6 +132,8 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   masked_linear_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
   conv2d: ({ inputs: [, weight] }) => sum(weight!.cols),
   conv2d_grad_input: ({ inputs: [dy], attributes: [, , places] }) => sum(dy!.cols * places!),
+  conv_stack: stacked,
+  conv_stack_grad: stacked,
   conv2d_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
   activation_grad: ({ inputs: [dy] }) => sum(dy!.rows),
   // The error of each layer's sums goes through the next ones.

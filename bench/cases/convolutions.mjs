@@ -58,6 +58,38 @@ const coupling = (side, inputs, hidden) => [
   ...passes(side, hidden, 2 * inputs, 3, { relu: false, gate: true }),
 ];
 
+/** The network of a coupling in one instruction, and its gradients by everything. */
+function stacks(side, inputs, hidden) {
+  const pixels = images * side * side;
+  const rows = (columns) => matrix(pixels, columns);
+  const outputs = 2 * inputs;
+  const of = (out, depth) => matrix(out, depth, { scale: 1 / Math.sqrt(depth) });
+  const weights = () => [of(hidden, 9 * inputs), of(hidden, hidden), of(outputs, 9 * hidden)];
+  const flops = 2 * pixels * (9 * inputs * hidden + hidden * hidden + 9 * hidden * outputs);
+  const three = (activation) => [9, ...attributes(side, 3, activation)];
+  const layers = [3, ...three(1), 1, ...attributes(side, 1, 1), ...three(0)];
+  const label = `${images}x${side}x${side} ${inputs}-${hidden}-${hidden}-${outputs}`;
+  return [
+    kernel('conv_stack', label, { flops }, () => {
+      const [one, two, last] = weights();
+      return [
+        [rows(inputs), null, one, vector(hidden), two, vector(hidden), last, vector(outputs)],
+        [rows(hidden), rows(hidden), rows(outputs)],
+        layers,
+      ];
+    }),
+    kernel('conv_stack_grad', label, { flops: 2 * flops }, () => {
+      const [one, two, last] = weights();
+      const [dOne, dTwo, dLast] = weights();
+      return [
+        [rows(outputs), rows(inputs), one, rows(hidden), two, rows(hidden), last, null],
+        [rows(inputs), null, dOne, vector(hidden), dTwo, vector(hidden), dLast, vector(outputs)],
+        layers,
+      ];
+    }),
+  ];
+}
+
 /** Each of `networks`, [side, inputs, hidden, how many], forward and backward. */
 function networks(name, list) {
   let made = [];
@@ -108,6 +140,7 @@ export const convolutionCases = [
   networks('glow', all(128, 8)),
   networks('glow-wide', all(512, 4)),
   ...levels.map(([side, inputs], level) => networks(`level${level + 1}`, [[side, inputs, 128, 1]])),
+  ...levels.flatMap(([side, inputs]) => stacks(side, inputs, 128)),
   ...[128, 512].flatMap((hidden) =>
     levels.flatMap(([side, inputs]) => coupling(side, inputs, hidden)),
   ),

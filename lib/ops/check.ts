@@ -5,7 +5,7 @@ import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 
 /** Throws DTYPE unless the tensor is float32 or float64. */
-export function requireFloat(op: string, what: string, tensor: Tensor): void {
+export function requireFloat(op: string, what: string, tensor: Pick<Tensor, 'dtype'>): void {
   if (tensor.dtype === 'float32' || tensor.dtype === 'float64') return;
   throw new FlowError(
     'DTYPE',
@@ -14,7 +14,12 @@ export function requireFloat(op: string, what: string, tensor: Tensor): void {
 }
 
 /** Throws DTYPE unless the tensors are of one type. */
-export function requireSameDType(op: string, what: string, tensor: Tensor, other: Tensor): void {
+export function requireSameDType(
+  op: string,
+  what: string,
+  tensor: Pick<Tensor, 'dtype'>,
+  other: Pick<Tensor, 'dtype'>,
+): void {
   if (tensor.dtype === other.dtype) return;
   throw new FlowError(
     'DTYPE',

@@ -9,13 +9,13 @@ import {
   type EncodedGeometry,
   encodeConv,
   encodeGeometry,
+  type PixelTensor,
   requireConvWeight,
   requirePixels,
 } from './conv2dGeometry';
 import { conv2dGradInput } from './conv2dGradInput';
 import { conv2dGradWeight } from './conv2dGradWeight';
 import { apply, type OpDefinition } from './define';
-import { leadingOf } from './matmul';
 
 export interface Conv2dOptions extends ConvGeometry {
   /** Applied to the sum, bias and addend included. Default none. */
@@ -29,25 +29,37 @@ interface Attributes {
   readonly activation: Activation;
 }
 
+/** The shape rule of conv2d and convStack. */
+export function conv2dOutput(
+  where: string,
+  x: PixelTensor | null | undefined,
+  weight: Tensor | null | undefined,
+  bias: Tensor | null | undefined,
+  addend: Tensor | null | undefined,
+  geometry: EncodedGeometry,
+) {
+  if (!x || !weight) {
+    throw new FlowError('ARGUMENT', `[${where}] operands: expected x and weight, got fewer`);
+  }
+  requirePixels(where, 'x', x, geometry);
+  requireConvWeight(where, weight, x, null, x.cols, geometry);
+  const shape = [...x.shape.slice(0, -1), weight.rows];
+  if (bias) {
+    requireSameDType(where, 'bias', bias, weight);
+    requireShape(where, 'bias', bias, [weight.rows], 'one number an output');
+  }
+  if (addend) {
+    requireSameDType(where, 'addend', addend, weight);
+    requireShape(where, 'addend', addend, shape, 'it is added to the result as it is');
+  }
+  return { shape, dtype: x.dtype };
+}
+
 const definition: OpDefinition<Attributes> = {
   name: 'conv2d',
-  outputs([x, weight, bias, addend], { geometry }) {
-    if (!x || !weight) {
-      throw new FlowError('ARGUMENT', '[conv2d] operands: expected x and weight, got fewer');
-    }
-    requirePixels('conv2d', 'x', x, geometry);
-    requireConvWeight('conv2d', weight, x, null, x.cols, geometry);
-    const shape = [...leadingOf(x), weight.rows];
-    if (bias) {
-      requireSameDType('conv2d', 'bias', bias, x);
-      requireShape('conv2d', 'bias', bias, [weight.rows], 'one number an output');
-    }
-    if (addend) {
-      requireSameDType('conv2d', 'addend', addend, x);
-      requireShape('conv2d', 'addend', addend, shape, 'it is added to the result as it is');
-    }
-    return [{ shape, dtype: x.dtype }];
-  },
+  outputs: ([x, weight, bias, addend], { geometry }) => [
+    conv2dOutput('conv2d', x, weight, bias, addend, geometry),
+  ],
   encode: ({ geometry, activation }) =>
     encodeConv(geometry, encodeActivation('conv2d', activation)),
   saves: { inputs: [0, 1], outputs: [0] },

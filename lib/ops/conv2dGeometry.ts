@@ -123,11 +123,14 @@ export function encodeConv(
   return [height, width, places, code, parameter, ...taps];
 }
 
+/** What the shape rules ask of the pixels: a tensor, or one that is yet to be made. */
+export type PixelTensor = Pick<Tensor, 'shape' | 'dtype' | 'rows' | 'cols'>;
+
 /** Throws unless the rows are pixels of whole images. */
 export function requirePixels(
   where: string,
   what: string,
-  tensor: Tensor,
+  tensor: PixelTensor,
   { height, width }: EncodedGeometry,
 ): void {
   requireFloat(where, what, tensor);
@@ -149,7 +152,7 @@ export function requirePixels(
 export function requireConvWeight(
   where: string,
   weight: Tensor,
-  like: Tensor,
+  like: PixelTensor,
   outputs: number | null,
   inputs: number | null,
   { places }: EncodedGeometry,

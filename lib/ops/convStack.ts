@@ -1,20 +1,22 @@
 /** Convolutions one after another, with one backward pass for all of them. */
-import { isTracked, record, withoutTape } from '../autograd/tape';
+import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
-import { execute } from '../tensor/execute';
+import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { activationGrad } from './activationGrad';
 import { add } from './binary';
-import { conv2d } from './conv2d';
+import { conv2dOutput } from './conv2d';
 import {
   type ConvGeometry,
   type EncodedGeometry,
   encodeConv,
   encodeGeometry,
+  type PixelTensor,
 } from './conv2dGeometry';
 import { conv2dGradInput } from './conv2dGradInput';
 import { conv2dGradWeight } from './conv2dGradWeight';
+import { leadingOf } from './matmul';
 
 export interface ConvStackLayer extends ConvGeometry {
   /** [out, kh·kw·in]. */
@@ -30,9 +32,42 @@ export interface ConvStackOptions {
   readonly addend?: Tensor | null;
 }
 
+/** Layers and elements of weights up to which a stack is one native call: beyond, products of single layers are better cut. */
+const mostLayers = 16;
+const mostWeights = 128 << 10;
+/** Pixels of an image up to which its hidden layers stay in the cache, and images from which on there is work for all threads. */
+const mostPixels = 1024;
+const leastImages = 4;
+
 interface Layer {
   readonly geometry: EncodedGeometry;
   readonly activation: Activation;
+}
+
+/** Attributes of native/ops/conv_stack.h. */
+function encodeLayers(layers: readonly Layer[]): number[] {
+  return [
+    layers.length,
+    ...layers.flatMap(({ geometry, activation }) => [
+      geometry.taps.length / 3,
+      ...encodeConv(geometry, encodeActivation('convStack', activation)),
+    ]),
+  ];
+}
+
+/** Whether the layers go through one native call. By the sizes alone, so that a result does not depend on what is wanted. */
+function isSmall(x: Tensor, layers: readonly Layer[], weights: readonly Tensor[]): boolean {
+  const { height, width } = (layers[0] as Layer).geometry;
+  const same = layers.every(
+    ({ geometry }) => geometry.height === height && geometry.width === width,
+  );
+  return (
+    same &&
+    layers.length <= mostLayers &&
+    height * width <= mostPixels &&
+    x.rows >= leastImages * height * width &&
+    weights.reduce((total, weight) => total + weight.size, 0) <= mostWeights
+  );
 }
 
 /** What the vjp works with: `values` are x and the output of each layer. */
@@ -57,8 +92,40 @@ function wantsBelow({ x, addend, weights, biases }: Backward['needs'], k: number
   return x || addend || weights.slice(0, k).some(Boolean) || biases.slice(0, k).some(Boolean);
 }
 
-/** The gradients with act' in the epilogue of the product before, and the sums of the biases in that of the weights. */
+/** All gradients in one native call. */
 function fused({ layers, weights, values, d, needs }: Backward): Gradients {
+  const [x, dy] = [values[0] as Tensor, d[layers.length - 1] as Tensor];
+  const like = (tensor: Tensor) => ({ shape: tensor.shape, dtype: tensor.dtype });
+  const wanted = [
+    needs.x ? like(x) : null,
+    needs.addend ? like(values[1] as Tensor) : null,
+    ...layers.flatMap((_, k) => {
+      const weight = weights[k] as Tensor;
+      return [
+        needs.weights[k] ? like(weight) : null,
+        needs.biases[k] ? { shape: [weight.rows], dtype: weight.dtype } : null,
+      ];
+    }),
+  ];
+  const made = execute(
+    'conv_stack_grad',
+    [dy, x, ...layers.flatMap((_, k) => [weights[k] as Tensor, values[k + 1] as Tensor])],
+    wanted,
+    encodeLayers(layers),
+  );
+  let next = 0;
+  const [dx = null, dAddend = null, ...rest] = wanted.map((spec) =>
+    spec ? (made[next++] as Tensor) : null,
+  );
+  return {
+    ...{ dx, dAddend },
+    dWeights: layers.map((_, k) => rest[2 * k] ?? null),
+    dBiases: layers.map((_, k) => rest[2 * k + 1] ?? null),
+  };
+}
+
+/** The same one by one, with act' in the epilogue of the product before, and the sums of the biases beside the weights. */
+function layerwise({ layers, weights, values, d, needs }: Backward): Gradients {
   const last = layers.length - 1;
   const found: Gradients = { dx: null, dAddend: null, dWeights: [], dBiases: [] };
   const dy = d[last] as Tensor;
@@ -125,10 +192,54 @@ function composed({ layers, weights, values, d, needs }: Backward): Gradients {
   return found;
 }
 
+/** Checks the layers as conv2d does; the shapes of their outputs. */
+function layerShapes(
+  x: Tensor,
+  layers: readonly Layer[],
+  weights: readonly Tensor[],
+  biases: readonly (Tensor | null)[],
+  addend: Tensor | null,
+): OutputSpec[] {
+  let before: PixelTensor = x;
+  return layers.map(({ geometry }, k) => {
+    const weight = weights[k] as Tensor;
+    const added = k === 0 ? addend : null;
+    const spec = conv2dOutput('convStack', before, weight, biases[k], added, geometry);
+    before = { ...spec, rows: x.rows, cols: weight.rows };
+    return spec;
+  });
+}
+
+/** The outputs of the layers, each by a call of its own; without a tape what is between goes as it was read. */
+function oneByOne(
+  x: Tensor,
+  layers: readonly Layer[],
+  weights: readonly Tensor[],
+  biases: readonly (Tensor | null)[],
+  addend: Tensor | null,
+  keeps: boolean,
+): Tensor[] {
+  const outputs: Tensor[] = [];
+  for (const [k, { geometry, activation }] of layers.entries()) {
+    const input = outputs[k - 1] ?? x;
+    const weight = weights[k] as Tensor;
+    const spec = { shape: [...leadingOf(x), weight.rows], dtype: x.dtype };
+    const [y] = execute(
+      'conv2d',
+      [input, weight, biases[k] ?? null, k === 0 ? addend : null],
+      [spec],
+      encodeConv(geometry, encodeActivation('convStack', activation)),
+    );
+    outputs.push(y as Tensor);
+    if (!keeps && k > 0) input.dispose();
+  }
+  return outputs;
+}
+
 /**
- * conv2d after conv2d: what {@link conv2d} would make of the layers one by one. The backward pass goes over the hidden pixels
- * fewer times: the derivative of an activation is multiplied in where a gradient is written, and a bias' gradient is summed
- * where its weight's is read. Differentiable any number of times.
+ * conv2d after conv2d: what {@link conv2d} would make of the layers one by one. Small networks go image by image, so that
+ * what is between stays in the cache, and the gradients between are never written to memory; in large ones the derivative
+ * of an activation is multiplied in where a gradient is written. Differentiable any number of times.
  *
  * @param x [images·height·width, in of the first layer]; may be a view of some columns of a wider tensor
  * @returns [images·height·width, out of the last layer]
@@ -148,23 +259,28 @@ export function convStack(
   }
   const weights = layers.map(({ weight }) => weight);
   const biases = layers.map(({ bias }) => bias);
-  const inputs = [x, addend, ...weights, ...biases];
-  const tracked = isTracked(inputs);
-  const outputs: Tensor[] = [];
-  withoutTape(() => {
-    for (const [k, { weight, bias, ...rest }] of layers.entries()) {
-      const input = outputs[k - 1] ?? x;
-      outputs.push(conv2d(input, weight, bias, { ...rest, addend: k === 0 ? addend : null }));
-      if (!tracked && k > 0) input.dispose();
-    }
-  });
-  const result = outputs[outputs.length - 1] as Tensor;
-  if (!tracked) return result;
-
   const encoded = layers.map(({ activation = 'none', ...rest }) => ({
     geometry: encodeGeometry('convStack', rest),
     activation,
   }));
+  const shapes = layerShapes(x, encoded, weights, biases, addend);
+  const small = isSmall(x, encoded, weights);
+  const inputs = [x, addend, ...weights, ...biases];
+  const tracked = isTracked(inputs);
+  const outputs = small
+    ? execute(
+        'conv_stack',
+        [x, addend, ...layers.flatMap(({ weight, bias }) => [weight, bias])],
+        shapes,
+        encodeLayers(encoded),
+      )
+    : oneByOne(x, encoded, weights, biases, addend, tracked);
+  const result = outputs[outputs.length - 1] as Tensor;
+  if (!tracked) {
+    if (small) for (const between of outputs.slice(0, -1)) between.dispose();
+    return result;
+  }
+
   record('convStack', inputs, outputs, [x, ...outputs, ...weights], (saved, d, needs) => {
     const count = layers.length;
     const pass: Backward = {
@@ -181,7 +297,11 @@ export function convStack(
     };
     const betweenTouched = d.slice(0, -1).some((one) => one !== null);
     const { dx, dAddend, dWeights, dBiases } =
-      betweenTouched || isTracked([...saved, ...d]) ? composed(pass) : fused(pass);
+      betweenTouched || isTracked([...saved, ...d])
+        ? composed(pass)
+        : small
+          ? fused(pass)
+          : layerwise(pass);
     return [
       dx,
       dAddend,

@@ -15,12 +15,11 @@ inline bool whole_between(double value, double low, double high) {
   return value >= low && value <= high && value == static_cast<double>(static_cast<int64_t>(value));
 }
 
-// Pixels are `rows`; the weight is [outputs, kernel taps · inputs]. The live taps are kept in scratch slot 7.
-inline bool read_conv(const Call& call, int64_t rows, int64_t outputs, int64_t weight_cols, ConvShape& shape) {
-  FLOW_CHECK(call, call.n_attr >= conv_header && (call.n_attr - conv_header) % 3 == 0,
-             "attributes: expected height, width, taps, activation, parameter and three numbers a live tap, got %d numbers",
-             call.n_attr);
-  const double height = call.attr[0], width = call.attr[1], blocks = call.attr[2];
+// The geometry in the attributes from `at` on, of `live` taps, which are written to `taps`. Pixels are `rows`; the weight is
+// [outputs, kernel taps · inputs].
+inline bool read_conv(const Call& call, int at, int64_t live, int64_t rows, int64_t outputs, int64_t weight_cols,
+                      ConvTap* taps, ConvShape& shape) {
+  const double height = call.attr[at], width = call.attr[at + 1], blocks = call.attr[at + 2];
   constexpr double most = 1 << 30;
   FLOW_CHECK(call, whole_between(height, 1, most) && whole_between(width, 1, most),
              "image: expected height and width from 1, got %g × %g", height, width);
@@ -36,11 +35,10 @@ inline bool read_conv(const Call& call, int64_t rows, int64_t outputs, int64_t w
   shape.images = rows / pixels;
   shape.inputs = weight_cols / shape.blocks;
   shape.outputs = outputs;
-  shape.live = (call.n_attr - conv_header) / 3;
-  ConvTap* taps = static_cast<ConvTap*>(scratch(static_cast<size_t>(max_of(1, shape.live)) * sizeof(ConvTap), 7));
+  shape.live = live;
   int64_t before = -1;
-  for (int64_t t = 0; t < shape.live; ++t) {
-    const double* attr = call.attr + conv_header + 3 * t;
+  for (int64_t t = 0; t < live; ++t) {
+    const double* attr = call.attr + at + conv_header + 3 * t;
     FLOW_CHECK(call, whole_between(attr[0], static_cast<double>(before + 1), blocks - 1),
                "tap %lld: expected a place in the kernel above %lld and below %g, got %g", static_cast<long long>(t),
                static_cast<long long>(before), blocks, attr[0]);
@@ -51,6 +49,20 @@ inline bool read_conv(const Call& call, int64_t rows, int64_t outputs, int64_t w
   }
   shape.taps = taps;
   return true;
+}
+
+// Room for `count` taps, in scratch slot 7.
+inline ConvTap* tap_space(int64_t count) {
+  return static_cast<ConvTap*>(scratch(static_cast<size_t>(max_of(1, count)) * sizeof(ConvTap), 7));
+}
+
+// The geometry of an op that has one.
+inline bool read_conv(const Call& call, int64_t rows, int64_t outputs, int64_t weight_cols, ConvShape& shape) {
+  FLOW_CHECK(call, call.n_attr >= conv_header && (call.n_attr - conv_header) % 3 == 0,
+             "attributes: expected height, width, taps, activation, parameter and three numbers a live tap, got %d numbers",
+             call.n_attr);
+  const int64_t live = (call.n_attr - conv_header) / 3;
+  return read_conv(call, 0, live, rows, outputs, weight_cols, tap_space(live), shape);
 }
 
 }  // namespace flow::FLOW_ISA

@@ -4,17 +4,18 @@ import { f32 } from '../contract/opContract';
 import * as reference from '../reference/conv2d';
 import { activated, fanIn, farFromZero, sumUnits } from './linearCases';
 
-const [images, height, width] = [2, 3, 4] as const;
-const pixels = images * height * width;
+const [height, width] = [3, 4] as const;
 
-/** Layers by channels and size of the kernel, with an activation behind each. */
+/** Layers by channels and size of the kernel, with an activation behind each. Few images go layer by layer. */
 function stack(
+  images: number,
   channels: readonly number[],
   sizes: readonly number[],
   activations: readonly Activation[],
   hasAddend: boolean,
   hasBias = true,
 ): OpCase {
+  const pixels = images * height * width;
   const plan = (k: number): reference.Plan => ({
     ...{ images, height, width },
     ...{ inputs: channels[k]!, outputs: channels[k + 1]!, kernel: [sizes[k]!, sizes[k]!] },
@@ -27,7 +28,7 @@ function stack(
   const count = sizes.length;
   const kinked = activations.map((activation) => activation === 'relu');
   return {
-    name: `${channels.join(' → ')}, kernels ${sizes.join(', ')}, ${activations.join(', ')}${hasAddend ? ', addend' : ''}${hasBias ? '' : ', no bias'}`,
+    name: `${images} images, ${channels.join(' → ')}, kernels ${sizes.join(', ')}, ${activations.join(', ')}${hasAddend ? ', addend' : ''}${hasBias ? '' : ', no bias'}`,
     inputs: [
       { shape: [pixels, channels[0]!] },
       ...sizes.map((_, k) => ({
@@ -72,14 +73,18 @@ const image = { height, width, kernel: [3, 3] } as const;
 
 export const contract: OpContract = {
   module: 'convStack',
-  native: [],
+  native: ['conv_stack', 'conv_stack_grad'],
   cases: [
-    stack([2, 6, 6, 3], [3, 1, 3], ['tanh', 'softplus', 'none'], false),
-    stack([2, 5, 7, 4], [3, 1, 3], ['relu', 'relu', 'none'], true),
-    stack([9, 3], [3], ['tanh'], false),
-    stack([3, 4], [1], ['none'], true),
-    stack([4, 8, 2], [1, 3], ['elu', 'sigmoid'], true),
-    stack([3, 4, 2], [3, 1], ['none', 'none'], false, false),
+    // Three groups of images, the last one not full.
+    ...[13, 2].flatMap((images) => [
+      stack(images, [2, 6, 6, 3], [3, 1, 3], ['tanh', 'softplus', 'none'], false),
+      stack(images, [2, 5, 7, 4], [3, 1, 3], ['relu', 'relu', 'none'], true),
+      stack(images, [9, 3], [3], ['tanh'], false),
+      stack(images, [3, 4], [1], ['none'], true),
+      stack(images, [4, 8, 2], [1, 3], ['softplus', 'sigmoid'], true),
+      stack(images, [3, 4, 2], [3, 1], ['none', 'none'], false, false),
+    ]),
+    stack(70, [3, 17, 33, 5], [3, 1, 3], ['tanh', 'sigmoid', 'none'], true),
   ],
   errors: [
     {
@@ -96,7 +101,7 @@ export const contract: OpContract = {
           { ...image, weight: f32([4, 27]), bias: null },
         ]),
       code: 'SHAPE',
-      says: /\[conv2d\] weight: expected shape \[out, taps·in\] = \[out, 9·4\].*got \[4, 27\]/,
+      says: /\[convStack\] weight: expected shape \[out, taps·in\] = \[out, 9·4\].*got \[4, 27\]/,
     },
   ],
 };
