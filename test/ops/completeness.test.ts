@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native';
 import { PACKAGE_ROOT } from '../command';
 import { contracts, testedApart } from './index';
+import { shares } from './share';
 
 const has = (path: string) => existsSync(join(PACKAGE_ROOT, path));
 
@@ -40,4 +41,11 @@ describe('every contract', () => {
       expect(new Set(names).size, 'case names differ').toBe(names.length);
     },
   );
+});
+
+it('every share of the contract has its file', () => {
+  for (let share = 0; share < shares; share++) {
+    const file = readFileSync(join(PACKAGE_ROOT, `test/ops/contract${share}.test.ts`), 'utf8');
+    expect(file).toContain(`testShare(${share});`);
+  }
 });
