@@ -100,7 +100,7 @@ function networks(name, list) {
   }, 0);
   return {
     name: `conv:${name}`,
-    peer: { name: `conv:${name}`, variants: ['eager', 'channels_last', 'compile'] },
+    peer: { name: `conv:${name}`, variants: ['eager', 'channels-last', 'compile'] },
     setUp() {
       made = list.flatMap(([side, inputs, hidden, count]) =>
         Array.from({ length: count }, () => ({

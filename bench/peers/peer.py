@@ -14,6 +14,7 @@ import time
 
 import torch
 
+import conv_nets
 import linear_algebra
 import models
 
@@ -25,7 +26,7 @@ MAF = {
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
-         "realnvp:step", "glow:step", "glow-wide:step", *linear_algebra.CASES]
+         "realnvp:step", "glow:step", "glow-wide:step", *conv_nets.CASES, *linear_algebra.CASES]
 
 
 def build(name):
@@ -82,6 +83,8 @@ def sampling(model, n, compiled):
 
 
 def repetition(case, variant):
+    if case in conv_nets.CASES:
+        return conv_nets.repetition(case, variant)
     if case in linear_algebra.CASES:
         return linear_algebra.repetition(case, variant)
     name, task = case.split(":")
