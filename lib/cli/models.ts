@@ -114,12 +114,12 @@ const models: Record<ModelKind, Model> = {
     build: (options, input) => nice({ ...shared(options, input), ...pass(options, 'transforms') }),
   },
   glow: {
-    lacks: ['degrees', 'batchNorm', 'scaleBound', 'activation', 'residual', 'blocks', 'flat'],
+    lacks: ['degrees', 'batchNorm', 'activation', 'residual', 'blocks', 'flat'],
     defaults: () => ({ hidden: [128] }),
     build(options, input) {
       const { image, features: _features, ...parts } = input;
       if (!image) throw new UsageError('--model glow is for images');
-      const { permutation = 'lu', coupling, dtype, seed } = options;
+      const { permutation = 'lu', coupling, scaleBound, dtype, seed } = options;
       if (permutation === 'none') {
         throw new UsageError('--model glow mixes the channels: --permutation is not none');
       }
@@ -133,6 +133,8 @@ const models: Record<ModelKind, Model> = {
           ? 'shuffle'
           : permutation) as GlowOptions['permutation'] & string,
         ...(coupling && { coupling }),
+        // Bounded both ways: samples of a model that has hardly trained do not run away.
+        scale: scaleBound === undefined ? { kind: 'tanh' } : { kind: 'atan', bound: scaleBound },
         dtype,
         seed,
       });

@@ -19,7 +19,7 @@ export type Preprocess =
   /** Integers: dequantised, divided by the number of levels, then the logit where λ is given. */
   | { readonly kind: 'levels'; readonly levels: number; readonly lambda: number | null };
 
-type Choice = Pick<TrainOptions, 'standardize' | 'levels' | 'logit' | 'preprocess' | 'model'>;
+type Choice = Pick<TrainOptions, 'standardize' | 'levels' | 'logit' | 'preprocess'>;
 
 /** What the options ask for; where they say nothing, what suits the data. */
 export function choosePreprocess(options: Choice, dataset: Dataset): Preprocess {
@@ -31,9 +31,7 @@ export function choosePreprocess(options: Choice, dataset: Dataset): Preprocess 
   if (!preprocess) return { kind: 'none' };
   if (levels !== undefined) return { kind: 'levels', levels, lambda: logit ?? null };
   if (logit !== undefined) return { kind: 'logit', lambda: logit };
-  // Glow has no logit: its data are in an interval of length 1.
-  const lambda = options.model === 'glow' ? null : 1e-6;
-  if (!standardize && dataset.image) return { kind: 'levels', levels: 256, lambda };
+  if (!standardize && dataset.image) return { kind: 'levels', levels: 256, lambda: 1e-6 };
   return { kind: 'standardize' };
 }
 

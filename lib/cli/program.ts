@@ -269,7 +269,7 @@ function addTrain(program: Command, actions: Actions<void>): void {
     .option('--flat', 'realnvp: take images as rows of a table')
     .option(
       '--scale-bound <bound>',
-      'largest |log-scale| of one transform (default: 5; images 2; realnvp: learned)',
+      'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',
       number(0, 80, true),
     )
     .addOption(

@@ -25,7 +25,7 @@ import { ConvNet } from '../nn/convNet';
 import { SingleConv } from '../nn/singleConv';
 import type { ImageShape } from '../shape';
 import { Flow, type FlowParts } from './flow';
-import { imageFeatures, imageParts, requireHalving } from './image';
+import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 
 export interface GlowOptions
   extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
@@ -42,12 +42,22 @@ export interface GlowOptions
    * a fixed order, at random or reversed.
    */
   readonly permutation?: 'lu' | 'dense' | 'qr' | 'shuffle' | 'reverse';
-  /** Default affine, with scale sigmoid(raw + 2). */
+  /** Default affine. */
   readonly coupling?: 'affine' | 'additive';
+  /**
+   * The scale of affine couplings and of the learned prior. Default the paper's: sigmoid(raw + 2), which only shrinks, and
+   * exp(raw). `{ kind: 'tanh' }` is bounded both ways and learns faster where the data lie in a small part of their space.
+   */
+  readonly scale?: CouplingScaleOption;
   /** What leaves after a level is normal with a mean and scale that depend on what stays (default), or standard normal. */
   readonly learnedPrior?: boolean;
   /** Columns of the context, for instance one-hot classes: they enter all networks and the prior of the last level. */
   readonly contextFeatures?: number;
+  /**
+   * λ of a logit that the pixels go through in place of the paper's scaling to [−½, ½). Images of many black or white pixels
+   * (MNIST: 1e-6) are learned much faster so, and samples cannot leave the range of the pixels.
+   */
+  readonly lambda?: number;
   /** Last layers of the networks start at zero, so that each step starts as actnorm and a rotation. Default true. */
   readonly zeroInitialized?: boolean;
   /** Default: the standard normal. */
@@ -70,7 +80,7 @@ type Settings = Required<
     | 'seed'
     | 'dtype'
   >
->;
+> & { readonly scale: CouplingScaleOption | undefined };
 
 const secondHalf: CouplingSplit = { kind: 'columns', transforms: 'second' };
 
@@ -89,7 +99,7 @@ function coupling(settings: Settings, image: ImageShape, seed: number): Bijectio
   const { hidden, contextFeatures, zeroInitialized, dtype } = settings;
   const { channels } = image;
   const scale: CouplingScaleOption =
-    settings.coupling === 'affine' ? { kind: 'sigmoid' } : { kind: 'additive' };
+    settings.coupling === 'affine' ? (settings.scale ?? { kind: 'sigmoid' }) : { kind: 'additive' };
   const sizes = conditionerSizes(channels, secondHalf, scale);
   const conditioner = new ConvNet({
     ...sizes,
@@ -105,9 +115,8 @@ function coupling(settings: Settings, image: ImageShape, seed: number): Bijectio
 }
 
 /** What leaves becomes standard normal by a scale and a shift that a convolution makes of what stays: split2d of Glow's code. */
-function splitPrior({ dtype }: Settings, image: ImageShape): Bijection {
+function splitPrior({ dtype, scale = { kind: 'exp' } }: Settings, image: ImageShape): Bijection {
   const { channels } = image;
-  const scale: CouplingScaleOption = { kind: 'exp' };
   const conditioner = new SingleConv({
     ...conditionerSizes(channels, secondHalf, scale),
     image,
@@ -146,18 +155,20 @@ function glowLevels(image: ImageShape, settings: Settings): MultiScale {
 
 /**
  * Glow. Data are bytes (or fewer levels: `dequantization`), which get uniform noise and are scaled to [−½, ½), as in the
- * paper's code; pass `preprocessing` for another map, null for none. `fit` sets the actnorms from the first rows.
+ * paper's code, or go through a logit (`lambda`); pass `preprocessing` for another map, null for none. `fit` sets the actnorms
+ * from the first rows.
  *
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function glow(options: GlowOptions): Flow {
-  const { image, dtype = 'float32', base } = options;
+  const { image, dtype = 'float32', base, lambda } = options;
   const settings: Settings = {
     levels: options.levels ?? 3,
     steps: options.steps ?? 32,
     hidden: options.hidden ?? 512,
     permutation: options.permutation ?? 'lu',
     coupling: options.coupling ?? 'affine',
+    scale: options.scale,
     learnedPrior: options.learnedPrior ?? true,
     contextFeatures: options.contextFeatures ?? 0,
     zeroInitialized: options.zeroInitialized ?? true,
@@ -169,6 +180,10 @@ export function glow(options: GlowOptions): Flow {
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),
     bijection: glowLevels(image, settings),
-    ...imageParts(options, ({ levels }) => Affine.uniform(features, 1 / levels, -0.5, dtype)),
+    ...imageParts(options, ({ levels }) =>
+      lambda === undefined
+        ? Affine.uniform(features, 1 / levels, -0.5, dtype)
+        : pixelLogit(features, levels, lambda, dtype),
+    ),
   });
 }

@@ -1,9 +1,23 @@
 /** What the recipes of image flows share. */
+import { Affine } from '../bijections/affine';
 import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Logit } from '../bijections/logit';
 import { requireImage } from '../bijections/positions';
+import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { ImageShape } from '../shape';
 import type { Dequantization, FlowParts } from './flow';
+
+/** 0 … levels, divided by their number, through the logit of λ + (1 − 2λ)x. */
+export function pixelLogit(
+  features: number,
+  levels: number,
+  lambda: number,
+  dtype: FloatDType,
+): Bijection {
+  return new Chain([Affine.uniform(features, 1 / levels, 0, dtype), new Logit(features, lambda)]);
+}
 
 /** D of an image. */
 export function imageFeatures({ height, width, channels }: ImageShape): number {

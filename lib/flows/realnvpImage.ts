@@ -4,12 +4,10 @@
  * A scale but the last: three couplings on checkerboards in turn, squeeze, three couplings on halves of the channels in turn;
  * half of the channels leaves. The last scale: four couplings on checkerboards.
  */
-import { Affine } from '../bijections/affine';
 import { AffineCoupling, type CouplingSplit, conditionerSizes } from '../bijections/affineCoupling';
 import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
-import { Logit } from '../bijections/logit';
 import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { type Distribution, StandardNormal } from '../distributions';
@@ -17,7 +15,7 @@ import type { FloatDType } from '../dtype';
 import { ResidualConvNet } from '../nn/residualConvNet';
 import type { ImageShape } from '../shape';
 import { Flow, type FlowParts } from './flow';
-import { imageFeatures, imageParts, requireHalving } from './image';
+import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 
 export interface RealNvpImageOptions
   extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
@@ -125,10 +123,6 @@ export function realnvpImage(options: RealNvpImageOptions): Flow {
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),
     bijection: scalesOf(options),
-    ...imageParts(
-      options,
-      ({ levels }) =>
-        new Chain([Affine.uniform(features, 1 / levels, 0, dtype), new Logit(features, lambda)]),
-    ),
+    ...imageParts(options, ({ levels }) => pixelLogit(features, levels, lambda, dtype)),
   });
 }

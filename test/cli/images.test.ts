@@ -80,7 +80,10 @@ describe('glow on padded images with labels', () => {
     const flow = await Flow.load(`${glowRun}/model.safetensors`);
     expect([flow.features, flow.contextFeatures]).toEqual([64, 2]);
     expect(flow.description).toMatchObject({ image: '[8,8,1]', classes: '["0","1"]' });
-    expect(flow.preprocessing?.config().kind).toBe('affine');
+    expect(flow.preprocessing?.config()).toMatchObject({
+      kind: 'chain',
+      bijections: [{ kind: 'affine' }, { kind: 'logit', lambda: 1e-6 }],
+    });
     flow.dispose();
     const report = JSON.parse(readFileSync(`${glowRun}/report.json`, 'utf8'));
     expect(report.data.image).toEqual([8, 8, 1]);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   ActNorm,
+  AffineCoupling,
   adam,
   type Chain,
   Flow,
@@ -110,6 +111,15 @@ describe('glow', () => {
       expect(drawn.every((v) => Number.isInteger(v) && v >= 0 && v <= 255)).toBe(true);
     });
     expect(flow.description.image).toBe('[4,4,1]');
+    const logit = make({ lambda: 1e-6, scale: { kind: 'tanh' }, seed: 9 });
+    expect(logit.preprocessing?.config()).toMatchObject({
+      kind: 'chain',
+      bijections: [{ kind: 'affine' }, { kind: 'logit', lambda: 1e-6 }],
+    });
+    const scales = [...logit.modules()].flatMap(([, module]) =>
+      module instanceof AffineCoupling ? [module.scale.kind] : [],
+    );
+    expect(scales).toEqual(Array(5).fill('tanh'));
     const five = make({ dequantization: { levels: 32 } });
     scope(() => {
       const x = five.inverse(
