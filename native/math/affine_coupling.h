@@ -5,7 +5,7 @@
 // eq. 7 and 8; sigmoid, the code of Kingma and Dhariwal, "Glow" (2018); double_sigmoid, Kolesnikov et al., "Jet" (2024); atan,
 // Ardizzone et al., "FrEIA" (2022).
 //
-// V is a register of lanes, float or double; the includer brings exp, log1p, tanh, atan, abs and select for it (simd/math.h on
+// V is a register of lanes, float or double; the includer brings exp, logistic_parts, tanh, atan, abs and select for it (simd/math.h on
 // a CPU). log s is computed in its own form, never as the logarithm of s.
 #pragma once
 
@@ -41,13 +41,12 @@ FLOW_FORMULA V sigmoid_argument(V raw) {
   return map == CouplingScale::sigmoid ? raw + V(2) : raw;
 }
 
-// σ(u) and 1 − σ(u), or with `inverse` 1/σ(u), from e = exp(−|u|).
+// s, or with `inverse` 1/s, from e = exp(−|u|) and r = 1/(1 + e): σ(u) is r, or e·r where u < 0.
 template <CouplingScale map, bool inverse, class V>
-FLOW_FORMULA V sigmoid_factor(V u, V e) {
+FLOW_FORMULA V sigmoid_factor(V u, V e, V r) {
   constexpr double top = map == CouplingScale::double_sigmoid ? 2 : 1;
-  const V d = V(1) + e;
-  if constexpr (inverse) return select(u < V(0), d / e, d) * V(1 / top);
-  return select(u < V(0), e, V(1)) / d * V(top);
+  if constexpr (inverse) return select(u < V(0), (V(1) + e) / e, V(1) + e) * V(1 / top);
+  return select(u < V(0), e, V(1)) * r * V(top);
 }
 
 // log s, and the factor of the direction: s, or with `inverse` 1/s.
@@ -59,9 +58,11 @@ FLOW_FORMULA void coupling_scale(V raw, V gain, const CouplingBound<V>& bound, V
   } else if constexpr (is_sigmoid<map>) {
     const V u = sigmoid_argument<map>(raw);
     const V e = exp(-abs(u));
-    log_s = min(V(0), u) - log1p(e);
+    V r, log_of_sum;
+    logistic_parts(e, r, log_of_sum);
+    log_s = min(V(0), u) - log_of_sum;
     if constexpr (map == CouplingScale::double_sigmoid) log_s += V(0.69314718055994531);
-    factor = sigmoid_factor<map, inverse>(u, e);
+    factor = sigmoid_factor<map, inverse>(u, e, r);
   } else {
     if constexpr (map == CouplingScale::exp) log_s = raw;
     if constexpr (map == CouplingScale::tanh) log_s = gain * tanh(raw);
@@ -79,9 +80,9 @@ FLOW_FORMULA void coupling_slope(V raw, V gain, const CouplingBound<V>& bound, V
     by_raw = V(0);
   } else if constexpr (is_sigmoid<map>) {
     const V u = sigmoid_argument<map>(raw);
-    const V e = exp(-abs(u));
-    factor = sigmoid_factor<map, inverse>(u, e);
-    by_raw = select(u < V(0), V(1), e) / (V(1) + e);
+    const V e = exp(-abs(u)), r = V(1) / (V(1) + e);
+    factor = sigmoid_factor<map, inverse>(u, e, r);
+    by_raw = select(u < V(0), V(1), e) * r;
   } else if constexpr (map == CouplingScale::exp) {
     factor = exp(inverse ? -raw : raw);
     by_raw = V(1);

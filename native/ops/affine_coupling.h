@@ -167,11 +167,10 @@ bool run_affine_coupling(const Call& call) {
           });
           copy_lanes(y + end, x + end, cols - end);
         }
-        const double total = sum.total();
-        return inverse ? 0.0 - total : total;
+        return sum;
       };
       sum_by_sample(in.rows / coupling.positions, coupling.positions, coupling_cost<T>(coupling, in.cols),
-                    vector_view<double>(log_det), pass);
+                    vector_view<double>(log_det), inverse ? -1.0 : 1.0, pass);
       return true;
     });
   });

@@ -54,6 +54,12 @@ int64_t row_cost(int64_t cols) {
   return max_of(cols, Vec<T>::width) * int64_t{8 * sizeof(T)};
 }
 
+// Rows shorter than a register: where they lie without gaps they are taken together, as one long row.
+template <class T>
+bool is_narrow(const Operand& x) {
+  return x.cols < Vec<T>::width && x.cols > 0;
+}
+
 // out, log_det ← formula(in, params): inverse ? affine_inverse : affine_forward.
 template <bool inverse>
 bool run_autoregressive_affine(const Call& call) {
@@ -74,21 +80,42 @@ bool run_autoregressive_affine(const Call& call) {
         // Own copies: what is captured by reference would be read again after each store.
         const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
         const int64_t cols = in.cols;
-        for (int64_t r = first; r < last; ++r) {
-          const T* x = in.as<T>() + r * in.ld;
-          const T* p = params.as<T>() + r * params.ld;
-          T* y = out.as<T>() + r * out.ld;
-          LogDetSum sum;
-          for (int64_t c = 0; c < cols; c += V::width) {
-            const int live = static_cast<int>(min_of(V::width, cols - c));
+        // n elements side by side; `logs`, where there are any, gets a of each, up to a whole register.
+        auto span = [&](const T* x, const T* p, T* y, int64_t n, LogDetSum* sum, T* logs) FLOW_INLINE_LAMBDA {
+          for (int64_t c = 0; c < n; c += V::width) {
+            const int live = static_cast<int>(min_of(V::width, n - c));
             V mu, raw;
             load_some_pairs(p + 2 * c, mu, raw, live);
             const V a = log_scale<map>(raw, limit, inverse_limit);  // 0 in the lanes beyond the row
             const V value = load_live(x + c, live);
             store_live(y + c, inverse ? affine_inverse(value, mu, a) : affine_forward(value, mu, a), live);
-            sum.add(a);
+            if (sum) sum->add(a);
+            if (logs) store(logs + c, a);
           }
-          sums[r] = inverse ? sum.total() : 0.0 - sum.total();  // never −0
+        };
+        auto row_of = [&](const Operand& operand, int64_t r) { return operand.as<T>() + r * operand.ld; };
+        auto put = [&](int64_t r, double total) { sums[r] = inverse ? total : 0.0 - total; };  // never −0
+        int64_t r = first;
+        if (is_narrow<T>(in) && in.ld == cols && params.ld == 2 * cols && out.ld == cols) {
+          constexpr int64_t w = Vec<double>::width;
+          T logs[(w + 1) * V::width];
+          for (; r + w <= last; r += w) {
+            span(row_of(in, r), row_of(params, r), row_of(out, r), w * cols, nullptr, logs);
+            Vec<double> lanes[w];
+            double totals[w];
+            for (int64_t i = 0; i < w; ++i) {
+              LogDetSum sum;
+              sum.add(load_partial<V>(logs + i * cols, static_cast<int>(cols)));
+              lanes[i] = sum.lanes();
+            }
+            sum_lanes(lanes, totals);
+            for (int64_t i = 0; i < w; ++i) put(r + i, totals[i]);
+          }
+        }
+        for (; r < last; ++r) {
+          LogDetSum sum;
+          span(row_of(in, r), row_of(params, r), row_of(out, r), cols, &sum, nullptr);
+          put(r, sum.total());
         }
       });
       return true;
@@ -119,27 +146,44 @@ bool run_autoregressive_affine_grad(const Call& call) {
       parallel_rows(y.rows, 2 * row_cost<T>(y.cols), [&](int64_t first, int64_t last) {
         const V limit(static_cast<T>(bound)), inverse_limit(static_cast<T>(1 / bound));
         const int64_t cols = y.cols;
-        for (int64_t r = first; r < last; ++r) {
-          const T* p = params.as<T>() + r * params.ld;
-          const T* value = y.as<T>() + r * y.ld;
-          const T* from = d_out.absent() ? nullptr : d_out.as<T>() + r * d_out.ld;
-          const V d_sum(d_log_det.absent() ? T(0) : static_cast<T>(vector_view<double>(d_log_det)[r]));
-          T* to = d_in.as<T>() + r * d_in.ld;
-          T* to_params = d_params.as<T>() + r * d_params.ld;
-          for (int64_t c = 0; c < cols; c += V::width) {
-            const int live = static_cast<int>(min_of(V::width, cols - c));
+        // n elements side by side, with the gradient by the log-determinant in `d_sum` or, element by element, in `d_sums`.
+        auto span = [&](const T* p, const T* value, const T* from, T* to, T* to_params, int64_t n, V d_sum,
+                        const T* d_sums) FLOW_INLINE_LAMBDA {
+          for (int64_t c = 0; c < n; c += V::width) {
+            const int live = static_cast<int>(min_of(V::width, n - c));
             V mu, raw, dx, d_mu, d_a;
             load_some_pairs(p + 2 * c, mu, raw, live);
             const V a = log_scale<map>(raw, limit, inverse_limit);
             const V d = from ? load_live(from + c, live) : V(T(0));
+            const V dl = d_sums ? load<V>(d_sums + c) : d_sum;
             if constexpr (inverse)
-              affine_inverse_grad(load_live(value + c, live), a, d, d_sum, dx, d_mu, d_a);
+              affine_inverse_grad(load_live(value + c, live), a, d, dl, dx, d_mu, d_a);
             else
-              affine_forward_grad(load_live(value + c, live), a, d, d_sum, dx, d_mu, d_a);
+              affine_forward_grad(load_live(value + c, live), a, d, dl, dx, d_mu, d_a);
             store_live(to + c, dx, live);
             store_some_pairs(to_params + 2 * c, d_mu, d_a * log_scale_slope<map>(raw, a, inverse_limit), live);
           }
+        };
+        auto row_of = [&](const Operand& operand, int64_t r) {
+          return operand.absent() ? nullptr : operand.as<T>() + r * operand.ld;
+        };
+        auto d_of = [&](int64_t r) {
+          return V(d_log_det.absent() ? T(0) : static_cast<T>(vector_view<double>(d_log_det)[r]));
+        };
+        auto run = [&](int64_t r, int64_t n, V d_sum, const T* d_sums) FLOW_INLINE_LAMBDA {
+          span(row_of(params, r), row_of(y, r), row_of(d_out, r), row_of(d_in, r), row_of(d_params, r), n, d_sum, d_sums);
+        };
+        int64_t r = first;
+        if (is_narrow<T>(y) && y.ld == cols && (d_out.absent() || d_out.ld == cols) && d_in.ld == cols &&
+            params.ld == 2 * cols && d_params.ld == 2 * cols) {
+          constexpr int64_t w = 16;  // rows
+          T d_sums[(w + 1) * V::width];
+          for (; r + w <= last; r += w) {
+            for (int64_t i = 0; i < w; ++i) store(d_sums + i * cols, d_of(r + i));
+            run(r, w * cols, V(T(0)), d_sums);
+          }
         }
+        for (; r < last; ++r) run(r, cols, d_of(r), nullptr);
       });
       return true;
     });

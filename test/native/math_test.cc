@@ -76,6 +76,20 @@ FLOW_FUNCTION(sigmoid_, isa::sigmoid(x))
 FLOW_FUNCTION(softplus_, isa::softplus(x))
 FLOW_FUNCTION(log_sigmoid_, isa::log_sigmoid(x))
 FLOW_FUNCTION(erf_, isa::erf(x))
+template <class V>
+V inverse_part(V e) {
+  V inverse, log;
+  isa::logistic_parts(e, inverse, log);
+  return inverse;
+}
+template <class V>
+V log_part(V e) {
+  V inverse, log;
+  isa::logistic_parts(e, inverse, log);
+  return log;
+}
+FLOW_FUNCTION(logistic_inverse, inverse_part(x))
+FLOW_FUNCTION(logistic_log, log_part(x))
 FLOW_FUNCTION(atan_, isa::atan(x))
 FLOW_FUNCTION(sin_2pi, sine(x))
 FLOW_FUNCTION(cos_2pi, cosine(x))
@@ -83,6 +97,8 @@ Real exp_::exact(Real x) { return expl(x); }
 Real expm1_::exact(Real x) { return expm1l(x); }
 Real log_::exact(Real x) { return logl(x); }
 Real log1p_::exact(Real x) { return log1pl(x); }
+Real logistic_inverse::exact(Real e) { return 1 / (1 + e); }
+Real logistic_log::exact(Real e) { return log1pl(e); }
 Real atan_::exact(Real x) { return atanl(x); }
 Real tanh_::exact(Real x) { return tanhl(x); }
 Real sigmoid_::exact(Real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 + expl(-x)); }
@@ -255,6 +271,8 @@ void functions() {
   sweep<log_sigmoid_, T>(-5, 5, 2);
   sweep<erf_, T>(-7, 7, 2);
   sweep<erf_, T>(T(0.9), T(1.1), 2);
+  sweep<logistic_inverse, T>(0, 1, 3);
+  sweep<logistic_log, T>(std::numeric_limits<T>::min(), 1, 4);
   sweep<atan_, T>(-top, top, 2);
   sweep<atan_, T>(-3, 3, 2);
   sweep<atan_, T>(T(0.49), T(0.51), 2);
@@ -279,6 +297,7 @@ void functions() {
   edge<log_sigmoid_, T>(inf, T(-0.0)), edge<log_sigmoid_, T>(-inf, -inf), edge<log_sigmoid_, T>(nan, nan);
   edge<erf_, T>(inf, 1), edge<erf_, T>(-inf, -1), edge<erf_, T>(nan, nan), edge<erf_, T>(T(-0.0), T(-0.0));
   edge<erf_, T>(top, 1), edge<erf_, T>(0, 0);
+  edge<logistic_inverse, T>(0, 1), edge<logistic_log, T>(0, 0), edge<logistic_log, T>(nan, nan);
   edge<atan_, T>(inf, T(1.57079632679489661923L)), edge<atan_, T>(-inf, T(-1.57079632679489661923L));
   edge<atan_, T>(nan, nan), edge<atan_, T>(T(-0.0), T(-0.0)), edge<atan_, T>(0, 0), edge<atan_, T>(tiny, tiny);
   edge<sin_2pi, T>(0, 0), edge<cos_2pi, T>(0, 1), edge<cos_2pi, T>(T(0.5), -1), edge<sin_2pi, T>(T(0.25), 1);

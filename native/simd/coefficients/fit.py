@@ -115,6 +115,9 @@ def table(kind, bits):
             lambda z: mpf(1), 0, 1, eps / 32, bits),
         # erf(x) = 1 − exp(−P(x − c)) for 1 ≤ x ≤ far
         fit("erfc_log", lambda t: -log(erfc(t + c)), lambda t: erfc(t + c), 1 - c, far - c, eps / 32, bits),
+        # log1p(e) = 2s + s·z·P(z), s = e/(2 + e), z = s², 0 ≤ e ≤ 1
+        fit("log1p_unit", lambda z: (2 * atanh(sqrt(z)) / sqrt(z) - 2) / z if z > tiny else mpf(2) / 3 + 2 * z / 5,
+            lambda z: z / 2, 0, mpf(1) / 9, eps / 32, bits),
         # atan(t) = t + t·z·P(z), z = t², |t| ≤ 1/2
         fit("atan", lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z if z > tiny else -mpf(1) / 3 + z / 5,
             lambda z: z, 0, mpf(1) / 4, eps / 32, bits),
