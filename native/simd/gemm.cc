@@ -57,7 +57,7 @@ void run_split(const Product<T>& p) {
     part.c = partial + piece * size;
     part.ldc = p.n;
     part.b.b += p.b.transposed ? k0 : k0 * p.b.ldb;
-    if (p.a_transposed && panels_of<T>(p.n) > kFewPanels) {
+    if (p.a_transposed && panels_of<T>(p.n) > kFewPanelsOfPiece) {
       T* packed = workspace<T>(p.m * part.k, 2);
       pack_a(p, tiles, 0, tiles.tiles, k0, k1, packed);
       part.a_packed = packed;

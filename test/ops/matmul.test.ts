@@ -40,6 +40,30 @@ describe('matmul', () => {
     }
   });
 
+  it.each([
+    [12, 12],
+    [50, 31],
+    [96, 96],
+    [40, 160],
+    [7, 300],
+  ])('weight gradients over many rows, %i × %i', (m, n) => {
+    // So long a sum is cut into pieces; how many panels there are decides whether a piece packs the transposed operand.
+    const k = 2500;
+    const next = fixture(m + n);
+    const [a, b] = [next(k * m), next(k * n)];
+    const wanted = reference.matmul(a, b, m, k, n, { transposeA: true });
+    for (const [narrow, units] of [
+      [false, 8 + k],
+      [true, (8 + k) * 2 ** 29],
+    ] as const) {
+      const held = (values: Float64Array) => (narrow ? Float32Array.from(values) : values);
+      const c = matmul(tensorOfArray(held(a), [k, m]), tensorOfArray(held(b), [k, n]), {
+        transposeA: true,
+      });
+      expectClose(c.dataSync(), wanted, units, 'c');
+    }
+  });
+
   it('hands leading axes on, and names inner sizes that differ', () => {
     const next = fixture(1);
     const a = tensorOfArray(next(24), [2, 3, 4]);
