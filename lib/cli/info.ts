@@ -118,6 +118,34 @@ function shortList(names: readonly string[]): string {
   return names.length > 12 ? `${shown}, … (${names.length})` : shown;
 }
 
+interface CouplingConfig {
+  readonly split: { readonly kind: string; readonly parity?: number; readonly transforms?: string };
+  readonly scale: { readonly kind: string };
+  readonly conditioner: { readonly kind: string };
+}
+
+/** Phrases with what repeats said once: the steps of a level. */
+export function runsOf(phrases: readonly string[]): string[] {
+  const lines: string[] = [];
+  for (let at = 0; at < phrases.length; ) {
+    let [length, times] = [1, 1];
+    // The shortest group that repeats from here on.
+    for (let size = 1; size <= 8; size++) {
+      const group = (k: number) => phrases.slice(at + k * size, at + (k + 1) * size).join('\n');
+      let count = 1;
+      while (group(count) !== '' && group(count) === group(0)) count++;
+      if (count > 1) {
+        [length, times] = [size, count];
+        break;
+      }
+    }
+    const group = phrases.slice(at, at + length);
+    lines.push(times === 1 ? (group[0] as string) : `${times} × [${group.join('; ')}]`);
+    at += length * times;
+  }
+  return lines;
+}
+
 /** One phrase a step of a bijection. */
 export function describeBijection(config: Config): string[] {
   if (config.kind === 'chain') {
@@ -145,6 +173,19 @@ export function describeBijection(config: Config): string[] {
     return [
       same ? `scale by ${Number(Math.exp(scales[0] ?? 0).toPrecision(6))}` : 'affine a column',
     ];
+  }
+  if (config.kind === 'multiScale') {
+    const levels = config.levels as unknown as { bijection: Config }[];
+    return levels.flatMap(({ bijection }, k) => [
+      `level ${k + 1}`,
+      ...runsOf(describeBijection(bijection)).map((line) => `  ${line}`),
+    ]);
+  }
+  if (config.kind === 'affineCoupling') {
+    const { split, scale, conditioner } = config as unknown as CouplingConfig;
+    const part =
+      split.kind === 'checkerboard' ? `checkerboard ${split.parity}` : `${split.transforms} part`;
+    return [`coupling of the ${part}, ${scale.kind}, by ${conditioner.kind}`];
   }
   if (config.kind === 'logit') return [`logit with λ = ${config.lambda}`];
   return [config.kind === 'batchNorm' ? 'batch norm' : config.kind];

@@ -5,7 +5,8 @@
  *     x_H ← x_H + α_i (∂log p(x_O, x_H)/∂x_H + ε),   ε ~ N(0, I),   α_i = 10/(100 + i)
  *
  * projected to the interval of the data after each step. The climb is in the space that the chain is trained in (after the
- * preprocessing, where papers quote log p), so that a pixel of 256 levels and one in [0, 1] take the same steps.
+ * preprocessing, where papers quote log p), so that a pixel of 256 levels and one in [0, 1] take the same steps. Where the
+ * interval is longer there than 1, as after a logit, the steps are as many times longer.
  */
 import { valueAndGradient } from '../autograd/gradient';
 import { expected, FlowError } from '../errors';
@@ -16,9 +17,11 @@ import {
   copyInto,
   full,
   maximum,
+  mean,
   minimum,
   mul,
   RandomStream,
+  sub,
   sum,
   where,
 } from '../ops';
@@ -33,7 +36,7 @@ export interface InpaintOptions {
   readonly context?: Rows | null;
   /** Default 500. */
   readonly iterations?: number;
-  /** α of iteration i = 0, 1, …; default 10/(100 + i). */
+  /** α of iteration i = 0, 1, …, for an interval of length 1; default 10/(100 + i). */
   readonly stepSize?: (iteration: number) => number;
   /** Factor of the noise ε; 0 climbs to a mode. Default 1. */
   readonly noise?: number;
@@ -98,6 +101,8 @@ class Climb {
   readonly #options: InpaintOptions;
   readonly #stream: RandomStream;
   readonly #parts: Parts;
+  /** Length of the data's interval in the model's space, as if it had been of length 1 before; 1 without an interval. */
+  #span = 1;
   #logProb: Tensor | null = null;
 
   constructor(flow: Flow, x: Rows, known: Rows, options: InpaintOptions) {
@@ -154,10 +159,10 @@ class Climb {
       const [low, high] = range;
       const uniform = this.#stream.uniform(shape, dtype);
       start = toModel(affineScalar(uniform, high - low, low));
-      bounds = [
-        toModel(full([1, features], low, dtype)),
-        toModel(full([1, features], high, dtype)),
-      ];
+      const at = (part: number) => toModel(full([1, features], low + part * (high - low), dtype));
+      bounds = [at(0), at(1)];
+      // Of the middle 98 %: the ends of a logit are far away.
+      this.#span = mean(sub(at(0.99), at(0.01))).item() / 0.98;
     } else start = this.#stream.normal(shape, dtype);
     // What is unknown may be anything, also outside of the domain of the preprocessing.
     const middle = full([], range ? (range[0] + range[1]) / 2 : 0, dtype);
@@ -250,7 +255,7 @@ class Climb {
     const { signal, onIteration } = this.#options;
     const { alpha } = this.#parts;
     const setAlpha = (i: number) => {
-      const value = stepSize(i);
+      const value = this.#span * stepSize(i);
       alpha.write(alpha.dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value));
     };
     setAlpha(0);
@@ -262,16 +267,16 @@ class Climb {
           setAlpha(i);
           step.run();
         }
-        const mean = step.result.mean.item();
-        if (!Number.isFinite(mean)) {
+        const average = step.result.mean.item();
+        if (!Number.isFinite(average)) {
           const what = `log p at iteration ${i}`;
           const remedy = 'take smaller steps (stepSize), or give the range of the data';
           throw new FlowError(
             'NUMERIC',
-            expected('inpaint', what, 'a finite number', String(mean), remedy),
+            expected('inpaint', what, 'a finite number', String(average), remedy),
           );
         }
-        onIteration?.(i, mean);
+        onIteration?.(i, average);
         if (performance.now() - mark >= sliceMs) {
           await new Promise<void>((resolve) => setImmediate(resolve));
           mark = performance.now();

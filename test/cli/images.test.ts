@@ -3,6 +3,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runsOf } from '../../lib/cli/info';
 import { readNpy } from '../../lib/data/readers/npy';
 import { Flow } from '../../lib/flows';
 import { flowKernels, uniforms, workFolder } from './harness';
@@ -89,6 +90,14 @@ describe('glow on padded images with labels', () => {
     expect(report.data.image).toEqual([8, 8, 1]);
     expect(report.validation.bitsPerDim).toBeLessThan(8);
     expect(picture(`${glowRun}/samples.png`).width).toBeGreaterThan(80);
+  });
+
+  it('is described level by level', async () => {
+    const { stdout } = await flowKernels('info', glowRun);
+    expect(stdout).toMatch(
+      /chain +level 1\n +squeeze\n +2 × \[actNorm; luLinear; coupling of the second part, tanh, by convNet\]\n +coupling of the second part, tanh, by singleConv\n +level 2\n/,
+    );
+    expect(runsOf(['a', 'b', 'c', 'b', 'c', 'd', 'd'])).toEqual(['a', '2 × [b; c]', '2 × [d]']);
   });
 
   it('draws a class', async () => {

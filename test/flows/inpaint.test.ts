@@ -121,6 +121,30 @@ describe('inpaint', () => {
     for (const tensor of [x, logProb, once, unused]) tensor.dispose();
   });
 
+  it('takes steps as long as the interval is in the space of the chain', async () => {
+    // The identity after x/10 − 1 · 4: an interval of 10 that is 4 long. One step from the start z₀ is z₀ − 4·α·z₀.
+    const stretched = new Flow({
+      base: new StandardNormal(2, 'float64'),
+      bijection: new Chain([], 2),
+      preprocessing: Affine.uniform(2, 0.4, -2, 'float64'),
+    });
+    const options = { noise: 0, seed: 3, range: [0, 10], stepSize: () => 0.05 } as const;
+    const following = async (iterations: number) => {
+      const { x, logProb } = await inpaint(stretched, [[5, 5]], [[0, 0]], {
+        ...options,
+        iterations,
+      });
+      const z = x.toArray().map((value) => 0.4 * value - 2);
+      x.dispose();
+      logProb.dispose();
+      return z;
+    };
+    const [one, two] = [await following(1), await following(2)];
+    for (const [i, value] of two.entries()) expect(value).toBeCloseTo((one[i] as number) * 0.8, 10);
+    expect(Math.abs(one[0] as number)).toBeGreaterThan(0.05);
+    stretched.dispose();
+  });
+
   it('holds known pixels, stays within the levels, and repeats with the seed', async () => {
     const rows = Uint8Array.from(fixture(6)(8).map((v) => 7 + 3 * v));
     const known = [1, 0, 0, 1, 0, 1, 1, 0];

@@ -25,7 +25,7 @@ const KNOWN: [magic: string, name: string, remedy: string][] = [
   ['\x89HDF', 'an HDF5 file', 'save it as npy or parquet'],
   ['SQLite', 'an SQLite database', 'export the table as csv'],
   ['ARROW1', 'an Arrow file', 'save it as parquet'],
-  ['\x89PNG', 'a PNG image', 'save the pixels as npy'],
+  ['\x89PNG', 'a PNG image', 'give the folder of the images to readImageFolder'],
   ['BZh', 'a bzip2 archive', 'unpack it'],
   ['\xfd7zXZ', 'an xz archive', 'unpack it'],
   ['\x28\xb5\x2f\xfd', 'a zstd archive', 'unpack it'],
