@@ -55,6 +55,7 @@ export interface TrainOptions extends ReadingOptions {
   readonly patience?: number;
   readonly clipNorm?: number;
   readonly ema?: number;
+  readonly memory?: 'taped' | 'invertible' | 'checkpoints';
   readonly timeLimit?: number;
   readonly seed: number;
   readonly threads?: number;
@@ -302,6 +303,12 @@ function addTrain(program: Command, actions: Actions<void>): void {
       '--ema <decay>',
       'validate and keep an average of the weights, for example 0.999',
       number(0, 1, true),
+    )
+    .addOption(
+      new Option(
+        '--memory <what>',
+        'kept for gradients: all activations, or only what the inverse cannot rebuild (default: taped)',
+      ).choices(['taped', 'invertible', 'checkpoints']),
     )
     .option('--time-limit <time>', 'stop after 90, 90s, 5m or 1.5h', seconds)
     .option('--seed <number>', 'of weights, order and noise', whole(0), 1)

@@ -239,6 +239,7 @@ function fitOptions(plan: Plan, files: RunFiles, resume: boolean) {
     ...(schedule ? { schedule } : {}),
     clipNorm: plan.clipNorm,
     ...(plan.ema ? { ema: plan.ema } : {}),
+    ...(plan.memory ? { memory: plan.memory } : {}),
     seed: plan.seed,
     ...(plan.timeLimit ? { timeLimitSeconds: plan.timeLimit } : {}),
     checkpoint: { path: files.checkpoint, everySeconds: plan.checkpointEvery },

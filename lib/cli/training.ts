@@ -39,6 +39,7 @@ export interface Job {
     | 'schedule'
     | 'clipNorm'
     | 'ema'
+    | 'memory'
     | 'seed'
     | 'timeLimitSeconds'
     | 'checkpoint'
