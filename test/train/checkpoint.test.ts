@@ -91,9 +91,9 @@ describe('checkpoints', () => {
   });
 
   it('stopped in the evaluation after an epoch, and resumed: the same bits', async () => {
-    // Enough rows that the evaluation gives the event loop a turn.
-    const many = integerRows(20_000, 3);
-    const long: FitOptions = { ...options, batchSize: 5000, validation: many, epochs: 2 };
+    // So many rows that the evaluation gives the event loop a turn: it takes some hundred milliseconds, the turn is due after 30.
+    const many = integerRows(120_000, 3);
+    const long: FitOptions = { ...options, batchSize: 30_000, validation: many, epochs: 2 };
     const wide = () => integerMaf({ batchNorm: true, hidden: [128, 128] });
     const whole = wide();
     const expected = await fit(whole, many, long);
