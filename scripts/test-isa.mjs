@@ -5,6 +5,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { machineSets } from './machine-sets.cjs';
@@ -16,10 +17,12 @@ const vitest = join(
 );
 const given = process.argv.slice(2);
 const filters = given.length > 0 ? given : ['test/native', 'test/ops', 'test/bijections'];
+// Vitest leaves one core free for itself: half of a machine of two.
+const workers = `--maxWorkers=${availableParallelism()}`;
 
 for (const set of machineSets().slice(0, -1)) {
   process.stdout.write(`\n--- FLOW_KERNELS_ISA=${set}\n`);
-  const result = spawnSync(process.execPath, [vitest, 'run', ...filters], {
+  const result = spawnSync(process.execPath, [vitest, 'run', workers, ...filters], {
     cwd: root,
     env: { ...process.env, FLOW_KERNELS_ISA: set },
     stdio: 'inherit',

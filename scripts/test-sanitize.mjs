@@ -6,6 +6,7 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { machineSets } from './machine-sets.cjs';
@@ -16,6 +17,8 @@ const require = createRequire(import.meta.url);
 const build = !process.argv.includes('--no-build');
 const given = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
 const filters = given.length > 0 ? given : ['test/native', 'test/ops'];
+// Vitest leaves one core free for itself: half of a machine of two.
+const workers = `--maxWorkers=${availableParallelism()}`;
 
 function run(command, args, env) {
   const result = spawnSync(command, args, { cwd: root, env, stdio: 'inherit' });
@@ -43,7 +46,7 @@ function library(name) {
 const vitest = join(dirname(require.resolve('vitest/package.json')), 'vitest.mjs');
 for (const set of machineSets()) {
   process.stdout.write(`\n--- address and undefined-behaviour sanitizers, ${set}\n`);
-  run(process.execPath, [vitest, 'run', ...filters], {
+  run(process.execPath, [vitest, 'run', workers, ...filters], {
     ...process.env,
     FLOW_KERNELS_PREBUILD: join(root, 'build-asan'),
     FLOW_KERNELS_ISA: set,

@@ -3,7 +3,7 @@ import { testOp } from '../contract/opContract';
 import { contracts } from './index';
 
 /** Files contract0.test.ts, contract1.test.ts, …; completeness.test.ts counts them. */
-export const shares = 4;
+export const shares = 8;
 
 export function testShare(share: number): void {
   contracts.forEach((contract, k) => {
