@@ -252,7 +252,7 @@ export async function readDatasetFor(
     return await readImagesFor(path, memory, options);
   }
   if (memory.image && options.pad === undefined) {
-    // Images of another size are padded, as those of the training were.
+    // Images of another size are padded, as those of the training were. What cannot be read is read again below, for its error.
     const found = await readDataset(path, options).catch(() => null);
     const fits = found?.image && found.image[0] < memory.image[0] && model.contextFeatures === 0;
     if (fits) return await readImagesFor(path, memory, options);
