@@ -1,6 +1,6 @@
 // Builds the addon with cmake-js into build-cmake/build/Release.
 //
-//   node scripts/build-cmake.mjs [--sanitize=address,undefined]
+//   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512]
 //
 // A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
 // find it: FLOW_KERNELS_PREBUILD=$PWD/build-asan node ... loads that addon in place of the usual one.
@@ -15,6 +15,8 @@ import { locked } from './lock.mjs';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
 const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize='))?.slice(11);
+
+const sets = process.argv.find((argument) => argument.startsWith('--sets='))?.slice(7);
 
 const out = join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
@@ -31,6 +33,7 @@ const result = locked(root, () =>
         process.env.JOBS ?? String(availableParallelism()),
       ],
       ...(sanitize ? [`--CDFLOW_SANITIZE=${sanitize}`] : []),
+      ...(sets ? [`--CDFLOW_SETS=${sets}`] : []),
     ],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
   ),
