@@ -68,6 +68,12 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
   }
   for (let kind = 0; kind < 7; kind++) add('binary', () => [x(), x()], same, kind);
   add('binary', () => [real([1, d]), real([n, 1])], same, 2);
+  add('gated_activation', () => [real([n, 2 * d])], same);
+  add(
+    'gated_activation_grad',
+    () => [real([n, 2 * d]), x()],
+    () => [out(n, 2 * d)],
+  );
   add('expand', () => [f64([n, 1])], same, -0.5);
   add('where', () => [real([1, d]), x(), real([n, 1])], same);
   for (let kind = 0; kind < 4; kind++) {

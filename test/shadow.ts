@@ -107,6 +107,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
     kind === kinds.sin || kind === kinds.cos ? { units: 4 } : { units: 4, of: 'element' },
   // 1 − y² and y(1 − y) cancel.
   unary_grad: () => ({ units: 8 }),
+  gated_activation: () => ({ units: 8, of: 'element' }),
+  // 1 − tanh² cancels.
+  gated_activation_grad: () => ({ units: 8 }),
   // a·b + c with one rounding or two.
   affine_scalar: () => ({ units: 1 }),
   gather_rows: () => ({ units: 1 }),

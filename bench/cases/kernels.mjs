@@ -107,6 +107,11 @@ const elementwise = [
     [hidden()],
     [9, 0, 0],
   ]),
+  kernel('gated_activation', size, each(3), () => [[matrix(N, 2 * H)], [hidden()]]),
+  kernel('gated_activation_grad', size, each(5), () => [
+    [matrix(N, 2 * H), hidden()],
+    [matrix(N, 2 * H)],
+  ]),
   kernel('binary', `mul ${size}`, each(3), () => [[hidden(), hidden()], [hidden()], [2]]),
   kernel('binary', `mul by a row ${size}`, each(2), () => [
     [hidden(), matrix(1, H)],

@@ -37,6 +37,7 @@ export {
 } from './convStack';
 export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
+export { gatedActivation } from './gatedActivation';
 export { gatherColumns } from './gatherColumns';
 export { type GatherOptions, gatherRows } from './gatherRows';
 export { gradNorm } from './gradNorm';

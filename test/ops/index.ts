@@ -18,6 +18,7 @@ import { contract as conv2d } from './conv2d';
 import { contract as convStack } from './convStack';
 import { contract as ema } from './ema';
 import { contract as fill } from './fill';
+import { contract as gatedActivation } from './gatedActivation';
 import { contract as gatherColumns } from './gatherColumns';
 import { contract as gatherRows } from './gatherRows';
 import { contract as gradNorm } from './gradNorm';
@@ -59,6 +60,7 @@ export const contracts: readonly OpContract[] = [
   conv2d,
   convStack,
   fill,
+  gatedActivation,
   gatherColumns,
   gatherRows,
   linear,
