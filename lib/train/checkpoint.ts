@@ -16,13 +16,13 @@ import type { EpochRecord } from './history';
 
 const version = 2;
 
-/** Where training stands, besides tensors. */
-export interface Progress {
+/** Where training stands, besides tensors; R: a record of its history. */
+export interface Progress<R = EpochRecord> {
   /** Finished epochs. */
   epoch: number;
   /** Steps taken. */
   step: number;
-  /** Steps of the current epoch taken. */
+  /** Steps of the current epoch taken, or since the last record. */
   position: number;
   /** Rows of the current epoch trained, and the seconds that it took. */
   epochRows: number;
@@ -31,11 +31,11 @@ export interface Progress {
   seconds: number;
   /** Epochs since the best one. */
   waited: number;
-  history: EpochRecord[];
+  history: R[];
 }
 
 /** The same with what stands in the memory plan. */
-export interface SavedProgress extends Progress {
+export interface SavedProgress<R = EpochRecord> extends Progress<R> {
   readonly memory: ActivationMemory;
   readonly drift: number;
 }
@@ -53,12 +53,12 @@ const prefix = 'training/';
  *
  * @param best parameters and state to stand under their own names
  */
-export async function writeCheckpoint(
+export async function writeCheckpoint<R>(
   path: string,
   model: Module,
   best: ReadonlyMap<string, Tensor>,
   groups: Groups,
-  progress: SavedProgress,
+  progress: SavedProgress<R>,
   setup: Setup,
 ): Promise<void> {
   const tensors = new Map([...best].map(([name, tensor]) => [name, fileTensor(tensor)]));
@@ -70,8 +70,8 @@ export async function writeCheckpoint(
   await writeSafetensors(path, tensors, metadata, { integrity: true });
 }
 
-export interface Checkpoint {
-  readonly progress: SavedProgress;
+export interface Checkpoint<R> {
+  readonly progress: SavedProgress<R>;
   /** Whether a group is in the file. */
   has(group: string): boolean;
   /** Copies the values of a group into tensors. @throws FlowError FORMAT */
@@ -86,14 +86,14 @@ export interface Checkpoint {
  * @throws FlowError FILE; FORMAT where the file is no checkpoint or of another model; ARGUMENT where an option is not
  *   that of the training to go on with
  */
-export async function readCheckpoint(
+export async function readCheckpoint<R = EpochRecord>(
   path: string,
   model: Module,
   setup: Setup,
-): Promise<Checkpoint> {
+): Promise<Checkpoint<R>> {
   const file = await readSafetensors(path);
   const { metadata, tensors } = file;
-  const state = parse(path, file);
+  const state = parse<R>(path, file);
   if (metadata['config'] !== JSON.stringify(model.config())) {
     throw new FlowError(
       'FORMAT',
@@ -134,12 +134,15 @@ export async function readCheckpoint(
   };
 }
 
-function parse(path: string, { metadata }: Safetensors): { setup: Setup; progress: SavedProgress } {
+function parse<R>(
+  path: string,
+  { metadata }: Safetensors,
+): { setup: Setup; progress: SavedProgress<R> } {
   try {
     const found = JSON.parse(metadata['training'] ?? '') as {
       version: number;
       setup: Setup;
-      progress: SavedProgress;
+      progress: SavedProgress<R>;
     };
     const { progress } = found;
     const counts = [progress.epoch, progress.step, progress.position, progress.waited];
@@ -158,7 +161,7 @@ function parse(path: string, { metadata }: Safetensors): { setup: Setup; progres
       path,
       `a checkpoint of version ${version}`,
       metadata['training'] === undefined ? 'a file without one' : 'another or a damaged one',
-      'pass a file that fit wrote',
+      'pass a file that the same training wrote',
     ),
   );
 }

@@ -1,5 +1,6 @@
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 export { fit } from './fit';
+export { type FitLossOptions, type FitLossResult, fitLoss, type LossRecord } from './fitLoss';
 export type { EpochRecord, StopReason } from './history';
 export { type Batch, type Loss, negativeLogLikelihood } from './loss';
 export {
@@ -18,12 +19,7 @@ export type {
   LearningOptions,
   StepInfo,
 } from './options';
-export {
-  fitReverseKl,
-  type ReverseKlOptions,
-  type ReverseKlRecord,
-  type ReverseKlResult,
-} from './reverseKl';
+export { fitReverseKl, type ReverseKlOptions } from './reverseKl';
 export {
   constantRate,
   cosine,

@@ -3,6 +3,7 @@
 import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
+import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { EpochRecord, StopReason } from './history';
 import type { Loss } from './loss';
@@ -140,7 +141,7 @@ function check(
 /** Checks of the options that both kinds of training take. */
 export function learningSettings(
   where: string,
-  model: DensityModel,
+  model: Module,
   options: LearningOptions,
 ): Pick<Settings, 'clipNorm' | 'ema' | 'seed' | 'timeLimitSeconds'> {
   const { clipNorm = Infinity, ema = null, seed = 0, timeLimitSeconds = Infinity } = options;

@@ -1,5 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
 import { iaf } from '../../lib/flows/autoregressive';
+import { Flow } from '../../lib/flows/flow';
 import { add, affineScalar, columns, normalLogProb, reshape, square, sub } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { scope } from '../../lib/tensor/scope';
@@ -19,6 +23,9 @@ function target(x: Tensor): Tensor {
     return affineScalar(reshape(logProb, [x.rows]), 1, 2 * Math.log(2) + logZ);
   });
 }
+
+const folder = mkdtempSync(join(tmpdir(), 'reverse-kl-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const build = () => iaf({ features: 2, transforms: 3, hidden: [24, 24], seed: 2 });
 const options: ReverseKlOptions = {
@@ -87,6 +94,39 @@ describe('fitReverseKl', () => {
     expect(result).toMatchObject({ stoppedBecause: 'aborted', steps: 4 });
     expect(result.history.map(({ step }) => step)).toEqual([4]);
     flow.dispose();
+  });
+
+  it('goes on from a checkpoint as if it had never stopped', async () => {
+    const path = join(folder, 'checkpoint.safetensors');
+    const all = { ...options, steps: 30, reportEvery: 7, ema: 0.9, clipNorm: 2 };
+    const whole = build();
+    const unbroken = await fitReverseKl(whole, target, all);
+
+    const flow = build();
+    const abort = new AbortController();
+    const { stoppedBecause } = await fitReverseKl(flow, target, {
+      ...all,
+      checkpoint: { path },
+      signal: abort.signal,
+      onStep: ({ step }) => {
+        if (step === 11) abort.abort();
+      },
+    });
+    expect(stoppedBecause).toBe('aborted');
+    flow.dispose();
+
+    const other = fitReverseKl(whole, target, { ...all, samples: 64, resume: path });
+    await expect(other).rejects.toMatchObject({ code: 'ARGUMENT' });
+
+    const again = build();
+    const resumed = await fitReverseKl(again, target, { ...all, resume: path });
+    expect(resumed.steps).toBe(30);
+    const losses = ({ history }: typeof resumed) => history.map(({ step, loss }) => [step, loss]);
+    expect(losses(resumed)).toEqual(losses(unbroken));
+    expect(digest(again)).toBe(digest(whole));
+    const loaded = await Flow.load(path);
+    expect(digest(loaded)).not.toBe(digest(whole));
+    for (const model of [whole, again, loaded]) model.dispose();
   });
 
   it('takes a context, one row a draw', async () => {
