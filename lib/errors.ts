@@ -67,6 +67,12 @@ export function expected(
   return `[${where}] ${what}: expected ${expectation}, got ${got}: ${remedy}`;
 }
 
+/** Where a sentence goes that a user should know and that stops nothing. */
+export type Warn = (message: string) => void;
+
+/** Where warnings go when nobody asked for them: to Node's own, printed on standard error. */
+export const emitWarning: Warn = (message) => process.emitWarning(message, 'FlowWarning');
+
 /** Whether `error` is a {@link FlowError}, of the given code if one is given. */
 export function isFlowError(error: unknown, code?: FlowErrorCode): error is FlowError {
   return error instanceof FlowError && (code === undefined || error.code === code);

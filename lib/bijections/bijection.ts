@@ -10,15 +10,18 @@ import { Module } from '../nn/module';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { mapRowsInPlace } from './rowChunks';
+import type { Solved } from './solve';
 
-export interface Forward {
+/** With `solve` where this direction has no closed form. */
+export interface Forward extends Solved {
   /** [N, D] */
   readonly y: Tensor;
   /** [N] float64: log|det ∂y/∂x| */
   readonly logDet: Tensor;
 }
 
-export interface Inverse {
+/** With `solve` where this direction has no closed form. */
+export interface Inverse extends Solved {
   /** [N, D] */
   readonly x: Tensor;
   /** [N] float64: log|det ∂x/∂y| */

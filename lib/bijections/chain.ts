@@ -8,6 +8,7 @@ import type { Tensor } from '../tensor/tensor';
 import { activations } from './activations';
 import { Bijection, type Forward, type Inverse } from './bijection';
 import { rebuildableForward } from './rebuild';
+import { mergeSolves, type Solved, solved } from './solve';
 import { forwardThrough, inverseThrough } from './through';
 
 export class Chain extends Bijection {
@@ -64,13 +65,15 @@ export class Chain extends Bijection {
     return scope(() => {
       let y = x;
       let logDet: Tensor | null = null;
+      let solve: Solved['solve'];
       for (const part of partsOf(this.bijections)) {
         const through = part[0]?.rebuildable ? rebuildableForward : forwardThrough;
         const step = through(part, y, context);
         y = step.y;
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+        solve = mergeSolves(solve, step.solve);
       }
-      return { y, logDet: logDet ?? full([x.rows], 0, 'float64') };
+      return { y, logDet: logDet ?? full([x.rows], 0, 'float64'), ...solved(solve) };
     });
   }
 

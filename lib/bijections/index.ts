@@ -17,5 +17,6 @@ export * from './multiScale';
 export * from './orthogonalLinear';
 export * from './permutation';
 export * from './qrLinear';
+export * from './solve';
 export * from './squeeze';
 export * from './triangularLinear';

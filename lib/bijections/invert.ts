@@ -20,13 +20,13 @@ export class Invert extends Bijection {
   }
 
   protected override mapForward(x: Tensor, context: Tensor | null): Forward {
-    const step = this.bijection.inverse(x, context);
-    return { y: step.x, logDet: step.logDet };
+    const { x: y, ...rest } = this.bijection.inverse(x, context);
+    return { y, ...rest };
   }
 
   protected override mapInverse(y: Tensor, context: Tensor | null): Inverse {
-    const step = this.bijection.forward(y, context);
-    return { x: step.y, logDet: step.logDet };
+    const { y: x, ...rest } = this.bijection.forward(y, context);
+    return { x, ...rest };
   }
 
   /** False: what stands inside sees noise mapped to data, which no data set can be put through. */

@@ -15,6 +15,7 @@ import { scope } from '../tensor/scope';
 import { emptyTensor, type Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 import { requirePositions } from './positions';
+import { mergeSolves, type Solved, solved } from './solve';
 
 export interface MultiScaleLevel {
   /** Of the features that the level before lets through: all for the first, half as many for each further one. */
@@ -120,9 +121,11 @@ export class MultiScale extends Bijection {
       const parts: Tensor[] = [];
       let rest = x;
       let logDet: Tensor | null = null;
+      let solve: Solved['solve'];
       for (const [k, { bijection }] of this.levels.entries()) {
         const step = bijection.forward(rest, this.contextFor(bijection, context));
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+        solve = mergeSolves(solve, step.solve);
         const split = this.#splits[k];
         if (split) {
           const [kept, left] = halves(step.y, split);
@@ -130,7 +133,7 @@ export class MultiScale extends Bijection {
           parts.push(reshape(left, [x.rows, -1]));
         } else parts.push(step.y);
       }
-      return { y: concatColumns(parts), logDet: logDet as Tensor };
+      return { y: concatColumns(parts), logDet: logDet as Tensor, ...solved(solve) };
     });
   }
 
@@ -138,6 +141,7 @@ export class MultiScale extends Bijection {
     return scope(() => {
       let x = columns(y, ...(this.parts.at(-1) as readonly [number, number]));
       let logDet: Tensor | null = null;
+      let solve: Solved['solve'];
       for (let k = this.levels.length - 1; k >= 0; k--) {
         const { bijection } = this.levels[k] as MultiScaleLevel;
         const split = this.#splits[k];
@@ -150,8 +154,9 @@ export class MultiScale extends Bijection {
         const step = bijection.inverse(x, this.contextFor(bijection, context));
         x = step.x;
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
+        solve = mergeSolves(solve, step.solve);
       }
-      return { x, logDet: logDet as Tensor };
+      return { x, logDet: logDet as Tensor, ...solved(solve) };
     });
   }
 

@@ -10,6 +10,7 @@ import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { activations } from './activations';
 import type { Bijection, Forward } from './bijection';
+import { solved } from './solve';
 import { forwardThrough } from './through';
 
 /** ‖rebuilt − x‖/‖x‖, float64 []. */
@@ -39,7 +40,7 @@ export function rebuildableForward(
   return scope(() => {
     const inputs: Tensor[] = [];
     const rebuilds = kept.memory === 'invertible';
-    const { y, logDet } = withoutTape(() =>
+    const { y, logDet, solve } = withoutTape(() =>
       forwardThrough(bijections, x, context, (input) => {
         if (!rebuilds || inputs.length === 0) inputs.push(input.alias());
       }),
@@ -91,7 +92,7 @@ export function rebuildableForward(
       }),
     );
     for (const input of inputs) input.dispose();
-    return { y, logDet };
+    return { y, logDet, ...solved(solve) };
   });
 }
 

@@ -3,8 +3,9 @@ import { add, full } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { Bijection, Forward, Inverse } from './bijection';
+import { mergeSolves, type Solved, solved } from './solve';
 
-interface Step {
+interface Step extends Solved {
   readonly out: Tensor;
   readonly logDet: Tensor;
 }
@@ -18,16 +19,22 @@ function through(
   return scope(() => {
     let out = rows;
     let logDet: Tensor | null = null;
+    let solve: Solved['solve'];
     for (const bijection of bijections) {
       const [input, before]: [Tensor, Tensor | null] = [out, logDet];
-      ({ out, logDet } = scope(() => {
+      const merged = solve;
+      ({ out, logDet, solve } = scope(() => {
         const step = map(bijection, input, bijection.contextFeatures > 0 ? context : null);
-        return { out: step.out, logDet: before ? add(before, step.logDet) : step.logDet };
+        return {
+          out: step.out,
+          logDet: before ? add(before, step.logDet) : step.logDet,
+          solve: mergeSolves(merged, step.solve),
+        };
       }));
       before?.dispose();
       if (input !== rows && input !== out) input.dispose();
     }
-    return { out, logDet: logDet ?? full([rows.rows], 0, 'float64') };
+    return { out, logDet: logDet ?? full([rows.rows], 0, 'float64'), ...solved(solve) };
   });
 }
 
@@ -38,12 +45,12 @@ export function forwardThrough(
   context: Tensor | null,
   see: (input: Tensor) => void = () => {},
 ): Forward {
-  const { out, logDet } = through(bijections, x, context, (bijection, input, itsContext) => {
+  const { out, ...rest } = through(bijections, x, context, (bijection, input, itsContext) => {
     see(input);
-    const step = bijection.forward(input, itsContext);
-    return { out: step.y, logDet: step.logDet };
+    const { y, ...step } = bijection.forward(input, itsContext);
+    return { out: y, ...step };
   });
-  return { y: out, logDet };
+  return { y: out, ...rest };
 }
 
 /** Last to first, noise → data. */
@@ -52,14 +59,14 @@ export function inverseThrough(
   y: Tensor,
   context: Tensor | null,
 ): Inverse {
-  const { out, logDet } = through(
+  const { out, ...rest } = through(
     [...bijections].reverse(),
     y,
     context,
     (bijection, input, itsContext) => {
-      const step = bijection.inverse(input, itsContext);
-      return { out: step.x, logDet: step.logDet };
+      const { x, ...step } = bijection.inverse(input, itsContext);
+      return { out: x, ...step };
     },
   );
-  return { x: out, logDet };
+  return { x: out, ...rest };
 }

@@ -17,11 +17,21 @@ export function inChunks(
   context: Tensor | null,
   map: (rows: Tensor, context: Tensor | null) => Tensor,
 ): Tensor {
+  const [result] = allInChunks(rows, context, (part, itsContext) => [map(part, itsContext)]);
+  return result as Tensor;
+}
+
+/** {@link inChunks} for a map that gives several tensors, as many for each piece. */
+export function allInChunks(
+  rows: Tensor,
+  context: Tensor | null,
+  map: (rows: Tensor, context: Tensor | null) => readonly Tensor[],
+): readonly Tensor[] {
   const chunkRows = Math.min(mostRows, Math.max(64, Math.floor(mostNumbers / rows.cols)));
   if (rows.rows <= chunkRows || isTracked([rows, context]) || isRecording())
     return map(rows, context);
   return scope(() => {
-    const parts: Tensor[] = [];
+    const parts: (readonly Tensor[])[] = [];
     for (let first = 0; first < rows.rows; first += chunkRows) {
       const last = Math.min(rows.rows, first + chunkRows);
       parts.push(
@@ -30,6 +40,6 @@ export function inChunks(
         ),
       );
     }
-    return concatRows(parts);
+    return (parts[0] ?? []).map((_, k) => concatRows(parts.map((part) => part[k] as Tensor)));
   });
 }

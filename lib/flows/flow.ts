@@ -8,17 +8,24 @@
  * (logit space for images, as papers quote them) and bits/dim all follow from one number.
  */
 import '../bijections';
-import { Bijection } from '../bijections/bijection';
+import { Bijection, type Forward, type Inverse } from '../bijections/bijection';
+import {
+  mergeSolves,
+  type Solved,
+  type SolveReport,
+  solved,
+  unsolvedRows,
+} from '../bijections/solve';
 import { Distribution } from '../distributions';
 import type { FloatDType } from '../dtype';
-import { expected, FlowError } from '../errors';
+import { emitWarning, expected, FlowError, type Warn } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, cast, clamp, expand, floor, RandomStream } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
-import { inChunks } from './chunks';
+import { isRecording, type Tensor } from '../tensor/tensor';
+import { allInChunks } from './chunks';
 import { loadModule, type ModelFileOptions, saveModule } from './modelFile';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
@@ -44,6 +51,8 @@ export interface LogProbOptions {
   readonly space?: 'data' | 'model';
   /** Seed of the dequantisation noise, where integer data are dequantised. Default 0. */
   readonly seed?: number;
+  /** Told how many rows a numerical solver did not solve, in words. Default: Node's warnings (process.emitWarning). */
+  readonly onWarning?: Warn;
 }
 
 export interface SampleOptions {
@@ -55,6 +64,13 @@ export interface SampleOptions {
   readonly seed?: number;
   /** Round dequantised data down to integers. Default true where the flow has a dequantisation. */
   readonly quantize?: boolean;
+  /**
+   * Gets the report of the numerical inverses, row by row, where the flow has any: iterations, residual, converged. Its
+   * tensors are freed when the call returns.
+   */
+  readonly onSolve?: (report: SolveReport) => void;
+  /** Told how many rows a numerical inverse did not solve, in words. Default: Node's warnings (process.emitWarning). */
+  readonly onWarning?: Warn;
 }
 
 export class Flow extends Module {
@@ -131,13 +147,21 @@ export class Flow extends Module {
    * data → noise.
    *
    * @param x [N, D]
-   * @returns y [N, D] in the base's space, logDet [N] float64 with the preprocessing's part
+   * @returns y [N, D] in the base's space, logDet [N] float64 with the preprocessing's part; `solve`, the report of the
+   *   numerical inverses, where this direction has any. Rows that did not converge are flagged there, and one warning says
+   *   their number.
    */
-  forward(x: Rows, context: Rows | null = null): { y: Tensor; logDet: Tensor } {
+  forward(x: Rows, context: Rows | null = null): Forward {
     return scope(() => {
       const rows = this.#toModel(this.#floatRows('forward', 'x', x));
-      const { y, logDet } = this.bijection.forward(rows.x, this.#context(context, rows.x.rows));
-      return { y, logDet: rows.logDet ? add(logDet, rows.logDet) : logDet };
+      const step = this.bijection.forward(rows.x, this.#context(context, rows.x.rows));
+      const solve = mergeSolves(rows.solve, step.solve);
+      warnOfUnsolved('forward', solve);
+      return {
+        y: step.y,
+        logDet: rows.logDet ? add(step.logDet, rows.logDet) : step.logDet,
+        ...solved(solve),
+      };
     });
   }
 
@@ -145,15 +169,15 @@ export class Flow extends Module {
    * noise → data.
    *
    * @param y [N, D]
-   * @returns x [N, D] in the data's space (continuous: not rounded), logDet [N] float64
+   * @returns x [N, D] in the data's space (continuous: not rounded), logDet [N] float64; `solve`, the report of the numerical
+   *   inverses, where the flow has any. Rows that did not converge are flagged there, and one warning says their number.
    */
-  inverse(y: Rows, context: Rows | null = null): { x: Tensor; logDet: Tensor } {
+  inverse(y: Rows, context: Rows | null = null): Inverse {
     return scope(() => {
       const z = this.#floatRows('inverse', 'y', y);
-      const step = this.bijection.inverse(z, this.#context(context, z.rows));
-      if (!this.preprocessing) return step;
-      const data = this.preprocessing.inverse(step.x);
-      return { x: data.x, logDet: add(step.logDet, data.logDet) };
+      const step = this.#toData(this.bijection.inverse(z, this.#context(context, z.rows)));
+      warnOfUnsolved('inverse', step.solve);
+      return step;
     });
   }
 
@@ -172,10 +196,13 @@ export class Flow extends Module {
       const integer = rows.dtype === 'int32' || rows.dtype === 'uint8';
       const stream = integer && this.dequantization ? new RandomStream(options.seed ?? 0) : null;
       try {
-        return inChunks(rows, conditions, (part, itsContext) => {
+        const [logProb, ...solve] = allInChunks(rows, conditions, (part, itsContext) => {
           const continuous = stream ? this.dequantize(part, stream) : cast(part, this.dtype);
-          return this.logProbOfRows(continuous, itsContext, options.space ?? 'data');
+          const scored = this.#score(continuous, itsContext, options.space ?? 'data');
+          return [scored.logProb, ...reportTensors(scored.solve)];
         });
+        warnOfUnsolved(where, reportOf(solve), options.onWarning);
+        return logProb as Tensor;
       } finally {
         stream?.dispose();
       }
@@ -184,11 +211,18 @@ export class Flow extends Module {
 
   /** logProb of a float tensor [N, D] in one piece, for training: everything between x and the result is on the tape. */
   logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor {
+    return scope(() => this.#score(x, context, space).logProb);
+  }
+
+  #score(x: Tensor, context: Tensor | null, space: 'data' | 'model'): { logProb: Tensor } & Solved {
     return scope(() => {
       const rows = this.#toModel(x);
-      const { y, logDet } = this.bijection.forward(rows.x, context);
+      const { y, logDet, solve } = this.bijection.forward(rows.x, context);
       const inModel = add(this.base.logProb(y), logDet);
-      return space === 'data' && rows.logDet ? add(inModel, rows.logDet) : inModel;
+      return {
+        logProb: space === 'data' && rows.logDet ? add(inModel, rows.logDet) : inModel,
+        ...solved(mergeSolves(rows.solve, solve)),
+      };
     });
   }
 
@@ -231,10 +265,13 @@ export class Flow extends Module {
       const stream = new RandomStream(seed);
       const noise = this.base.sample(samples, stream, temperature);
       stream.dispose();
-      const x = inChunks(noise, context, (part, itsContext) => {
-        const step = this.bijection.inverse(part, itsContext).x;
-        return this.preprocessing ? this.preprocessing.inverse(step).x : step;
-      });
+      const [x, ...solve] = allInChunks(noise, context, (part, itsContext) => {
+        const step = this.#toData(this.bijection.inverse(part, itsContext));
+        return [step.x, ...reportTensors(step.solve)];
+      }) as [Tensor, ...Tensor[]];
+      const report = reportOf(solve);
+      if (report) options.onSolve?.(report);
+      warnOfUnsolved('sample', report, options.onWarning);
       return options.quantize === false ? x : this.quantize(x);
     });
   }
@@ -279,10 +316,20 @@ export class Flow extends Module {
     };
   }
 
-  #toModel(x: Tensor): { x: Tensor; logDet: Tensor | null } {
+  #toModel(x: Tensor): { x: Tensor; logDet: Tensor | null } & Solved {
     if (!this.preprocessing) return { x, logDet: null };
-    const { y, logDet } = this.preprocessing.forward(x);
-    return { x: y, logDet };
+    const { y, ...rest } = this.preprocessing.forward(x);
+    return { x: y, ...rest };
+  }
+
+  #toData(step: Inverse): Inverse {
+    if (!this.preprocessing) return step;
+    const data = this.preprocessing.inverse(step.x);
+    return {
+      x: data.x,
+      logDet: add(step.logDet, data.logDet),
+      ...solved(mergeSolves(step.solve, data.solve)),
+    };
   }
 
   #floatRows(where: string, what: string, rows: Rows): Tensor {
@@ -327,6 +374,30 @@ export class Flow extends Module {
       ),
     );
   }
+}
+
+const reportTensors = (report: SolveReport | undefined) =>
+  report ? [report.iterations, report.residual, report.converged] : [];
+
+function reportOf([iterations, residual, converged]: readonly Tensor[]): SolveReport | undefined {
+  if (!iterations || !residual || !converged) return undefined;
+  return { iterations, residual, converged };
+}
+
+/** One warning with the number of rows that a solver did not solve. A recorded program cannot be asked. */
+function warnOfUnsolved(
+  where: string,
+  report: SolveReport | undefined,
+  onWarning: Warn = emitWarning,
+): void {
+  if (!report || isRecording()) return;
+  const count = unsolvedRows(report);
+  if (count === 0) return;
+  const { size } = report.converged;
+  onWarning(
+    `[${where}] ${count} of ${size} rows did not converge: the numerical inverse left a residual above its tolerance; ` +
+      'the report (solve) flags them and has the residual of each',
+  );
 }
 
 type FlowConfig = {

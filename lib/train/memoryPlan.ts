@@ -1,9 +1,9 @@
 /** How a training keeps its activations, and the guard over what it rebuilds. */
 import { type ActivationMemory, Activations, withActivations } from '../bijections/activations';
+import type { Warn } from '../errors';
 import { concatRows, max, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import type { Warn } from './warnings';
 
 /** Relative error of a rebuilt input above which the inverse is not trusted. */
 export const defaultDriftTolerance = 1e-3;

@@ -1,7 +1,7 @@
 /** What `fit` can be told. */
 
 import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
-import { expected, FlowError } from '../errors';
+import { expected, FlowError, type Warn } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
@@ -10,7 +10,6 @@ import type { Loss } from './loss';
 import { defaultDriftTolerance } from './memoryPlan';
 import type { OptimizerSpec } from './optimizer';
 import type { Schedule } from './schedule';
-import type { Warn } from './warnings';
 
 export interface CheckpointOptions {
   /** The file; it is replaced as a whole. */

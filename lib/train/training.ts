@@ -1,4 +1,5 @@
 /** One training by {@link fit}: what it holds and how it goes. */
+import { emitWarning } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
@@ -25,7 +26,6 @@ import { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
 import { Snapshot } from './snapshot';
 import { Learner } from './step';
-import { emitWarning } from './warnings';
 
 /** What the pass over the data gave, or null when the signal stopped it. */
 async function unlessInterrupted<T>(pass: Promise<T>): Promise<T | null> {
