@@ -1,6 +1,7 @@
 /**
  * The masked autoregressive affine map (MAF): y_i = (x_i − μ_i(x_<i)) · exp(−a_i(x_<i)).
- * Papamakarios, Pavlakou, Murray 2017, "Masked Autoregressive Flow for Density Estimation", eqs. 3–6.
+ * Papamakarios, Pavlakou, Murray 2017, "Masked Autoregressive Flow for Density Estimation", eqs. 3–6. With the scale map
+ * `gate` it is the step of an inverse autoregressive flow, y = s·x + (1 − s)·m: Kingma et al. 2016, eq. 14.
  */
 import type { FloatDType } from '../dtype';
 import { Made, type MadeOptions } from '../nn/made';
@@ -12,7 +13,7 @@ import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
 export interface MaskedAutoregressiveOptions extends Omit<MadeOptions, 'outputsPerFeature'> {
-  /** How the network's raw output becomes the log-scale a; default tanh with bound 1… see AutoregressiveScale. */
+  /** How the network's raw output becomes the log-scale a; default softClamp with bound 5; see AutoregressiveScale. */
   readonly scale?: AutoregressiveScale;
 }
 

@@ -28,7 +28,7 @@ const definition: OpDefinition<AffineAttributes> = {
 };
 
 /**
- * y = (x − mu)·exp(−a), logDet = −Σ a, with a made of raw by the scale map. Reference: Papamakarios et al., "Masked
+ * y = (x − mu)·exp(−a), logDet = −Σ a, with a made of raw by the scale map; of the gate, y = (x − mu)·exp(−a) + mu. Reference: Papamakarios et al., "Masked
  * Autoregressive Flow for Density Estimation" (2017), eq. 4. The gradient is fused and cannot be differentiated again.
  *
  * @param x [N, D] float32 or float64

@@ -10,18 +10,21 @@ import { leadingOf } from './matmul';
  * - `tanh`: a = bound·tanh(raw/bound), |a| ≤ bound (bound 1: a = tanh(raw));
  * - `softClamp`: a = raw/(1 + |raw|/bound), |a| < bound, with tails that saturate slowly;
  * - `none`: a = raw, unbounded: exp(±a) overflows float32 beyond |a| = 88;
- * - `additive`: a = 0, volume preserving; raw is ignored.
+ * - `additive`: a = 0, volume preserving; raw is ignored;
+ * - `gate`: a = −log σ(raw + bias), and mu is what the map turns about: y = s·x + (1 − s)·mu with s = σ(raw + bias), the
+ *   gated step of Kingma et al. 2016 (eq. 14). A forget bias of 1 to 2 starts it near the identity. s < 1: it contracts.
  */
 export type AutoregressiveScale =
   | { readonly kind: 'tanh' | 'softClamp'; readonly bound: number }
-  | { readonly kind: 'none' | 'additive' };
+  | { readonly kind: 'none' | 'additive' }
+  | { readonly kind: 'gate'; readonly bias: number };
 
 export const defaultScale: AutoregressiveScale = { kind: 'tanh', bound: 1 };
 
 /** As in native/math/autoregressive_affine.h. */
-const codes = { none: 0, tanh: 1, softClamp: 2, additive: 3 } as const;
+const codes = { none: 0, tanh: 1, softClamp: 2, additive: 3, gate: 4 } as const;
 
-/** Code and bound of a scale map, as the native ops read them. */
+/** Code and bound (of the gate: bias) of a scale map, as the native ops read them. */
 export function encodeScale(where: string, scale: AutoregressiveScale): [number, number] {
   const code = codes[scale.kind];
   if (code === undefined) {
@@ -34,6 +37,14 @@ export function encodeScale(where: string, scale: AutoregressiveScale): [number,
         String(scale.kind),
         'pass one of them',
       ),
+    );
+  }
+  if (scale.kind === 'gate') {
+    const { bias } = scale;
+    if (Number.isFinite(bias)) return [code, bias];
+    throw new FlowError(
+      'ARGUMENT',
+      expected(where, 'scale.bias', 'a finite number', `${bias}`, 'the usual one is 1 to 2'),
     );
   }
   const bound = 'bound' in scale ? scale.bound : 1;

@@ -29,8 +29,8 @@ const definition: OpDefinition<AffineAttributes> = {
 };
 
 /**
- * x = y·exp(a) + mu, logDet = Σ a, with a made of raw by the scale map: the inverse of autoregressiveAffine for the
- * same params. In an inverse autoregressive flow params depend on y; a MAF's sampling is madeInverse instead.
+ * x = y·exp(a) + mu, logDet = Σ a, with a made of raw by the scale map; of the gate, x = (y − mu)·exp(a) + mu: the inverse
+ * of autoregressiveAffine for the same params. In an inverse autoregressive flow params depend on y; a MAF's sampling is madeInverse instead.
  * Reference: Kingma et al., "Improved Variational Inference with Inverse Autoregressive Flow" (2016). The gradient is
  * fused and cannot be differentiated again.
  *

@@ -51,7 +51,7 @@ function checkLayers(y: Tensor, network: MadeNetwork): MadeLayer[] {
 }
 
 /**
- * Solves y = (x − mu(x))·exp(−a(x)) for x, where mu and a come from a MADE: dimension after dimension, each hidden unit
+ * Solves y = (x − mu(x))·exp(−a(x)), of the gate + mu(x), for x, where mu and a come from a MADE: dimension after dimension, each hidden unit
  * computed once, as soon as the inputs that it sees are known (D dimensions for about one forward pass; the plain way
  * takes D passes). The result of a sample does not depend on the other samples of the batch. The gradient, by y, the
  * addend and every parameter, costs about one backward pass; it is fused and cannot be differentiated again.

@@ -19,6 +19,7 @@ struct MapTag {
 template <class F>
 bool with_scale_map(const Call& call, int at, const F& body) {
   const double code = call.attr[at], bound = call.attr[at + 1];
+  if (code == 4) return body(MapTag<ScaleMap::gate>{}, bound);  // its bias, of any sign
   FLOW_CHECK(call, bound > 0, "scale bound: expected a number above 0, got %g", bound);
   if (code == 0) return body(MapTag<ScaleMap::none>{}, bound);
   if (code == 1) return body(MapTag<ScaleMap::tanh>{}, bound);
@@ -86,9 +87,11 @@ bool run_autoregressive_affine(const Call& call) {
             const int live = static_cast<int>(min_of(V::width, n - c));
             V mu, raw;
             load_some_pairs(p + 2 * c, mu, raw, live);
-            const V a = log_scale<map>(raw, limit, inverse_limit);  // 0 in the lanes beyond the row
+            V a = log_scale<map>(raw, limit, inverse_limit);
             const V value = load_live(x + c, live);
-            store_live(y + c, inverse ? affine_inverse(value, mu, a) : affine_forward(value, mu, a), live);
+            store_live(y + c, inverse ? affine_inverse<map>(value, mu, a) : affine_forward<map>(value, mu, a), live);
+            // Of raw = 0, in the lanes beyond the row, a is 0; but for the gate.
+            if (map == ScaleMap::gate && live < V::width) a = first_lanes(a, live);
             if (sum) sum->add(a);
             if (logs) store(logs + c, a);
           }
@@ -157,9 +160,9 @@ bool run_autoregressive_affine_grad(const Call& call) {
             const V d = from ? load_live(from + c, live) : V(T(0));
             const V dl = d_sums ? load<V>(d_sums + c) : d_sum;
             if constexpr (inverse)
-              affine_inverse_grad(load_live(value + c, live), a, d, dl, dx, d_mu, d_a);
+              affine_inverse_grad<map>(load_live(value + c, live), mu, a, d, dl, dx, d_mu, d_a);
             else
-              affine_forward_grad(load_live(value + c, live), a, d, dl, dx, d_mu, d_a);
+              affine_forward_grad<map>(load_live(value + c, live), mu, a, d, dl, dx, d_mu, d_a);
             store_live(to + c, dx, live);
             store_some_pairs(to_params + 2 * c, d_mu, d_a * log_scale_slope<map>(raw, a, inverse_limit), live);
           }

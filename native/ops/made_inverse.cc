@@ -116,7 +116,7 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
     T* value = x + i * lanes;
     for (int64_t k = 0; k < lanes; k += w) {
       const V a = log_scale<map>(load<V>(raw + k), bound, inverse_bound);
-      store(value + k, affine_inverse(load<V>(value + k), load<V>(mu + k), a));
+      store(value + k, affine_inverse<map>(load<V>(value + k), load<V>(mu + k), a));
       if constexpr (sizeof(T) == 8) {
         store(log_det + k, load<V>(log_det + k) + a);
       } else {

@@ -1,6 +1,7 @@
 // made_inverse_grad: backward of made_inverse. With x_j = y_j·exp(a_j) + mu_j, where mu_j and a_j see the dimensions
 // before j, and lambda_j the whole gradient by x_j (docs/maths: a triangular system, solved from the last dimension on):
-//   dL_dmu_j = lambda_j, dL_da_j = lambda_j·(x_j − mu_j) + dL_dlogDet, dL_dy_j = lambda_j·exp(a_j),
+//   dL_dmu_j = lambda_j, dL_da_j = lambda_j·(x_j − mu_j) + dL_dlogDet, dL_dy_j = lambda_j·exp(a_j) (of the gate
+//   dL_dmu_j = lambda_j − dL_dy_j),
 //   lambda_i = dL_dx_i + what dL_dmu_j and dL_da_j, j > i, send back through the network.
 // Each hidden unit's gradient is finished once, in descending order: the cost is that of one backward pass.
 // in: x [N, D], params [N, 2·D] of x, dL_dx or absent, dL_dlogDet [N] float64 or absent, direct weight [2·D, D] or absent;
@@ -159,9 +160,10 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
       const V a = log_scale<map>(r, bound, inverse_bound);
       const V lambda = load<V>(d_x + i * lanes + k) + load<V>(sent + k);
       const V d_a = lambda * (load<V>(value + k) - m) + load<V>(d_logdet + k);
-      store(mu + k, lambda);
+      const V d_y = lambda * exp(a);
+      store(mu + k, affine_shift_grad<map>(lambda, d_y));
       store(raw + k, d_a * log_scale_slope<map>(r, a, inverse_bound));
-      store(value + k, lambda * exp(a));
+      store(value + k, d_y);
     }
   }
   const auto give = [&](const T* from, const Operand& to) {

@@ -389,6 +389,24 @@ export const bijectionCases: readonly BijectionCase[] = [
       ),
   },
   {
+    name: 'gated autoregressive step of an IAF, reversed order, context',
+    features: 3,
+    contextFeatures: 2,
+    make: (dtype) =>
+      randomized(
+        new MaskedAutoregressive({
+          features: 3,
+          hidden: [7],
+          contextFeatures: 2,
+          activation: 'tanh',
+          order: 'reversed',
+          scale: { kind: 'gate', bias: 1.5 },
+          dtype,
+        }),
+        9,
+      ),
+  },
+  {
     name: 'masked autoregressive of one feature',
     features: 1,
     autoregressive: true,

@@ -10,6 +10,7 @@ export const scales: readonly AutoregressiveScale[] = [
   { kind: 'softClamp', bound: 3 },
   { kind: 'none' },
   { kind: 'additive' },
+  { kind: 'gate', bias: 1.5 },
 ];
 
 /** a of raw, from the definition. */
@@ -23,6 +24,8 @@ export function logScale(scale: AutoregressiveScale, raw: number): number {
       return raw;
     case 'additive':
       return 0;
+    case 'gate':
+      return Math.log1p(Math.exp(-(raw + scale.bias)));
   }
 }
 
@@ -51,6 +54,10 @@ export function affineCases(
         const values = x!.map((value, i) => {
           const [mu, a] = [params![2 * i]!, logScale(scale, params![2 * i + 1]!)];
           logDet[Math.floor(i / d)]! += inverse ? a : -a;
+          if (scale.kind === 'gate') {
+            const s = 1 / (1 + Math.exp(-(params![2 * i + 1]! + scale.bias)));
+            return inverse ? (value - (1 - s) * mu) / s : s * value + (1 - s) * mu;
+          }
           return inverse ? value * Math.exp(a) + mu : (value - mu) * Math.exp(-a);
         });
         return [

@@ -32,6 +32,8 @@ function logScale(scale: AutoregressiveScale, raw: number): number {
       return raw;
     case 'additive':
       return 0;
+    case 'gate':
+      return Math.log1p(Math.exp(-(raw + scale.bias)));
   }
 }
 

@@ -24,5 +24,14 @@ export const contract: OpContract = {
       code: 'ARGUMENT',
       says: /scale.bound: expected a positive number, got 0/,
     },
+    {
+      name: 'bias of the gate',
+      run: () =>
+        autoregressiveAffine(f32([2, 3]), f32([2, 6]), {
+          scale: { kind: 'gate', bias: Number.NaN },
+        }),
+      code: 'ARGUMENT',
+      says: /scale.bias: expected a finite number, got NaN/,
+    },
   ],
 };

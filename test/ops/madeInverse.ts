@@ -13,11 +13,17 @@ interface Options {
   readonly features: number;
   readonly hidden: readonly number[];
   readonly activation: 'tanh' | 'softplus';
-  readonly scale: 'tanh' | 'none';
+  readonly scale: 'tanh' | 'none' | 'gate';
   readonly direct: boolean;
   /** The first hidden layer gets an addend. */
   readonly addend: boolean;
 }
+
+const scaleMaps: Record<Options['scale'], AutoregressiveScale> = {
+  tanh: { kind: 'tanh', bound: 1 },
+  none: { kind: 'none' },
+  gate: { kind: 'gate', bias: 1.5 },
+};
 
 const extentsOf = (mask: readonly number[], width: number): Int32Array =>
   Int32Array.from({ length: mask.length / width }, (_, u) =>
@@ -65,9 +71,7 @@ function madeCase(options: Options): OpCase {
         directLayer: around ? { weight: around } : null,
         activation,
       };
-      const map: AutoregressiveScale =
-        scale === 'tanh' ? { kind: 'tanh', bound: 1 } : { kind: 'none' };
-      const { x, logDet } = madeInverse(y!, network, term, { scale: map });
+      const { x, logDet } = madeInverse(y!, network, term, { scale: scaleMaps[scale] });
       return [x, logDet];
     },
     expected: (y, ...rest) => {
@@ -187,7 +191,7 @@ export const contract: OpContract = {
       madeCase({
         ...sizes,
         activation: k % 2 ? 'softplus' : 'tanh',
-        scale: k % 3 === 1 ? 'none' : 'tanh',
+        scale: (['tanh', 'none', 'gate'] as const)[k % 3]!,
       }),
     )
     .concat([residualCase(3, 4, 6), residualCase(19, 7, 21)]),

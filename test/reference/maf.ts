@@ -4,8 +4,8 @@
  */
 import { type Made, type MadeGradients, madeForward, madeGradients } from './made';
 
-/** How a comes from the network: as it is, or bounded to (−1, 1). */
-export type BoundA = 'none' | 'tanh';
+/** How a comes from the network: as it is, bounded to (−1, 1), or as −log of a gate with bias 1.5. */
+export type BoundA = 'none' | 'tanh' | 'gate';
 
 /** What a map of rows gives. */
 export interface Mapped {
@@ -28,7 +28,10 @@ export function muAndA(
   const a = new Float64Array(n * made.features);
   for (let i = 0; i < mu.length; i++) {
     mu[i] = out[2 * i]!;
-    a[i] = bound === 'tanh' ? Math.tanh(out[2 * i + 1]!) : out[2 * i + 1]!;
+    const raw = out[2 * i + 1]!;
+    a[i] = raw;
+    if (bound === 'tanh') a[i] = Math.tanh(raw);
+    if (bound === 'gate') a[i] = Math.log1p(Math.exp(-(raw + 1.5)));
   }
   return { mu, a };
 }
@@ -47,7 +50,7 @@ export function maskedAffineForward(
   for (let row = 0; row < n; row++) {
     for (let d = 0; d < made.features; d++) {
       const i = row * made.features + d;
-      y[i] = (x[i]! - mu[i]!) * Math.exp(-a[i]!);
+      y[i] = (x[i]! - mu[i]!) * Math.exp(-a[i]!) + (bound === 'gate' ? mu[i]! : 0);
       logDet[row]! -= a[i]!;
     }
   }
@@ -75,8 +78,10 @@ export function maskedAffineGradients(
   for (let i = 0; i < mu.length; i++) {
     const shrink = Math.exp(-a[i]!);
     const dA = -dU[i]! * (x[i]! - mu[i]!) * shrink - dLogDet[Math.floor(i / made.features)]!;
-    dOut[2 * i] = -dU[i]! * shrink;
-    dOut[2 * i + 1] = bound === 'tanh' ? dA * (1 - a[i]! * a[i]!) : dA;
+    dOut[2 * i] = dU[i]! * ((bound === 'gate' ? 1 : 0) - shrink);
+    dOut[2 * i + 1] = dA;
+    if (bound === 'tanh') dOut[2 * i + 1]! *= 1 - a[i]! * a[i]!;
+    if (bound === 'gate') dOut[2 * i + 1]! *= shrink - 1;
     direct[i] = dU[i]! * shrink;
   }
   const gradients = madeGradients(made, x, n, dOut, context);
@@ -99,7 +104,8 @@ export function maskedAffineInverse(
     const { mu, a } = muAndA(made, x, n, context, bound);
     for (let row = 0; row < n; row++) {
       const i = row * features + d;
-      x[i] = u[i]! * Math.exp(a[i]!) + mu[i]!;
+      const centre = bound === 'gate' ? mu[i]! : 0;
+      x[i] = (u[i]! - centre) * Math.exp(a[i]!) + mu[i]!;
       logDet[row]! += a[i]!;
     }
   }
