@@ -5,8 +5,8 @@ import { readTable } from '../data/readers/readTable';
 import { type ColumnKey, columnLabel, type Table } from '../data/table';
 import type { TypedArray } from '../dtype';
 import { expected, FlowError, isFlowError } from '../errors';
+import type { ReadingOptions } from './grammar/reading';
 import { classContext, holdsImages, type LabelledTable, padded, readImages } from './imageData';
-import type { ReadingOptions } from './program';
 import { UsageError } from './status';
 
 /** A matrix of numbers, row-major. */

@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import { expected, FlowError } from '../errors';
 import { writeFileAtomic } from '../io/atomic';
 import { fileError } from '../io/file';
-import type { TrainOptions } from './program';
+import type { TrainOptions } from './grammar/train';
 import { UsageError } from './status';
 
 export interface RunFiles {

@@ -7,7 +7,7 @@ import { readTable } from '../data/readers/readTable';
 import type { Table } from '../data/table';
 import { expected, FlowError } from '../errors';
 import type { Matrix } from './dataset';
-import type { ReadingOptions } from './program';
+import type { ReadingOptions } from './grammar/reading';
 import { UsageError } from './status';
 
 export interface LabelledTable extends Table {

@@ -5,7 +5,7 @@ import { readSafetensors } from '../io/safetensors';
 import type { Config } from '../nn/module';
 import { readDescription } from './dataset';
 import { modelPath } from './folder';
-import type { InfoOptions } from './program';
+import type { InfoOptions } from './grammar/info';
 import { countParameters } from './report';
 import { exitStatus, type Terminal, write } from './status';
 import { grouped, megabytes } from './text';

@@ -11,9 +11,9 @@ import {
   takeSamples,
 } from './dataset';
 import { modelPath } from './folder';
+import type { InpaintCommandOptions } from './grammar/inpaint';
 import { writeImages } from './outputs';
 import { floatMatrix, inputOf, prepareRows } from './preprocess';
-import type { InpaintCommandOptions } from './program';
 import { exitStatus, type Terminal, UsageError } from './status';
 import { grouped } from './text';
 

@@ -6,10 +6,10 @@ import { setThreads } from '../runtime';
 import type { Tensor } from '../tensor/tensor';
 import { type Dataset, outputKind, readDatasetFor, readDescription, takeSamples } from './dataset';
 import { modelPath } from './folder';
+import type { InterpolateCommandOptions } from './grammar/interpolate';
 import { classContext, type LabelledTable } from './imageData';
 import { writeImages } from './outputs';
 import { floatMatrix, inputOf, prepareRows } from './preprocess';
-import type { InterpolateCommandOptions } from './program';
 import { exitStatus, type Terminal, UsageError } from './status';
 import { grouped } from './text';
 

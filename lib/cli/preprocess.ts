@@ -8,7 +8,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Dequantization, Flow } from '../flows';
 import { type Dataset, type Matrix, placeOf } from './dataset';
-import type { TrainOptions } from './program';
+import type { TrainOptions } from './grammar/train';
 import { UsageError } from './status';
 
 export type Preprocess =

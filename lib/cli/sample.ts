@@ -7,9 +7,9 @@ import { Flow } from '../flows';
 import { setThreads } from '../runtime';
 import { checkWidth, type ImageShape, outputKind, readDescription } from './dataset';
 import { modelPath } from './folder';
+import type { SampleCommandOptions } from './grammar/sample';
 import { writeImages } from './outputs';
 import { floatMatrix } from './preprocess';
-import type { SampleCommandOptions } from './program';
 import { exitStatus, type Terminal, UsageError, write } from './status';
 import { grouped } from './text';
 

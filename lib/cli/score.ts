@@ -5,8 +5,8 @@ import { Flow } from '../flows';
 import { setThreads } from '../runtime';
 import { type Dataset, outputKind, readDatasetFor } from './dataset';
 import { modelPath } from './folder';
+import type { ScoreOptions } from './grammar/score';
 import { floatMatrix, inputOf, prepareRows } from './preprocess';
-import type { ScoreOptions } from './program';
 import { exitStatus, type Terminal, write } from './status';
 import { grouped } from './text';
 

@@ -18,6 +18,7 @@ import {
   runFiles,
   writeRunRecord,
 } from './folder';
+import type { TrainOptions } from './grammar/train';
 import { buildModel, modelDefaults } from './models';
 import {
   buildPreprocess,
@@ -26,7 +27,6 @@ import {
   prepareRows,
   warningsAbout,
 } from './preprocess';
-import type { TrainOptions } from './program';
 import { epochsWithin } from './speed';
 import { type Parts, splitDataset } from './split';
 import { type Terminal, UsageError, write } from './status';

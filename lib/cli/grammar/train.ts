@@ -1,0 +1,191 @@
+/** The command train. */
+import { type Command, Option } from 'commander';
+import type { Actions } from '../program';
+import { columns, number, part, seconds, whole, widths } from '../words';
+import { addReading, formats, type ReadingOptions } from './reading';
+
+export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice', 'glow'] as const;
+export type ModelKind = (typeof modelKinds)[number];
+
+export interface TrainOptions extends ReadingOptions {
+  readonly validation?: number | string;
+  readonly test?: number | string;
+  readonly standardize?: boolean;
+  readonly levels?: number;
+  readonly logit?: number;
+  /** False after --no-preprocess. */
+  readonly preprocess: boolean;
+  readonly model: ModelKind;
+  readonly hidden?: number[];
+  readonly transforms?: number;
+  readonly batchNorm?: boolean;
+  readonly activation?: 'relu' | 'tanh';
+  readonly residual?: boolean;
+  readonly degrees?: 'sequential' | 'random';
+  readonly permutation?: 'reverse' | 'random' | 'none' | 'lu' | 'dense' | 'qr';
+  readonly coupling?: 'affine' | 'additive';
+  readonly scales?: number;
+  readonly blocks?: number;
+  readonly flat?: boolean;
+  readonly scaleBound?: number;
+  readonly dtype: 'float32' | 'float64';
+  readonly batchSize?: number;
+  readonly lr?: number;
+  readonly schedule?: 'constant' | 'cosine' | 'one-cycle';
+  readonly epochs?: number;
+  readonly steps?: number;
+  readonly patience?: number;
+  readonly clipNorm?: number;
+  readonly ema?: number;
+  readonly memory?: 'taped' | 'invertible' | 'checkpoints';
+  readonly timeLimit?: number;
+  readonly seed: number;
+  readonly threads?: number;
+  readonly out?: string;
+  readonly resume?: boolean;
+  readonly force?: boolean;
+  readonly checkpointEvery: number;
+  readonly json?: boolean;
+  readonly quiet?: boolean;
+}
+
+export function addTrain(program: Command, actions: Actions<void>): void {
+  const command = program
+    .command('train')
+    .summary('train a flow on a data file')
+    .description(`Train a flow by maximum likelihood. ${formats}`)
+    .argument('[data]', 'the training data; with --resume it may be left out');
+  addReading(command)
+    .option('--context-columns <keys>', 'columns to condition on: p(columns | context)', columns)
+    .option('--validation <part>', 'a file, or a fraction of the rows (default: 0.1)', part)
+    .option('--test <part>', 'a file, or a fraction of the rows (default: none)', part)
+    .optionsGroup(
+      'Preprocessing (default: uint8 images --levels 256 --logit 1e-6, else --standardize):',
+    )
+    .option('--standardize', 'mean 0 and deviation 1, column by column')
+    .option(
+      '--levels <count>',
+      'integers 0 … count − 1: add U[0, 1), divide by count',
+      whole(2, 2 ** 31),
+    )
+    .option('--logit <lambda>', 'logit of λ + (1 − 2λ)x, for x in [0, 1]', number(0, 0.499))
+    .option('--no-preprocess', 'none')
+    .optionsGroup('Model:')
+    .addOption(new Option('--model <kind>', 'kind of flow').choices([...modelKinds]).default('maf'))
+    .option(
+      '--hidden <widths>',
+      'hidden layers of each network (default: 256,256; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
+      widths,
+    )
+    .option(
+      '--transforms <count>',
+      'transforms (default: 5; realnvp 8, nice 4; glow: steps a level, 8)',
+      whole(1, 1000),
+    )
+    .option('--batch-norm', 'batch norm after each transform')
+    .addOption(
+      new Option('--activation <name>', 'of hidden layers (default: relu)').choices([
+        'relu',
+        'tanh',
+      ]),
+    )
+    .option('--residual', 'residual blocks; an odd number of hidden layers of one width')
+    .addOption(
+      new Option('--degrees <rule>', 'of hidden units (default: sequential)').choices([
+        'sequential',
+        'random',
+      ]),
+    )
+    .addOption(
+      new Option(
+        '--permutation <rule>',
+        'of columns between transforms (default: reverse; glow: of channels, lu)',
+      ).choices(['reverse', 'random', 'none', 'lu', 'dense', 'qr']),
+    )
+    .addOption(
+      new Option('--coupling <kind>', 'of glow (default: affine)').choices(['affine', 'additive']),
+    )
+    .option(
+      '--scales <count>',
+      'glow, and realnvp on images: levels (default: glow 3, realnvp 2, or what the sides allow)',
+      whole(1, 16),
+    )
+    .option('--blocks <count>', 'realnvp on images: residual blocks (default: 2)', whole(1, 64))
+    .option('--flat', 'realnvp: take images as rows of a table')
+    .option(
+      '--scale-bound <bound>',
+      'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',
+      number(0, 80, true),
+    )
+    .addOption(
+      new Option('--dtype <type>', 'element type')
+        .choices(['float32', 'float64'])
+        .default('float32'),
+    )
+    .optionsGroup('Training:')
+    .option('--batch-size <rows>', 'rows a step (default: 256; images 128)', whole(2))
+    .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
+    .addOption(
+      new Option(
+        '--schedule <rule>',
+        'of the learning rate over the epochs (default: cosine)',
+      ).choices(['constant', 'cosine', 'one-cycle']),
+    )
+    .option('--epochs <count>', 'passes over the data at most (default: 100)', whole(1))
+    .option('--steps <count>', 'steps at most', whole(1))
+    .option(
+      '--patience <epochs>',
+      'stop after so many epochs without a better validation (default: 20)',
+      whole(1),
+    )
+    .option(
+      '--clip-norm <norm>',
+      'limit of the gradient norm (default: 10)',
+      number(0, Infinity, true),
+    )
+    .option(
+      '--ema <decay>',
+      'validate and keep an average of the weights, for example 0.999',
+      number(0, 1, true),
+    )
+    .addOption(
+      new Option(
+        '--memory <what>',
+        'kept for gradients: all activations, or only what the inverse cannot rebuild (default: taped)',
+      ).choices(['taped', 'invertible', 'checkpoints']),
+    )
+    .option('--time-limit <time>', 'stop after 90, 90s, 5m or 1.5h', seconds)
+    .option('--seed <number>', 'of weights, order and noise', whole(0), 1)
+    .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
+    .optionsGroup('Run:')
+    .option('--out <folder>', 'run folder (default: runs/DATA-MODEL, numbered)')
+    .option('--resume', 'go on from the checkpoint in --out, with the options of that run')
+    .option('--force', 'write into a folder that holds a finished run')
+    .option('--checkpoint-every <time>', 'time between checkpoints', seconds, 60)
+    .option('--json', 'print report.json on stdout')
+    .option('-q, --quiet', 'no progress')
+    .addHelpText(
+      'after',
+      `
+The run folder gets model.safetensors, report.json, curves.svg, samples.png (images) and the checkpoint.
+Ctrl-C saves the checkpoint and says how to go on.
+
+Examples:
+  flow-kernels train data.csv --out runs/first
+  flow-kernels train data.parquet --columns 0-20 --context-columns country,age --hidden 256,256
+  flow-kernels train train-images-idx3-ubyte.gz --hidden 1024 --batch-norm --time-limit 10m
+  flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
+  flow-kernels train photos --size 32 --model realnvp --time-limit 1h
+  flow-kernels train --resume --out runs/first`,
+    )
+    .action((data: string | undefined, options: TrainOptions, self: Command) =>
+      actions.train(data, options, givenOptions(self)),
+    );
+}
+
+function givenOptions(command: Command): Partial<TrainOptions> {
+  const given = Object.entries(command.opts()).filter(
+    ([key]) => key !== 'debug' && command.getOptionValueSource(key) === 'cli',
+  );
+  return Object.fromEntries(given);
+}

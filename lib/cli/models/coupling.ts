@@ -1,0 +1,108 @@
+/** nice, realnvp, glow. */
+import {
+  type Flow,
+  type GlowOptions,
+  glow,
+  nice,
+  type RealNvpOptions,
+  realnvp,
+  realnvpImage,
+} from '../../flows';
+import type { ImageShape } from '../dataset';
+import type { TrainOptions } from '../grammar/train';
+import { UsageError } from '../status';
+import {
+  channelsOf,
+  halvings,
+  type Model,
+  type ModelDefaults,
+  type ModelInput,
+  pass,
+  refuse,
+  shared,
+  sidesOf,
+} from './model';
+
+function imageRealNvp(
+  options: TrainOptions,
+  input: ModelInput,
+  image: ImageShape,
+  defaults: ModelDefaults,
+): Flow {
+  const { features: _features, image: _image, ...parts } = input;
+  const ofTables = ['transforms', 'permutation', 'scaleBound', 'activation', 'residual'] as const;
+  refuse(options, ofTables, ' on images');
+  return realnvpImage({
+    ...parts,
+    image: sidesOf(image),
+    scales: options.scales ?? 1 + halvings(image, 1),
+    hidden: channelsOf(options, defaults),
+    blocks: options.blocks ?? 2,
+    ...pass(options, 'batchNorm'),
+    dtype: options.dtype,
+    seed: options.seed,
+  });
+}
+
+const ofRealNvp = ['transforms', 'batchNorm', 'permutation', 'scaleBound'] as const;
+
+export const couplingModels = {
+  realnvp: {
+    takes: [...ofRealNvp, 'activation', 'residual', 'scales', 'blocks', 'flat'],
+    defaults: (image, { flat }) => ({ hidden: image ? (flat ? [512, 512] : [32]) : [256, 256] }),
+    build(options, input, defaults) {
+      if (input.image && !options.flat) return imageRealNvp(options, input, input.image, defaults);
+      refuse(options, ['scales', 'blocks'], ' on rows of a table');
+      const { permutation, scaleBound } = options;
+      if (permutation !== undefined && permutation !== 'random') {
+        throw new UsageError(
+          `--model realnvp swaps the halves: --permutation is random or left out, not ${permutation}`,
+        );
+      }
+      const scale: Pick<RealNvpOptions, 'scale'> =
+        scaleBound === undefined ? {} : { scale: { kind: 'atan', bound: scaleBound } };
+      const permuted = permutation === undefined ? {} : { permutation };
+      return realnvp({
+        ...shared(options, input, defaults),
+        ...pass(options, 'transforms', 'batchNorm'),
+        ...permuted,
+        ...scale,
+      });
+    },
+  },
+  nice: {
+    takes: ['transforms', 'activation', 'residual'],
+    defaults: (image) => ({
+      hidden: image ? Array.from({ length: 5 }, () => 1000) : [256, 256],
+    }),
+    build: (options, input, defaults) =>
+      nice({ ...shared(options, input, defaults), ...pass(options, 'transforms') }),
+  },
+  glow: {
+    takes: ['transforms', 'permutation', 'scaleBound', 'coupling', 'scales'],
+    defaults: () => ({ hidden: [128] }),
+    build(options, input, defaults) {
+      const { image, features: _features, ...parts } = input;
+      if (!image) throw new UsageError('--model glow is for images');
+      const { permutation = 'lu', coupling, scaleBound, dtype, seed } = options;
+      if (permutation === 'none') {
+        throw new UsageError('--model glow mixes the channels: --permutation is not none');
+      }
+      return glow({
+        ...parts,
+        image: sidesOf(image),
+        levels: options.scales ?? halvings(image, 3),
+        steps: options.transforms ?? 8,
+        hidden: channelsOf(options, defaults),
+        permutation: (permutation === 'random'
+          ? 'shuffle'
+          : permutation) as GlowOptions['permutation'] & string,
+        ...(coupling && { coupling }),
+        // Bounded both ways: samples of a model that has hardly trained do not run away.
+        scale: scaleBound === undefined ? { kind: 'tanh' } : { kind: 'atan', bound: scaleBound },
+        dtype,
+        seed,
+      });
+    },
+  },
+} satisfies Record<string, Model>;

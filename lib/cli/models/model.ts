@@ -1,0 +1,96 @@
+/** What `train --model` asks of a model: which options it takes, its defaults, and how it is built. */
+import type { Flow, FlowParts } from '../../flows';
+import type { ImageShape } from '../dataset';
+import type { TrainOptions } from '../grammar/train';
+import { UsageError } from '../status';
+
+/** What a model is made for. */
+export interface ModelInput
+  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  readonly features: number;
+  readonly contextFeatures: number;
+  /** Set where the rows are images. */
+  readonly image: ImageShape | null;
+}
+
+/** What a model takes where the options say nothing. */
+export interface ModelDefaults {
+  readonly hidden: number[];
+  readonly scaleBound?: number;
+}
+
+/** The options that not every model takes, as they stand on the command line. */
+const words = {
+  transforms: '--transforms',
+  batchNorm: '--batch-norm',
+  permutation: '--permutation',
+  scaleBound: '--scale-bound',
+  degrees: '--degrees',
+  activation: '--activation',
+  residual: '--residual',
+  coupling: '--coupling',
+  scales: '--scales',
+  blocks: '--blocks',
+  flat: '--flat',
+} as const satisfies Partial<Record<keyof TrainOptions, string>>;
+
+export type ModelOption = keyof typeof words;
+
+export interface Model {
+  /** The options that it takes besides those of all models. */
+  readonly takes: readonly ModelOption[];
+  defaults(image: boolean, options: Pick<TrainOptions, 'flat'>): ModelDefaults;
+  build(options: TrainOptions, input: ModelInput, defaults: ModelDefaults): Flow;
+}
+
+/** @throws UsageError where one of the options is set */
+export function refuse(options: TrainOptions, keys: readonly ModelOption[], where = ''): void {
+  for (const key of keys) {
+    if (options[key] === undefined) continue;
+    throw new UsageError(`--model ${options.model}${where} has no ${words[key]}: leave it out`);
+  }
+}
+
+/** @throws UsageError where an option is set that the model does not take */
+export function refuseOthers(options: TrainOptions, takes: readonly ModelOption[]): void {
+  const others = (Object.keys(words) as ModelOption[]).filter((key) => !takes.includes(key));
+  refuse(options, others);
+}
+
+/** Those of the options that are set. */
+export function pass<K extends keyof TrainOptions>(options: TrainOptions, ...keys: K[]) {
+  return Object.fromEntries(
+    keys.filter((key) => options[key] !== undefined).map((key) => [key, options[key]]),
+  );
+}
+
+/** What all flows with multilayer perceptrons take. */
+export function shared(
+  options: TrainOptions,
+  { image: _image, ...input }: ModelInput,
+  defaults: ModelDefaults,
+) {
+  const { dtype, seed, hidden = defaults.hidden } = options;
+  return { ...input, hidden, dtype, seed, ...pass(options, 'activation', 'residual') };
+}
+
+export const sidesOf = ([height, width, channels]: ImageShape) => ({ height, width, channels });
+
+/** How often both sides can be halved, at most `most` times. */
+export function halvings([height, width]: ImageShape, most: number): number {
+  let count = 0;
+  while (count < most && height % 2 ** (count + 1) === 0 && width % 2 ** (count + 1) === 0) count++;
+  if (count > 0 || most <= 1) return count;
+  throw new UsageError(
+    `images of ${height} × ${width} cannot be halved: --pad them to ${2 * Math.ceil(Math.max(height, width) / 2)}`,
+  );
+}
+
+/** The one width of a convolutional network. */
+export function channelsOf(options: TrainOptions, { hidden }: ModelDefaults): number {
+  const [channels, ...more] = options.hidden ?? hidden;
+  if (more.length === 0) return channels as number;
+  throw new UsageError(
+    `--hidden ${options.hidden?.join(',')}: --model ${options.model} on images takes one number, its channels`,
+  );
+}
