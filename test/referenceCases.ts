@@ -418,6 +418,29 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       ...flags,
     );
   }
+  // Triangles of few rows: an inverse passes the error of a root on to all rows before it.
+  for (const m of [1, 5]) {
+    const count = m * m + 3 * m;
+    // Diagonals r and s, one after another, within ±0.9.
+    const triangles = (rows: number) => {
+      const values = draw(rows * count, 0.3).map((value, i) =>
+        i % count < m * m || i % count >= m * m + 2 * m ? value : 0.9 * Math.tanh(2 * value),
+      );
+      return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [rows, count]);
+    };
+    for (const rows of [1, n]) {
+      const sides = () => [real([n, m]), triangles(rows)];
+      add('sylvester', sides, () => [out(n, m), out64(n)], 0);
+      add('sylvester', sides, () => [out(n, m), out64(n), null, null, null], 1);
+      for (const inverse of [0, 1])
+        add(
+          'sylvester_grad',
+          () => [...sides(), real([n, m]), f64([n])],
+          () => [out(n, m), out(n, count)],
+          inverse,
+        );
+    }
+  }
   const ones = () =>
     real([d])
       .dataSync()

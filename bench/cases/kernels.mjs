@@ -533,6 +533,24 @@ const linearAlgebra = [
     [matrix(128, 128)],
     [0, 0, 0, 0],
   ]),
+  // The middle of a Sylvester flow of 64 samples' own parameters: two triangles of 32 rows; inverse: 32 roots each.
+  ...[0, 1].flatMap((inverse) => [
+    kernel('sylvester', `${inverse ? 'inverse ' : ''}256x32`, { flops: 256 * 2 * 32 * 32 }, () => [
+      [matrix(256, 32), matrix(256, 32 * 35)],
+      [matrix(256, 32), vector(256, f64), ...(inverse ? [null, null, null] : [])],
+      [inverse],
+    ]),
+    kernel(
+      'sylvester_grad',
+      `${inverse ? 'inverse ' : ''}256x32`,
+      { flops: 256 * 6 * 32 * 32 },
+      () => [
+        [matrix(256, 32), matrix(256, 32 * 35), matrix(256, 32), vector(256, f64)],
+        [matrix(256, 32), matrix(256, 32 * 35)],
+        [inverse],
+      ],
+    ),
+  ]),
   // Forward: a third of n³ multiply-adds; backward: two triangles of products with a triangle.
   ...[12, 48, 96].flatMap((n) => [
     kernel('lu_compose', `${n}x${n}`, { flops: (2 * n ** 3) / 3 }, () => [

@@ -1,6 +1,7 @@
 export * from './autoregressive';
 export * from './coupling';
 export * from './density';
+export * from './finite';
 export * from './flow';
 export * from './glow';
 export * from './inpaint';

@@ -9,6 +9,7 @@ export * from './made';
 export * from './mlp';
 export * from './module';
 export * from './orthogonal';
+export { type AmortizationOptions, ParameterNet } from './parameterNet';
 export * from './registry';
 export * from './residualConvNet';
 export * from './singleConv';

@@ -60,6 +60,7 @@ export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export { squeeze, unsqueeze } from './squeeze';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';
+export { sylvesterMap, sylvesterMapInverse } from './sylvester';
 export { type TriangularSolveOptions, triangularSolve } from './triangularSolve';
 export {
   abs,

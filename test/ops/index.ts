@@ -40,6 +40,7 @@ import { contract as reshape } from './reshape';
 import { contract as sgd } from './sgd';
 import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
+import { contract as sylvester } from './sylvester';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
 import { contract as weightNorm } from './weightNorm';
@@ -79,6 +80,7 @@ export const contracts: readonly OpContract[] = [
   reshape,
   squeeze,
   sum,
+  sylvester,
   triangularSolve,
   unary,
   weightNorm,

@@ -1,0 +1,72 @@
+/** Recipes: planar, radial and Sylvester flows. */
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Invert } from '../bijections/invert';
+import { Planar, type PlanarOptions } from '../bijections/planar';
+import { requirePositions } from '../bijections/positions';
+import { Radial, type RadialOptions } from '../bijections/radial';
+import { Sylvester, type SylvesterOptions } from '../bijections/sylvester';
+import { type Distribution, StandardNormal } from '../distributions';
+import { Flow, type FlowParts } from './flow';
+
+interface FiniteFlowOptions
+  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** K: maps one after another; default 8. */
+  readonly transforms?: number;
+  /**
+   * Which direction is the map itself: 'forward' (default) scores and trains on data; 'inverse' samples, as in the papers,
+   * where the flow is a posterior that is trained by its own draws (`fitReverseKl`). The other one goes through the inverse.
+   */
+  readonly fastDirection?: 'forward' | 'inverse';
+  /** Default: the standard normal. */
+  readonly base?: Distribution;
+}
+
+export type PlanarFlowOptions = FiniteFlowOptions & PlanarOptions;
+export type RadialFlowOptions = FiniteFlowOptions & RadialOptions;
+export type SylvesterFlowOptions = FiniteFlowOptions & Omit<SylvesterOptions, 'reversed'>;
+
+function flowOf(
+  where: string,
+  options: FiniteFlowOptions & PlanarOptions,
+  make: (k: number, seed: number) => Bijection,
+): Flow {
+  const { transforms = 8, features, seed = 0, dtype = 'float32' } = options;
+  requirePositions(where, transforms, 'transforms');
+  const chain = new Chain(
+    Array.from({ length: transforms }, (_, k) => make(k, seed + 104729 * (k + 1))),
+    features,
+  );
+  return new Flow({
+    base: options.base ?? new StandardNormal(features, dtype),
+    bijection: options.fastDirection === 'inverse' ? new Invert(chain) : chain,
+    preprocessing: options.preprocessing ?? null,
+    dequantization: options.dequantization ?? null,
+    description: options.description ?? {},
+  });
+}
+
+/**
+ * Planar flow (Rezende and Mohamed 2015): K maps x + û·h(wᵀx + b). Each stretches space along one direction only, so that
+ * many are needed; paper: 2 to 80. Context: `contextFeatures`, and `hidden` for a network that reads it.
+ */
+export function planar(options: PlanarFlowOptions): Flow {
+  return flowOf('planar', options, (_, seed) => new Planar({ ...options, seed }));
+}
+
+/** Radial flow (Rezende and Mohamed 2015): K maps that draw space to a point or push it away. Both directions are closed. */
+export function radial(options: RadialFlowOptions): Flow {
+  return flowOf('radial', options, (_, seed) => new Radial({ ...options, seed }));
+}
+
+/**
+ * Sylvester flow (van den Berg et al. 2018): planar flows of M directions. Paper, as posteriors of 64 dimensions: 4 to 16
+ * maps; orthogonal with M = 8 to 32, Householder with 8 reflections, triangular with the order reversed in turns.
+ */
+export function sylvester(options: SylvesterFlowOptions): Flow {
+  return flowOf(
+    'sylvester',
+    options,
+    (k, seed) => new Sylvester({ ...options, reversed: k % 2 === 1, seed }),
+  );
+}
