@@ -164,7 +164,11 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
     eps: 'operands',
     of: 'inputs',
   }),
-  sylvester_grad: ({ inputs: [v] }) => ({ units: 256 * (1 + v!.cols), eps: 'operands', of: 'inputs' }),
+  sylvester_grad: ({ inputs: [v] }) => ({
+    units: 256 * (1 + v!.cols),
+    eps: 'operands',
+    of: 'inputs',
+  }),
   column_moments: ({ inputs: [x] }) => sum(x!.rows),
   // mean and variance are rounded to the type before they are applied.
   batch_norm: () => ({ units: 16 }),

@@ -113,8 +113,7 @@ export class Planar extends Bijection {
 
   /** log(1 + h'·m): with m = opened − 1 it is log((1 − h') + h'·opened), sums of positive terms. */
   #logDet(a: Tensor, h: Tensor, opened: Tensor): Tensor {
-    const slope =
-      this.transfer === 'tanh' ? affineScalar(square(h), -1, 1) : this.#leakySlope(a);
+    const slope = this.transfer === 'tanh' ? affineScalar(square(h), -1, 1) : this.#leakySlope(a);
     const flat = this.transfer === 'tanh' ? square(h) : affineScalar(slope, -1, 1);
     return sum(log(add(flat, mul(slope, opened))), -1, { dtype: 'float64' });
   }
@@ -148,10 +147,7 @@ export class Planar extends Bijection {
       }
       // The Sylvester map of one direction, F = 0, r = m, s = 1, b = 0.
       const like = (value: number) => full([m.rows, 1], value, m.dtype);
-      const { v: a, solve } = sylvesterMapInverse(
-        c,
-        concatColumns([like(0), m, like(1), like(0)]),
-      );
+      const { v: a, solve } = sylvesterMapInverse(c, concatColumns([like(0), m, like(1), like(0)]));
       const h = tanh(a);
       const logDet = affineScalar(this.#logDet(a, h, opened), -1);
       return { x: sub(y, mul(h, uHat)), logDet, solve };

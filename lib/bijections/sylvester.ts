@@ -90,8 +90,7 @@ export class Sylvester extends Bijection {
       );
     }
     const M = basis === 'orthogonal' ? (options.columns ?? Math.min(8, features)) : features;
-    const K =
-      basis === 'orthogonal' ? M : basis === 'householder' ? (options.reflections ?? 8) : 0;
+    const K = basis === 'orthogonal' ? M : basis === 'householder' ? (options.reflections ?? 8) : 0;
     requirePositions('Sylvester', M, 'columns');
     if (basis === 'householder') requirePositions('Sylvester', K, 'reflections');
     if (M > features) {
