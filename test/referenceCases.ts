@@ -571,5 +571,54 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       );
     }
   }
+  // d levels of two channels; a mixture of u for them.
+  const levels = (shape: Shape, count: number) => {
+    const values = indices(sizeOf(shape), count).dataSync();
+    return tensorOfArray(
+      dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values),
+      shape,
+    );
+  };
+  const uniform = (shape: Shape) => {
+    const values = draw(sizeOf(shape)).map((value) => (value + 2) / 4.001);
+    return tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, shape);
+  };
+  add(
+    'categorical_log_prob',
+    () => [real([n, 2 * d], 2), levels([n, 2], d)],
+    () => [out64(1), out(n, 4)],
+    ...[d, n],
+  );
+  add(
+    'categorical_log_prob_grad',
+    () => [real([n, 2 * d]), levels([n, 2], d), real([n, 4], 0.1), f64([n])],
+    () => [out(n, 2 * d)],
+    ...[d, 1],
+  );
+  const mixture = () => real([n, 6 * u], 0.8);
+  add(
+    'logistic_mixture_log_prob',
+    () => [mixture(), levels([n, 2], d + 1)],
+    () => [out64(n)],
+    ...[d + 1, -7, 1],
+  );
+  add(
+    'logistic_mixture_log_prob_grad',
+    () => [mixture(), levels([n, 2], d + 1), f64([1])],
+    () => [out(n, 6 * u)],
+    ...[d + 1, -1, n],
+  );
+  add(
+    'discrete_sample',
+    () => [real([n, 2 * d], 2), uniform([n, 2])],
+    () => [out(n, 2)],
+    ...[0, d, 0],
+  );
+  add(
+    'discrete_sample',
+    () => [mixture(), uniform([n, 3])],
+    () => [out(n, 2)],
+    ...[1, d + 1, -7],
+  );
   return list;
 }

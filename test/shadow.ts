@@ -176,6 +176,11 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   channel_affine_grad: ({ inputs: [v] }) => ({ ...sum(v!.rows), eps: 'operands' }),
   batch_norm_grad: ({ inputs: [x] }) => sum(x!.rows),
   log_prob: ({ inputs: [z] }) => ({ ...sum(z!.cols), eps: 'operands' }),
+  // float64 sums of terms in the type: differences of logits, and distances in scales of e^−2.
+  categorical_log_prob: ({ inputs: [logits] }) => ({ ...sum(logits!.cols), eps: 'operands' }),
+  categorical_log_prob_grad: () => ({ units: 64 }),
+  logistic_mixture_log_prob: () => ({ units: 1024, eps: 'operands' }),
+  logistic_mixture_log_prob_grad: () => ({ units: 1024 }),
   // x − sigmoid(l) of Bernoulli cancels.
   log_prob_grad: () => ({ units: 64 }),
   random_normal: () => ({ units: 8 }),

@@ -35,6 +35,15 @@ export {
   type ConvStackOptions,
   convStack,
 } from './convStack';
+export {
+  categoricalLogProb,
+  categoricalSample,
+  discretizedLogisticMixtureLogProb,
+  discretizedLogisticMixtureSample,
+  type LogisticMixtureOptions,
+  logisticMixtureColumns,
+  type PositionsOptions,
+} from './discrete';
 export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
 export { gatedActivation } from './gatedActivation';

@@ -16,6 +16,7 @@ import { contract as clip } from './clip';
 import { contract as columns } from './columns';
 import { contract as conv2d } from './conv2d';
 import { contract as convStack } from './convStack';
+import { contract as discrete } from './discrete';
 import { contract as ema } from './ema';
 import { contract as fill } from './fill';
 import { contract as gatedActivation } from './gatedActivation';
@@ -60,6 +61,7 @@ export const contracts: readonly OpContract[] = [
   columns,
   conv2d,
   convStack,
+  discrete,
   fill,
   gatedActivation,
   gatherColumns,

@@ -137,6 +137,19 @@ export interface GoldenDistributionCase {
   readonly gradients: GoldenTensors;
 }
 
+/** discrete.json */
+export interface GoldenDiscreteCase {
+  readonly name: string;
+  readonly kind: 'categorical' | 'mixture';
+  readonly positions: number;
+  readonly levels: number;
+  readonly x: GoldenTensor;
+  readonly inputs: { readonly params: GoldenTensor };
+  readonly logProb: GoldenTensor;
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: { readonly params: GoldenTensor };
+}
+
 /** bernoulliMade.json */
 export interface GoldenBernoulliCase {
   readonly name: string;
@@ -314,6 +327,7 @@ export interface GoldenFiles {
   optim: GoldenOptimCase;
   distributions: GoldenDistributionCase;
   bernoulliMade: GoldenBernoulliCase;
+  readonly discrete: GoldenDiscreteCase;
   iafReverseKl: GoldenIafCase;
   conv2d: GoldenConvCase;
   convNet: GoldenConvNetCase;
