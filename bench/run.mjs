@@ -10,6 +10,7 @@ import { flowCases } from './cases/flows.mjs';
 import { kernelCases } from './cases/kernels.mjs';
 import { linearAlgebraCases } from './cases/linearAlgebra.mjs';
 import { memoryCases } from './cases/memory.mjs';
+import { sequenceCases } from './cases/sequences.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
 
@@ -33,6 +34,7 @@ const all = [
   ...linearAlgebraCases,
   ...kernelCases,
   ...convolutionCases,
+  ...sequenceCases,
 ];
 if (options.list) {
   for (const { name } of all) console.log(name);

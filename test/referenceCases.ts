@@ -620,5 +620,56 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     () => [out(n, 2)],
     ...[1, d + 1, -7],
   );
+
+  // Three layers of R = d, G = u, S = 4 on sequences of n samples; dilations within and beyond them.
+  const [length, skips] = [n, 4];
+  for (const condition of [0, 3]) {
+    const dilations = [1, 2, n + 1];
+    const outputs = [skips + d, skips + d, skips];
+    const weight = () => some([2 * u, 2 * d + condition], 1 / Math.sqrt(2 * d));
+    const outputWeight = (l: number) => some([outputs[l]!, u], 1 / Math.sqrt(u));
+    const rows = 2 * length;
+    const given = () => (condition > 0 ? some([rows, condition]) : null);
+    for (const keeps of [true, false]) {
+      add(
+        'wave_stack',
+        () => [
+          some([rows, d]),
+          given(),
+          ...outputs.flatMap((o, l) => [weight(), some([2 * u]), outputWeight(l), some([o])]),
+        ],
+        () => [
+          out(rows, skips),
+          ...outputs.map(() => (keeps ? out(rows, 2 * u) : null)),
+          ...outputs.slice(1).map(() => (keeps ? out(rows, d) : null)),
+        ],
+        ...[length, ...dilations],
+      );
+      add(
+        'wave_stack_grad',
+        () => [
+          some([rows, skips]),
+          some([rows, d]),
+          given(),
+          ...outputs.flatMap((_, l) => [
+            weight(),
+            outputWeight(l),
+            some([rows, 2 * u], 0.4),
+            l === 0 ? null : some([rows, d]),
+          ]),
+        ],
+        () => [
+          keeps ? out(rows, d) : null,
+          keeps && condition > 0 ? out(rows, condition) : null,
+          ...outputs.flatMap((o, l) =>
+            keeps || l === 1
+              ? [out(2 * u, 2 * d + condition), out(2 * u), out(o, u), out(o)]
+              : [null, null, null, null],
+          ),
+        ],
+        ...[length, ...dilations],
+      );
+    }
+  }
   return list;
 }

@@ -140,6 +140,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   conv2d_grad_input: ({ inputs: [dy], attributes: [, , places] }) => sum(dy!.cols * places!),
   conv_stack: stacked,
   conv_stack_grad: stacked,
+  // The error of each layer's sums goes through the next ones.
+  wave_stack: stacked,
+  wave_stack_grad: stacked,
   conv2d_grad_weight: ({ inputs: [dy] }) => sum(dy!.rows),
   activation_grad: ({ inputs: [dy] }) => sum(dy!.rows),
   // The error of each layer's sums goes through the next ones.

@@ -98,5 +98,6 @@ export {
   unary,
 } from './unary';
 export { uniformLogProb } from './uniformLogProb';
+export { type WaveStackLayer, type WaveStackOptions, waveStack } from './waveStack';
 export { rowNorms, weightNorm } from './weightNorm';
 export { where } from './where';

@@ -44,6 +44,7 @@ import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
+import { contract as waveStack } from './waveStack';
 import { contract as weightNorm } from './weightNorm';
 import { contract as where } from './where';
 
@@ -85,6 +86,7 @@ export const contracts: readonly OpContract[] = [
   sylvester,
   triangularSolve,
   unary,
+  waveStack,
   weightNorm,
   where,
   adam,

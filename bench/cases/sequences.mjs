@@ -1,0 +1,68 @@
+// Sequences: the residual layers of a WaveNet as single instructions.
+import { matrix, vector } from '../instruction.mjs';
+import { kernel } from './kernels.mjs';
+
+const channels = 64;
+
+/** `count` layers of 64 channels and 64 skips over one sequence, dilations 1, 2, 4, … */
+function stacks(length, count) {
+  const rows = (columns) => matrix(length, columns);
+  const scale = 1 / Math.sqrt(2 * channels);
+  const layers = Array.from({ length: count }, (_, l) => ({
+    outputs: l + 1 < count ? 2 * channels : channels,
+    weight: () => matrix(2 * channels, 2 * channels, { scale }),
+  }));
+  const outputWeight = ({ outputs }) => matrix(outputs, channels, { scale });
+  const flops = layers.reduce(
+    (total, { outputs }) => total + 2 * length * channels * (4 * channels + outputs),
+    0,
+  );
+  const attributes = [length, ...layers.map((_, l) => 2 ** l)];
+  const label = `${length}x${channels} ${count} layers`;
+  return [
+    kernel('wave_stack', label, { flops }, () => [
+      [
+        rows(channels),
+        null,
+        ...layers.flatMap((layer) => [
+          layer.weight(),
+          vector(2 * channels),
+          outputWeight(layer),
+          vector(layer.outputs),
+        ]),
+      ],
+      [
+        rows(channels),
+        ...layers.map(() => rows(2 * channels)),
+        ...layers.slice(1).map(() => rows(channels)),
+      ],
+      attributes,
+    ]),
+    kernel('wave_stack_grad', label, { flops: 2 * flops }, () => [
+      [
+        rows(channels),
+        rows(channels),
+        null,
+        ...layers.flatMap((layer, l) => [
+          layer.weight(),
+          outputWeight(layer),
+          rows(2 * channels),
+          l === 0 ? null : rows(channels),
+        ]),
+      ],
+      [
+        rows(channels),
+        null,
+        ...layers.flatMap((layer) => [
+          layer.weight(),
+          vector(2 * channels),
+          outputWeight(layer),
+          vector(layer.outputs),
+        ]),
+      ],
+      attributes,
+    ]),
+  ];
+}
+
+export const sequenceCases = stacks(2000, 4);
