@@ -104,7 +104,7 @@ bool made_inverse(const Call& call) {
         const std::vector<double> params = network.outputs(r, known);
         const double mu = params[static_cast<size_t>(2 * i)];
         const double a = log_scale(map, params[static_cast<size_t>(2 * i + 1)], call.attr[3]);
-        known[static_cast<size_t>(i)] = in(r, i) * std::exp(a) + mu;
+        known[static_cast<size_t>(i)] = affine_inverse(map, in(r, i), mu, a);
         sum += a;
       }
       for (int64_t i = 0; i < in.cols; ++i) out(r, i) = static_cast<T>(known[static_cast<size_t>(i)]);

@@ -98,9 +98,10 @@ bool made_inverse_grad(const Call& call) {
         const double lambda = (d_out.absent() ? 0 : dL_dx(r, i)) + sent[static_cast<size_t>(i)];
         const double mu = params(r, 2 * i), raw = params(r, 2 * i + 1), a = log_scale(map, raw, call.attr[3]);
         const double d_a = lambda * (x(r, i) - mu) + (d_log_det.absent() ? 0 : Vector<double>(d_log_det)(r));
-        d_params[static_cast<size_t>(2 * i)] = lambda;
+        const double d_y = lambda * std::exp(a);
+        d_params[static_cast<size_t>(2 * i)] = map == ScaleMap::gate ? lambda - d_y : lambda;
         d_params[static_cast<size_t>(2 * i + 1)] = d_a * log_scale_slope(map, raw, call.attr[3]);
-        dL_dy(r, i) = static_cast<T>(lambda * std::exp(a));
+        dL_dy(r, i) = static_cast<T>(d_y);
       }
       const std::vector<Row> dz = network.pass(r, d_params, sent);
       for (int64_t i = 0; i < 2 * x.cols; ++i) dL_dparams(r, i) = static_cast<T>(d_params[static_cast<size_t>(i)]);
