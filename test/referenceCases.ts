@@ -671,5 +671,26 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       );
     }
   }
+
+  for (const [kind, out1] of [u, 6, 2, 2].entries()) {
+    const [length, skips, dilations] = [6, 4, [1, 3]];
+    const noise = () => (kind < 2 ? uniform([n, length * (kind + 1)]) : some([n, length]));
+    add(
+      'wave_generate',
+      () => [
+        ...[noise(), kind === 2 ? some([n * length, 2]) : null],
+        ...(kind === 0 ? [some([u + 1, d]), null] : [some([d, 1]), some([d])]),
+        ...[some([5, skips]), some([5]), some([out1, 5], 0.3), some([out1])],
+        ...dilations.flatMap((_, l) => [
+          some([2 * u, 2 * d + (kind === 2 ? 2 : 0)], 1 / Math.sqrt(2 * d)),
+          some([2 * u]),
+          some([l === 0 ? skips + d : skips, u], 1 / Math.sqrt(u)),
+          some([l === 0 ? skips + d : skips]),
+        ]),
+      ],
+      () => [out(n, length)],
+      ...[kind, u, -1, length, ...dilations],
+    );
+  }
   return list;
 }

@@ -140,6 +140,8 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   conv2d_grad_input: ({ inputs: [dy], attributes: [, , places] }) => sum(dy!.cols * places!),
   conv_stack: stacked,
   conv_stack_grad: stacked,
+  // Errors of each sample go on into the next ones.
+  wave_generate: ({ inputs, outputs: [x] }) => sum(inputs.length * 64 + 64 * x!.cols),
   // The error of each layer's sums goes through the next ones.
   wave_stack: stacked,
   wave_stack_grad: stacked,

@@ -65,4 +65,26 @@ function stacks(length, count) {
   ];
 }
 
-export const sequenceCases = stacks(2000, 4);
+/** A WaveNet of 64 channels and 256 levels, drawn sample after sample. */
+function generation(sequences, length, count) {
+  const scale = 1 / Math.sqrt(2 * channels);
+  const of = (rows, columns) => matrix(rows, columns, { scale });
+  const layers = Array.from({ length: count }, (_, l) => (l + 1 < count ? 2 : 1) * channels);
+  const products = layers.reduce((sum, outputs) => sum + channels * (4 * channels + outputs), 0);
+  const flops = 2 * sequences * length * (products + channels * (channels + 256));
+  return kernel('wave_generate', `${sequences}x${length} ${count} layers`, { flops }, () => [
+    [
+      ...[matrix(sequences, length, { fill: (i) => ((i * 7919) % 1000) / 1000 }), null],
+      ...[of(257, channels), null],
+      ...[of(channels, channels), vector(channels), of(256, channels), vector(256)],
+      ...layers.flatMap((outputs) => [
+        ...[of(2 * channels, 2 * channels), vector(2 * channels)],
+        ...[of(outputs, channels), vector(outputs)],
+      ]),
+    ],
+    [matrix(sequences, length)],
+    [0, 256, -7, length, ...layers.map((_, l) => 2 ** (l % 10))],
+  ]);
+}
+
+export const sequenceCases = [...stacks(2000, 4), generation(1, 30, 4)];

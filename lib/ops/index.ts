@@ -98,6 +98,12 @@ export {
   unary,
 } from './unary';
 export { uniformLogProb } from './uniformLogProb';
+export {
+  type WaveGenerateOptions,
+  type WaveNetworkTensors,
+  type WaveSampleKind,
+  waveGenerate,
+} from './waveGenerate';
 export { type WaveStackLayer, type WaveStackOptions, waveStack } from './waveStack';
 export { rowNorms, weightNorm } from './weightNorm';
 export { where } from './where';

@@ -1,5 +1,5 @@
-// What wave_stack and its gradient share: the layers in operands and attributes. Attributes: length of a sequence, then the
-// dilation of each layer.
+// What wave_stack, its gradient and wave_generate share: the layers in operands and attributes. Attributes, from `at` on: length
+// of a sequence, then the dilation of each layer.
 #pragma once
 #include "ops/linear.h"
 #include "simd/wave_stack.h"
@@ -16,16 +16,16 @@ inline WaveMatrix<T> wave_matrix(const Operand& operand) {
 // Reads and checks shapes: x, condition (or absent), and the weights of each layer, `stride` inputs apart from `first` on; W is
 // the first of them, Wo the one at `wo_at`.
 inline bool read_wave_shape(const Call& call, const Operand& x, const Operand& condition, int first, int stride, int wo_at,
-                            WaveShape& v) {
+                            WaveShape& v, int at = 0) {
   auto whole = [&](int at) { return call.attr[at] >= 1 && call.attr[at] < 1e15 && call.attr[at] == static_cast<double>(call.int_attr(at)); };
-  v.layers = call.n_attr - 1;
+  v.layers = call.n_attr - 1 - at;
   FLOW_CHECK(call, v.layers >= 1 && v.layers <= kMostWaveLayers && call.n_in == first + stride * v.layers,
              "layers: expected 1 to %d with %d inputs each, got %d dilations and %d inputs", static_cast<int>(kMostWaveLayers),
-             stride, call.n_attr - 1, call.n_in);
-  for (int i = 0; i < call.n_attr; ++i)
+             stride, call.n_attr - 1 - at, call.n_in);
+  for (int i = at; i < call.n_attr; ++i)
     FLOW_CHECK(call, whole(i), "attributes: expected whole numbers above 0, got %g", call.attr[i]);
   v.rows = x.rows;
-  v.length = call.int_attr(0);
+  v.length = call.int_attr(at);
   FLOW_CHECK(call, x.rows % v.length == 0, "length: expected a divisor of the %lld rows, got %lld",
              static_cast<long long>(x.rows), static_cast<long long>(v.length));
   v.channels = x.cols;

@@ -44,6 +44,7 @@ import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
+import { contract as waveGenerate } from './waveGenerate';
 import { contract as waveStack } from './waveStack';
 import { contract as weightNorm } from './weightNorm';
 import { contract as where } from './where';
@@ -86,6 +87,7 @@ export const contracts: readonly OpContract[] = [
   sylvester,
   triangularSolve,
   unary,
+  waveGenerate,
   waveStack,
   weightNorm,
   where,

@@ -11,7 +11,10 @@ interface Sizes {
 }
 
 /** The layers from their definition, one number at a time. */
-function reference({ sequences, length, channels, dilations }: Sizes, inputs: Float64Array[]) {
+export function reference(
+  { sequences, length, channels, dilations }: Sizes,
+  inputs: Float64Array[],
+) {
   const [R, G, S, C] = channels;
   const rows = sequences * length;
   const at = C > 0 ? 2 : 1;

@@ -1,0 +1,179 @@
+import { type WaveSampleKind, waveGenerate } from '../../lib/ops';
+import type { OpCase, OpContract } from '../contract/opCase';
+import { unitInterval } from '../contract/opCase';
+import { f32 } from '../contract/opContract';
+import { reference as stack } from './waveStack';
+
+const levels = 5;
+const hidden = 6;
+
+/** Draws sample after sample from whole passes of the definition. */
+function reference(
+  kind: WaveSampleKind,
+  sequences: number,
+  length: number,
+  channels: readonly [number, number, number, number],
+  dilations: readonly number[],
+  inputs: Float64Array[],
+) {
+  const [R, , S, C] = channels;
+  const [noise, condition] = [inputs[0]!, C > 0 ? inputs[1]! : null];
+  const [first, ...rest] = inputs.slice(C > 0 ? 2 : 1);
+  const firstBias = kind === 'categorical' ? null : rest.shift()!;
+  const [W1, b1, W2, b2, ...weights] = rest;
+  const x = new Float64Array(sequences * length);
+  const outputs = b2!.length;
+  for (let n = 0; n < sequences; n++) {
+    for (let t = 0; t < length; t++) {
+      const h = new Float64Array((t + 1) * R);
+      for (let p = 0; p <= t; p++) {
+        const before = p > 0 ? x[n * length + p - 1]! : 0;
+        const value = kind === 'mixture' && p > 0 ? (2 * before) / (levels - 1) - 1 : before;
+        for (let i = 0; i < R; i++) {
+          h[p * R + i] =
+            kind === 'categorical'
+              ? first![(p > 0 ? before : levels) * R + i]!
+              : first![i]! * value + firstBias![i]!;
+        }
+      }
+      const given = condition ? [condition.slice(n * length * C, (n * length + t + 1) * C)] : [];
+      const sizes = { sequences: 1, length: t + 1, channels, dilations };
+      const skip = stack(sizes, [h, ...given, ...weights]).values.slice(t * S);
+      const relu = (v: ArrayLike<number>) => Array.from(v, (a) => Math.max(0, a));
+      const linear = (w: Float64Array, b: Float64Array, v: number[]) =>
+        Array.from(b, (a, o) => v.reduce((sum, vi, i) => sum + w[o * v.length + i]! * vi, a));
+      const out = linear(W2!, b2!, relu(linear(W1!, b1!, relu(skip))));
+      const u = noise[(n * length + t) * (kind === 'mixture' ? 2 : 1)]!;
+      const at = n * length + t;
+      const logScale = Math.max(-1, out[1]!);
+      if (kind === 'gaussian') x[at] = out[0]! + Math.exp(logScale) * u;
+      else if (kind === 'inverse') x[at] = (u - out[0]!) * Math.exp(-logScale);
+      else {
+        const count = kind === 'mixture' ? outputs / 3 : levels;
+        const e = out.slice(0, count).map(Math.exp);
+        const total = e.reduce((a, b) => a + b);
+        let sum = e[0]!;
+        let k = 0;
+        while (sum <= u * total && k < count - 1) sum += e[++k]!;
+        const second = noise[2 * at + 1]!;
+        const scale = Math.exp(Math.max(-1, out[2 * count + k]!));
+        const drawn = out[count + k]! + scale * Math.log(second / (1 - second));
+        const level = Math.floor(((drawn + 1) / 2) * (levels - 1) + 0.5);
+        x[at] = kind === 'categorical' ? k : Math.min(levels - 1, Math.max(0, level));
+      }
+    }
+  }
+  return { shape: [sequences, length], values: x };
+}
+
+function caseOf(
+  kind: WaveSampleKind,
+  [sequences, length]: readonly [number, number],
+  channels: readonly [number, number, number, number],
+): OpCase {
+  const [R, G, S, C] = channels;
+  const dilations = [1, 2, 4];
+  const outputs = kind === 'categorical' ? levels : kind === 'mixture' ? 6 : 2;
+  const each = kind === 'mixture' ? 2 : 1;
+  const uniform = kind === 'categorical' || kind === 'mixture';
+  return {
+    name: `${kind}, ${sequences} × ${length}`,
+    inputs: [
+      { shape: [sequences, length * each], ...(uniform && { values: unitInterval }) },
+      ...(C > 0 ? [{ shape: [sequences * length, C] }] : []),
+      ...(kind === 'categorical'
+        ? [{ shape: [levels + 1, R] }]
+        : [{ shape: [R, 1] }, { shape: [R] }]),
+      { shape: [hidden, S] },
+      { shape: [hidden] },
+      { shape: [outputs, hidden] },
+      { shape: [outputs] },
+      ...dilations.flatMap((_, l) => {
+        const rows = l + 1 < dilations.length ? S + R : S;
+        return [
+          { shape: [2 * G, 2 * R + C] },
+          { shape: [2 * G] },
+          { shape: [rows, G] },
+          { shape: [rows] },
+        ];
+      }),
+    ].map((input) => ({ values: (draw, count) => draw(count, 0.5), ...input })),
+    run: (noise, ...rest) => {
+      const condition = C > 0 ? rest.shift()! : null;
+      const weight = rest.shift()!;
+      const bias = kind === 'categorical' ? null : rest.shift()!;
+      const [hiddenWeight, hiddenBias, lastWeight, lastBias, ...more] = rest;
+      return waveGenerate(
+        noise!,
+        {
+          inputWeight: weight,
+          inputBias: bias,
+          hiddenWeight: hiddenWeight!,
+          hiddenBias: hiddenBias!,
+          lastWeight: lastWeight!,
+          lastBias: lastBias!,
+          layers: dilations.map((dilation, l) => ({
+            dilation,
+            weight: more[4 * l]!,
+            bias: more[4 * l + 1]!,
+            outputWeight: more[4 * l + 2]!,
+            outputBias: more[4 * l + 3]!,
+          })),
+        },
+        { kind, levels, leastLogScale: -1, condition },
+      );
+    },
+    expected: (...inputs) =>
+      reference(kind, sequences, length, channels, dilations, inputs as Float64Array[]),
+    // Errors of each sample go on into the next ones; levels are whole.
+    units: uniform ? 0 : 400,
+    gradient: false,
+  };
+}
+
+export const contract: OpContract = {
+  module: 'waveGenerate',
+  native: ['wave_generate'],
+  cases: [
+    caseOf('categorical', [3, 9], [3, 5, 4, 2]),
+    caseOf('mixture', [2, 7], [17, 4, 9, 0]),
+    caseOf('gaussian', [1, 11], [4, 9, 3, 1]),
+    // Groups of sequences.
+    caseOf('gaussian', [37, 6], [5, 3, 7, 0]),
+    caseOf('inverse', [9, 9], [2, 3, 2, 3]),
+  ],
+  errors: [
+    {
+      name: 'noise of another width',
+      run: () => waveGenerate(f32([2, 5]), network(), { kind: 'mixture' }),
+      code: 'SHAPE',
+      says: /\[waveGenerate\] noise: expected shape \[N, T·2\], got 5 columns/,
+    },
+    {
+      name: 'outputs of another kind',
+      run: () => waveGenerate(f32([2, 5]), network(), { kind: 'inverse' }),
+      code: 'SHAPE',
+      says: /lastWeight: expected shape \[2, 4\], got \[3, 4\]/,
+    },
+  ],
+};
+
+function network() {
+  return {
+    inputWeight: f32([2, 1]),
+    inputBias: f32([2]),
+    hiddenWeight: f32([4, 3]),
+    hiddenBias: f32([4]),
+    lastWeight: f32([3, 4]),
+    lastBias: f32([3]),
+    layers: [
+      {
+        dilation: 1,
+        weight: f32([4, 4]),
+        bias: f32([4]),
+        outputWeight: f32([3, 2]),
+        outputBias: f32([3]),
+      },
+    ],
+  };
+}
