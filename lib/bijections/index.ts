@@ -4,6 +4,7 @@ export * from './affine';
 export * from './affineCoupling';
 export * from './batchNorm';
 export * from './bijection';
+export * from './byFeature';
 export * from './chain';
 export * from './conditionalAffine';
 export * from './denseLinear';

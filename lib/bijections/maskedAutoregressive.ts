@@ -7,9 +7,16 @@ import type { FloatDType } from '../dtype';
 import { Made, type MadeOptions } from '../nn/made';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { type AutoregressiveScale, autoregressiveAffine, madeInverse } from '../ops';
+import {
+  type AutoregressiveScale,
+  autoregressiveAffine,
+  gatherColumns,
+  logScaleOf,
+  madeInverse,
+  neg,
+} from '../ops';
 import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
 export interface MaskedAutoregressiveOptions extends Omit<MadeOptions, 'outputsPerFeature'> {
@@ -24,6 +31,8 @@ export class MaskedAutoregressive extends Bijection {
   override readonly fastDirection = 'forward';
   readonly made: Made;
   readonly scale: AutoregressiveScale;
+  /** Columns of the raw log-scales in what the network makes. */
+  readonly #raw: Tensor;
 
   constructor(options: MaskedAutoregressiveOptions) {
     super();
@@ -31,6 +40,8 @@ export class MaskedAutoregressive extends Bijection {
     this.contextFeatures = options.contextFeatures ?? 0;
     this.scale = options.scale ?? { kind: 'softClamp', bound: 5 };
     this.made = this.child('made', new Made({ ...options, outputsPerFeature: 2 }));
+    const raw = Int32Array.from({ length: this.features }, (_, i) => 2 * i + 1);
+    this.#raw = this.own(tensorOfArray(raw, [raw.length]));
   }
 
   get dtype(): FloatDType {
@@ -44,6 +55,18 @@ export class MaskedAutoregressive extends Bijection {
       const params = this.made.applyInOrder(ordered, context);
       const { y, logDet } = autoregressiveAffine(ordered, params, { scale: this.scale });
       return { y: order.fromOrder(y), logDet };
+    });
+  }
+
+  /** As forward, with the log-determinant as its summands: [N, D] of x's type, in the order of the features. */
+  forwardByFeature(x: Tensor, context: Tensor | null): { y: Tensor; logDets: Tensor } {
+    return scope(() => {
+      const { order } = this.made;
+      const ordered = order.toOrder(x);
+      const params = this.made.applyInOrder(ordered, context);
+      const { y } = autoregressiveAffine(ordered, params, { scale: this.scale });
+      const logDets = neg(logScaleOf(gatherColumns(params, this.#raw), this.scale));
+      return { y: order.fromOrder(y), logDets: order.fromOrder(logDets) };
     });
   }
 

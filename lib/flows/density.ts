@@ -20,11 +20,31 @@ export interface DensityModel extends Module {
   dequantize(rows: Tensor, stream: RandomStream): Tensor;
 
   /**
+   * What training makes large, and evaluation takes the mean of.
+   *
    * @param x [N, D] float
    * @param space see LogProbOptions; models without preprocessing have one space
+   * @param stream random numbers for models whose log-density is a bound by draws (VAEs): fit and evaluate pass one
    * @returns [N] float64, on the tape
    */
-  logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor;
+  logProbOfRows(
+    x: Tensor,
+    context: Tensor | null,
+    space: 'data' | 'model',
+    stream?: RandomStream,
+  ): Tensor;
+
+  /**
+   * For models whose log-density is a bound: a tighter one by `samples` draws a row, which tends to log p.
+   *
+   * @returns [N] float64, in the model's space
+   */
+  importanceLogProb?(
+    x: Tensor,
+    context: Tensor | null,
+    samples: number,
+    stream: RandomStream,
+  ): Tensor;
 
   /** Told the number of each training step before it runs: for models that change from step to step (masks of MADE). */
   beforeStep?(step: number): void;

@@ -21,11 +21,12 @@ import type { FloatDType } from '../dtype';
 import { emitWarning, expected, FlowError, type Warn } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
-import { add, cast, clamp, expand, floor, RandomStream } from '../ops';
+import { add, cast, clamp, floor, RandomStream } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { isRecording, type Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
+import { contextRows } from './context';
 import { loadModule, type ModelFileOptions, saveModule } from './modelFile';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
@@ -338,41 +339,7 @@ export class Flow extends Module {
 
   /** The context as a tensor [rows, contextFeatures]; a single row is repeated. */
   #context(context: Rows | null, rows: number): Tensor | null {
-    if (this.contextFeatures === 0) {
-      if (context === null) return null;
-      throw new FlowError(
-        'ARGUMENT',
-        expected('Flow', 'context', 'none', 'one', 'build the flow with contextFeatures'),
-      );
-    }
-    if (context === null) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'Flow',
-          'context',
-          `rows of ${this.contextFeatures} numbers`,
-          'none',
-          'the flow is conditional: pass a context',
-        ),
-      );
-    }
-    const tensor = cast(
-      rowsTensor('Flow', 'context', context, this.contextFeatures, this.dtype),
-      this.dtype,
-    );
-    if (tensor.rows === rows) return tensor;
-    if (tensor.rows === 1) return expand(tensor, [rows, this.contextFeatures]);
-    throw new FlowError(
-      'SHAPE',
-      expected(
-        'Flow',
-        'context',
-        `1 or ${rows} rows`,
-        String(tensor.rows),
-        'pass one row a sample, or one for all',
-      ),
-    );
+    return contextRows('Flow', this, context, rows);
   }
 }
 

@@ -1,1 +1,2 @@
 export * from './bernoulliMade';
+export * from './vae';

@@ -1,6 +1,7 @@
 export * from './batchNormLayer';
 export * from './conditioner';
 export * from './conv2d';
+export * from './convCoder';
 export * from './convNet';
 export * from './degrees';
 export * from './featureOrder';

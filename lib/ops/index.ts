@@ -53,6 +53,7 @@ export { gradNorm } from './gradNorm';
 export { householder } from './householder';
 export { type LinearOptions, linear } from './linear';
 export { bernoulliLogProb, logisticLogProb, normalLogProb } from './logProb';
+export { logScaleOf } from './logScale';
 export { type LuForm, type LuTriangles, luCompose } from './luCompose';
 export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFactor';
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';

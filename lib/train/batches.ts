@@ -54,8 +54,9 @@ export class Batches {
     const model = this.#model;
     const indices = emptyTensor([size], 'int32');
     const loss = () => {
-      const { x, context } = this.#rows.batch(indices, this.#learner.stream);
-      return this.#loss({ model, x, context });
+      const { stream } = this.#learner;
+      const { x, context } = this.#rows.batch(indices, stream);
+      return this.#loss({ model, x, context, stream });
     };
     const made = { indices, loss, step: new Step(this.#learner, loss, size) };
     this.#steps.set(size, made);

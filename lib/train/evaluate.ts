@@ -1,7 +1,10 @@
 /** How well a model fits a data set. */
+import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
+import type { RandomStream } from '../ops';
 import type { Rows } from '../tensor/input';
 import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
 import { Pacer } from './pause';
 import { RowSet } from './rowSet';
 import { streamFor } from './seeds';
@@ -22,8 +25,13 @@ export interface Evaluation {
 export interface EvaluateOptions {
   /** One row of context a row of data, for conditional models. */
   readonly context?: Rows | null;
-  /** Of the dequantisation noise; default 0. */
+  /** Of the dequantisation noise and of a model's own draws; default 0. */
   readonly seed?: number;
+  /**
+   * For models that bound the density (VAEs): importance samples a row, K. Default 1: the bound that training uses, the
+   * ELBO; with more it rises to log p (Burda et al. 2016).
+   */
+  readonly samples?: number;
 }
 
 /**
@@ -39,7 +47,7 @@ export async function evaluate(
 ): Promise<Evaluation> {
   const rows = new RowSet('evaluate', 'data', model, data, options.context ?? null);
   try {
-    return await evaluateRows(model, rows, options.seed ?? 0, new Pacer());
+    return await evaluateRows(model, rows, options.seed ?? 0, new Pacer(), options.samples ?? 1);
   } finally {
     rows.dispose();
   }
@@ -53,7 +61,9 @@ export async function evaluateRows(
   data: RowSet,
   seed: number,
   pacer: Pacer,
+  samples = 1,
 ): Promise<Evaluation> {
+  const score = scorer(model, samples);
   const { preprocessing = null } = model;
   const wasTraining = model.training;
   const stream = streamFor(seed, 'evaluation');
@@ -70,7 +80,7 @@ export async function evaluateRows(
       const end = Math.min(data.rows, start + chunkRows);
       const part = scope(() => {
         const { x, context } = data.range(start, end, stream);
-        const logProb = model.logProbOfRows(x, context, 'model').dataSync();
+        const logProb = score(x, context, stream).dataSync();
         const logDet = preprocessing ? preprocessing.forward(x).logDet.dataSync() : null;
         return { logProb, logDet };
       });
@@ -98,4 +108,28 @@ export async function evaluateRows(
     standardError: Math.sqrt(variance / rows),
     bitsPerDim: -logProb / (model.features * Math.LN2),
   };
+}
+
+/** Rows → [N] by as many draws as were asked for. */
+function scorer(model: DensityModel, samples: number) {
+  const { importanceLogProb } = model;
+  const whole = Number.isSafeInteger(samples) && samples >= 1;
+  if (whole && samples > 1 && importanceLogProb) {
+    return (x: Tensor, context: Tensor | null, stream: RandomStream) =>
+      importanceLogProb.call(model, x, context, samples, stream);
+  }
+  if (samples !== 1) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'evaluate',
+        'samples',
+        importanceLogProb ? 'a whole number ≥ 1' : '1: the log-density of this model is exact',
+        String(samples),
+        'leave it out',
+      ),
+    );
+  }
+  return (x: Tensor, context: Tensor | null, stream: RandomStream) =>
+    model.logProbOfRows(x, context, 'model', stream);
 }

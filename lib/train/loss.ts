@@ -1,13 +1,15 @@
 /** Losses of a batch. */
 
 import type { DensityModel } from '../flows/density';
-import { mean, neg } from '../ops';
+import { mean, neg, type RandomStream } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { BatchRows } from './rowSet';
 
 export interface Batch extends BatchRows {
   readonly model: DensityModel;
+  /** Random numbers of the training, for losses that draw. */
+  readonly stream: RandomStream;
 }
 
 /**
@@ -17,6 +19,6 @@ export interface Batch extends BatchRows {
 export type Loss = (batch: Batch) => Tensor;
 
 /** −mean log p in nats, in the model's space: maximum likelihood. */
-export function negativeLogLikelihood({ model, x, context }: Batch): Tensor {
-  return scope(() => neg(mean(model.logProbOfRows(x, context, 'model'))));
+export function negativeLogLikelihood({ model, x, context, stream }: Batch): Tensor {
+  return scope(() => neg(mean(model.logProbOfRows(x, context, 'model', stream))));
 }

@@ -1,7 +1,7 @@
 // The affine transformer of autoregressive flows (Papamakarios et al., "Masked Autoregressive Flow for Density
 // Estimation", 2017, eq. 3 and 4): y = (x − mu)·exp(−a) forward, x = y·exp(a) + mu inverse, with a log-scale a that a
 // scale map makes of the raw output of the conditioner. The gate map turns it about mu instead (Kingma et al., "Improved
-// Variational Inference with Inverse Autoregressive Flow", 2016, eq. 10): y = s·x + (1 − s)·mu with s = exp(−a) =
+// Variational Inference with Inverse Autoregressive Flow", 2016, eq. 14): y = s·x + (1 − s)·mu with s = exp(−a) =
 // sigmoid(raw + bias), which is (x − mu)·exp(−a) + mu.
 //
 // V is a register of lanes, float or double; the includer brings exp, tanh, abs and select for it (simd/math.h on a

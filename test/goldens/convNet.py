@@ -124,6 +124,101 @@ def residual(gen, n, height, width, inputs, outputs, hidden, blocks, context=0, 
     return config, params, run, state, not evaluation
 
 
+def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_feature=1):
+    """The encoder (x [N, H·W·C] → [N, width]) or decoder ([N, width] → [N, H·W·C·P]) of a VAE; levels of half the sides."""
+    height, breadth, colours = image
+    params = {}
+
+    def layer(name, fan_in, fan_out, bias=True):
+        params[f"{name}.weight"] = normal(gen, fan_out, fan_in, scale=0.8 / fan_in ** 0.5)
+        if bias:
+            params[f"{name}.bias"] = normal(gen, fan_out, scale=0.3)
+
+    last = len(channels) - 1
+    pixels = (height >> last) * (breadth >> last)
+    if encoder:
+        layer("first", 9 * colours, channels[0])
+        layer("dense", pixels * channels[last], hidden)
+        layer("last", hidden, width)
+    else:
+        layer("dense", width, hidden)
+        layer("spread", hidden, pixels * channels[last])
+        layer("last", 9 * channels[0], colours * per_feature)
+    for l, count in enumerate(channels):
+        if l > 0 and encoder:
+            layer(f"levels.{l}.into", 9 * 4 * channels[l - 1], count)
+        if l > 0 and not encoder:
+            layer(f"levels.{l}.out", 9 * count, 4 * channels[l - 1])
+        for k in range(blocks):
+            layer(f"levels.{l}.blocks.{k}.first", 9 * count, count)
+            layer(f"levels.{l}.blocks.{k}.second", 9 * count, count)
+    if context:
+        layer("context", context, hidden, bias=False)
+    leaves(params)
+
+    def conv(name, h):
+        return F.conv2d(h, kernel(params[f"{name}.weight"]), params[f"{name}.bias"], padding=1)
+
+    def linear(name, h):
+        return F.linear(h, params[f"{name}.weight"], params[f"{name}.bias"])
+
+    def level_blocks(l, h):
+        for k in range(blocks):
+            h = h + conv(f"levels.{l}.blocks.{k}.second", F.elu(conv(f"levels.{l}.blocks.{k}.first", F.elu(h))))
+        return h
+
+    def squeeze(h):
+        """[N, C, H, W] → [N, 4C, H/2, W/2]: (row, column, channel) of the four pixels."""
+        n, c, rows_, columns_ = h.shape
+        h = h.reshape(n, c, rows_ // 2, 2, columns_ // 2, 2).permute(0, 3, 5, 1, 2, 4)
+        return h.reshape(n, 4 * c, rows_ // 2, columns_ // 2)
+
+    def unsqueeze(h):
+        n, c, rows_, columns_ = h.shape
+        h = h.reshape(n, 2, 2, c // 4, rows_, columns_).permute(0, 3, 4, 1, 5, 2)
+        return h.reshape(n, c // 4, 2 * rows_, 2 * columns_)
+
+    def dense(h, given):
+        z = linear("dense", h)
+        return F.elu(z + F.linear(given, params["context.weight"]) if context else z)
+
+    def encode(x, given):
+        h = conv("first", images(x.reshape(-1, colours), height, breadth))
+        for l in range(len(channels)):
+            if l > 0:
+                h = conv(f"levels.{l}.into", squeeze(F.elu(h)))
+            h = level_blocks(l, h)
+        return linear("last", dense(rows(F.elu(h)).reshape(x.shape[0], -1), given))
+
+    def decode(z, given):
+        h = linear("spread", dense(z, given)).reshape(-1, channels[last])
+        h = images(h, height >> last, breadth >> last)
+        for l in range(last, -1, -1):
+            h = F.elu(level_blocks(l, h))
+            if l > 0:
+                h = unsqueeze(conv(f"levels.{l}.out", h))
+        return rows(conv("last", h)).reshape(z.shape[0], -1)
+
+    config = {"kind": "convEncoder" if encoder else "convDecoder",
+              "image": {"height": height, "width": breadth, "channels": colours}, "channels": channels, "blocks": blocks,
+              "hidden": hidden, "contextFeatures": context}
+    sizes = {"outputs": width} if encoder else {"inputs": width, "outputsPerFeature": per_feature}
+    return {**config, **sizes}, params, encode if encoder else decode
+
+
+def coder_case(name, seed, n, image, encoder, width, context=0, **options):
+    gen = generator(seed)
+    config, params, run = coder(gen, image, encoder=encoder, width=width, context=context, **options)
+    columns = image[0] * image[1] * image[2] if encoder else width
+    given = leaves({"x": normal(gen, n, columns), **({"context": normal(gen, n, context)} if context else {})})
+    y = run(given["x"], given.get("context"))
+    weights = normal(gen, *y.shape)
+    (y * weights).sum().backward()
+    return {"name": name, "seed": seed, "config": config, "training": False, "params": tensors(params), "state": {},
+            "inputs": tensors(given), "outputs": {"y": tensor(y)}, "outputWeights": tensor(weights),
+            "gradients": gradients({**given, **params})}
+
+
 def case(name, seed, make, n, height, width, inputs, **options):
     gen = generator(seed)
     context = options.get("context", 0)
@@ -161,5 +256,8 @@ write(
              evaluation=True),
         case("residual-plain", 326, residual, 2, 4, 3, 2, outputs=3, hidden=5, blocks=2, context=2, weight_norm=False,
              batch_norm=False),
+        coder_case("encoder", 231, 2, (4, 6, 2), True, 5, channels=[3, 4], blocks=1, hidden=6),
+        coder_case("decoder-context", 232, 2, (4, 4, 1), False, 3, context=2, channels=[3, 2], blocks=1, hidden=5, per_feature=2),
+        coder_case("encoder-three-levels-context", 233, 1, (4, 4, 1), True, 3, context=2, channels=[2, 3, 2], blocks=0, hidden=4),
     ],
 )

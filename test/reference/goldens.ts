@@ -316,6 +316,49 @@ export interface GoldenLinearMap {
   };
 }
 
+/** The networks of a VAE. */
+interface GoldenVaeModel {
+  readonly encoder: GoldenTensors;
+  readonly decoder: GoldenTensors;
+}
+
+/** vae.json */
+export interface GoldenVae {
+  readonly name: string;
+  readonly config: {
+    readonly features: number;
+    readonly latents: number;
+    readonly units: number;
+    readonly likelihood: 'bernoulli' | 'gaussian';
+    readonly steps: number;
+    readonly contextFeatures: number;
+    readonly priorTransforms: number;
+    readonly bias: number;
+    readonly samples: number;
+    readonly lr: number;
+    readonly freeBits: { readonly nats: number; readonly groups: number } | null;
+    readonly weight: number;
+  };
+  readonly model: GoldenVaeModel & {
+    readonly posterior: readonly GoldenMade[];
+    readonly prior: readonly GoldenMade[];
+  };
+  readonly inputs: GoldenTensors;
+  readonly outputs: {
+    readonly z: GoldenTensor;
+    readonly logQ: GoldenTensor;
+    readonly logLikelihood: GoldenTensor;
+    readonly divergence: GoldenTensor;
+    readonly iwae: GoldenTensor;
+    readonly loss: number;
+  };
+  readonly gradients: GoldenVaeModel & {
+    readonly posterior: readonly GoldenTensors[];
+    readonly prior: readonly GoldenTensors[];
+  };
+  readonly adam: { readonly losses: readonly number[]; readonly model: GoldenVaeModel };
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
   readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
@@ -331,6 +374,7 @@ export interface GoldenFiles {
   iafReverseKl: GoldenIafCase;
   conv2d: GoldenConvCase;
   convNet: GoldenConvNetCase;
+  vae: GoldenVae;
 }
 
 /** The cases of data/<name>.json. */

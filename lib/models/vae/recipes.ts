@@ -1,0 +1,237 @@
+/** Recipes: variational autoencoders of networks, posteriors and priors by name. */
+import { Bijection } from '../../bijections/bijection';
+import { Chain } from '../../bijections/chain';
+import { Invert } from '../../bijections/invert';
+import { MaskedAutoregressive } from '../../bijections/maskedAutoregressive';
+import { StandardNormal } from '../../distributions';
+import type { FloatDType } from '../../dtype';
+import { expected, FlowError } from '../../errors';
+import { Flow } from '../../flows/flow';
+import type { Conditioner } from '../../nn/conditioner';
+import { ConvDecoder, ConvEncoder } from '../../nn/convCoder';
+import { Mlp } from '../../nn/mlp';
+import type { Activation } from '../../ops';
+import type { ImageShape } from '../../shape';
+import { BernoulliLikelihood, GaussianLikelihood, Likelihood } from './likelihood';
+import { Vae, type VaeParts } from './vae';
+
+export interface IafPosteriorOptions {
+  /** L. */
+  readonly latents: number;
+  /** H: columns of the encoder's context h, which every step sees. */
+  readonly contextFeatures: number;
+  /** T: steps, the order reversed between them; default 4. */
+  readonly steps?: number;
+  /** Hidden layers of each step's MADE; default [320, 320], as in the paper. */
+  readonly hidden?: readonly number[];
+  /** Forget bias of the gates: at the start s = σ(bias). Default 1.5; the paper has 1 to 2. */
+  readonly bias?: number;
+  /** Default elu. */
+  readonly activation?: Activation;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+/**
+ * The posterior of Kingma et al. 2016 (algorithm 1 with eq. 14): z_t = s·z_(t−1) + (1 − s)·m, where (m, s) of each latent see h
+ * and the latents before it in z_(t−1). Drawing is one pass a step; the density of a given z is the incremental inverse.
+ */
+export function iafPosterior(options: IafPosteriorOptions): Invert {
+  const { latents, steps = 4, hidden = [320, 320], bias = 1.5, activation = 'elu' } = options;
+  const { contextFeatures, seed = 0, dtype = 'float32' } = options;
+  const chain = Array.from(
+    { length: steps },
+    (_, t) =>
+      new MaskedAutoregressive({
+        ...{ features: latents, hidden, activation, contextFeatures, dtype },
+        order: t % 2 === 0 ? 'natural' : 'reversed',
+        scale: { kind: 'gate', bias },
+        seed: seed + t,
+      }),
+  );
+  return new Invert(new Chain(chain, latents));
+}
+
+export interface MafPriorOptions {
+  /** L. */
+  readonly latents: number;
+  /** K: transforms, the order reversed between them; default 2. */
+  readonly transforms?: number;
+  /** Hidden layers of each MADE; default [320, 320]. */
+  readonly hidden?: readonly number[];
+  /** Default elu. */
+  readonly activation?: Activation;
+  readonly contextFeatures?: number;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+/**
+ * An autoregressive prior: a MAF whose density of a latent is one pass, so that training is as fast as with an IAF posterior;
+ * drawing from it is the incremental inverse. It starts as the standard normal.
+ */
+export function mafPrior(options: MafPriorOptions): Flow {
+  const { latents, transforms = 2, hidden = [320, 320], activation = 'elu' } = options;
+  const { contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
+  const chain = Array.from(
+    { length: transforms },
+    (_, k) =>
+      new MaskedAutoregressive({
+        ...{ features: latents, hidden, activation, contextFeatures, dtype },
+        order: k % 2 === 0 ? 'natural' : 'reversed',
+        seed: seed + k,
+      }),
+  );
+  const base = new StandardNormal(latents, dtype);
+  return new Flow({ base, bijection: new Chain(chain, latents) });
+}
+
+/** A residual network of convolutions; see ConvEncoder and ConvDecoder. */
+export interface VaeConvOptions {
+  /** Channels of each level; the sides are halved between levels. */
+  readonly channels: readonly number[];
+  /** Residual blocks of a level; default 1. */
+  readonly blocks?: number;
+  /** Units of the dense layer; default 450. */
+  readonly hidden?: number;
+}
+
+export interface VaeOptions
+  extends Pick<VaeParts, 'preprocessing' | 'binarization' | 'freeBits' | 'warmup' | 'description'> {
+  /** D; of images it may be left out. */
+  readonly features?: number;
+  /** Needed for convolutions. */
+  readonly image?: ImageShape;
+  /** L. */
+  readonly latents: number;
+  /** Widths of the hidden layers of both networks, the decoder's the other way round; default [512, 512]. */
+  readonly hidden?: readonly number[];
+  /** Convolutions in place of `hidden`. */
+  readonly conv?: VaeConvOptions;
+  /** Of the networks; default relu, of convolutions elu. */
+  readonly activation?: Activation;
+  /** Default bernoulli. */
+  readonly likelihood?: 'bernoulli' | 'gaussian' | Likelihood;
+  /**
+   * 'diagonal' (default); 'iaf' or its options, among them contextFeatures (default 64); or a bijection whose inverse bends
+   * the Gaussian, given its contextFeatures of the encoder.
+   */
+  readonly posterior?: 'diagonal' | 'iaf' | Partial<IafPosteriorOptions> | Bijection;
+  /** 'normal' (default); 'maf' or its options; or a flow. */
+  readonly prior?: 'normal' | 'maf' | Partial<MafPriorOptions> | Flow;
+  readonly contextFeatures?: number;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+/** A variational autoencoder with the same kind of network for encoder and decoder. */
+export function vae(options: VaeOptions): Vae {
+  const { image, latents, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
+  const features = options.features ?? (image && image.height * image.width * image.channels);
+  if (features === undefined) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected('vae', 'features', 'the columns of a row', 'neither features nor image', 'pass one'),
+    );
+  }
+  // Seeds of the parts apart from each other: a part's own go up from its first by one a layer.
+  const seeds = {
+    encoder: seed,
+    decoder: seed + 1_000,
+    posterior: seed + 2_000,
+    prior: seed + 3_000,
+  };
+  const shared = { latents, dtype };
+  const posterior = posteriorOf(options.posterior ?? 'diagonal', {
+    ...shared,
+    contextFeatures: 64,
+    seed: seeds.posterior,
+  });
+  const prior = priorOf(options.prior ?? 'normal', {
+    ...shared,
+    contextFeatures,
+    seed: seeds.prior,
+  });
+  const likelihood = likelihoodOf(options.likelihood ?? 'bernoulli', features);
+  const sizes = {
+    outputs: 2 * latents + (posterior?.contextFeatures ?? 0),
+    decoded: likelihood.outputsPerFeature,
+  };
+  const { encoder, decoder } = networks(options, features, sizes, seeds);
+  const { preprocessing, binarization, freeBits, warmup, description } = options;
+  return new Vae({
+    ...{ encoder, decoder, likelihood, posterior, prior },
+    ...(preprocessing !== undefined && { preprocessing }),
+    ...(binarization !== undefined && { binarization }),
+    ...(freeBits !== undefined && { freeBits }),
+    ...(warmup !== undefined && { warmup }),
+    ...(description !== undefined && { description }),
+  });
+}
+
+function networks(
+  options: VaeOptions,
+  features: number,
+  sizes: { readonly outputs: number; readonly decoded: number },
+  seeds: { readonly encoder: number; readonly decoder: number },
+): { encoder: Conditioner; decoder: Conditioner } {
+  const { image, conv, latents, contextFeatures = 0, dtype = 'float32' } = options;
+  const shared = { contextFeatures, dtype, zeroInitialized: false };
+  if (!conv) {
+    const { hidden = [512, 512], activation = 'relu' } = options;
+    const { outputs, decoded } = sizes;
+    const encoder = new Mlp({
+      ...{ ...shared, inputs: features, outputs, hidden, activation, seed: seeds.encoder },
+    });
+    const decoder = new Mlp({
+      ...{ ...shared, inputs: latents, outputs: features * decoded, activation },
+      ...{ hidden: [...hidden].reverse(), seed: seeds.decoder },
+    });
+    return { encoder, decoder };
+  }
+  if (!image) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected('vae', 'image', 'height, width and channels', 'none', 'convolutions need them'),
+    );
+  }
+  const { channels, blocks = 1, hidden = 450 } = conv;
+  const { activation = 'elu' } = options;
+  const network = { ...shared, image, channels, blocks, hidden, activation };
+  return {
+    encoder: new ConvEncoder({ ...network, outputs: sizes.outputs, seed: seeds.encoder }),
+    decoder: new ConvDecoder({
+      ...{ ...network, inputs: latents, outputsPerFeature: sizes.decoded, seed: seeds.decoder },
+    }),
+  };
+}
+
+function likelihoodOf(given: 'bernoulli' | 'gaussian' | Likelihood, features: number): Likelihood {
+  if (given instanceof Likelihood) return given;
+  if (given === 'bernoulli') return new BernoulliLikelihood(features);
+  if (given === 'gaussian') return new GaussianLikelihood(features);
+  throw unknown('likelihood', 'bernoulli, gaussian or a Likelihood', given);
+}
+
+function posteriorOf(
+  given: NonNullable<VaeOptions['posterior']>,
+  defaults: IafPosteriorOptions,
+): Bijection | null {
+  if (given instanceof Bijection) return given;
+  if (given === 'diagonal') return null;
+  if (given === 'iaf') return iafPosterior(defaults);
+  if (typeof given === 'object') return iafPosterior({ ...defaults, ...given });
+  throw unknown('posterior', 'diagonal, iaf, its options or a bijection', given);
+}
+
+function priorOf(given: NonNullable<VaeOptions['prior']>, defaults: MafPriorOptions): Flow | null {
+  if (given instanceof Flow) return given;
+  if (given === 'normal') return null;
+  if (given === 'maf') return mafPrior(defaults);
+  if (typeof given === 'object') return mafPrior({ ...defaults, ...given });
+  throw unknown('prior', 'normal, maf, its options or a flow', given);
+}
+
+function unknown(what: string, wanted: string, got: unknown): FlowError {
+  return new FlowError('ARGUMENT', expected('vae', what, wanted, String(got), 'pass one of them'));
+}

@@ -1,0 +1,733 @@
+/**
+ * Variational autoencoders: p(x) = ∫ p(x | z) p(z) dz with a decoder p(x | z), trained by the bound (ELBO)
+ *
+ *     log p(x) ≥ E_q(z|x) [ log p(x | z) + log p(z) − log q(z | x) ].
+ *
+ * Kingma, Welling 2014, "Auto-Encoding Variational Bayes". The posterior q is a diagonal Gaussian, or one that a flow bends
+ * (Rezende, Mohamed 2015; Kingma et al. 2016, "Improved Variational Inference with Inverse Autoregressive Flow"); the prior is a
+ * standard normal or any flow (Chen et al. 2017, "Variational Lossy Autoencoder": an autoregressive prior with a factorised
+ * posterior is as rich as the other way round).
+ */
+import { isTracked } from '../../autograd/tape';
+import { Bijection } from '../../bijections/bijection';
+import { columnsOfInput, forwardByFeature, isByFeature } from '../../bijections/byFeature';
+import { Invert } from '../../bijections/invert';
+import { StandardNormal } from '../../distributions';
+import type { FloatDType } from '../../dtype';
+import { expected, FlowError } from '../../errors';
+import { inChunks } from '../../flows/chunks';
+import { contextRows } from '../../flows/context';
+import type { DensityModel } from '../../flows/density';
+import { Flow } from '../../flows/flow';
+import { loadModule, type ModelFileOptions, saveModule } from '../../flows/modelFile';
+import { Conditioner } from '../../nn/conditioner';
+import { type Config, Module } from '../../nn/module';
+import { build, register } from '../../nn/registry';
+import {
+  type AutoregressiveScale,
+  add,
+  affineScalar,
+  autoregressiveAffine,
+  autoregressiveAffineInverse,
+  cast,
+  columns,
+  concatColumns,
+  concatRows,
+  exp,
+  full,
+  gatherColumns,
+  gatherRows,
+  logScaleOf,
+  logSumExp,
+  mul,
+  normalLogProb,
+  RandomStream,
+  reshape,
+  rowsView,
+  square,
+  sub,
+  sum,
+} from '../../ops';
+import { type Rows, rowsTensor } from '../../tensor/input';
+import { scope } from '../../tensor/scope';
+import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
+import { Likelihood } from './likelihood';
+import {
+  checkObjective,
+  type FreeBits,
+  type Warmup,
+  warmupWeight,
+  withFreeBits,
+} from './objective';
+
+export interface VaeParts {
+  /** x [N, D] → [N, 2·L + H]: (mean, raw log σ) of each latent side by side, then the posterior flow's context h. */
+  readonly encoder: Conditioner;
+  /** z [N, L] → what the likelihood takes, [N, D·P]. */
+  readonly decoder: Conditioner;
+  readonly likelihood: Likelihood;
+  /**
+   * What bends the Gaussian posterior: `inverse` maps a draw of the Gaussian to a latent, given h. Null (default): nothing.
+   * {@link iafPosterior} makes one.
+   */
+  readonly posterior?: Bijection | null;
+  /** p(z); null (default): the standard normal. Conditional on the context where it has contextFeatures. */
+  readonly prior?: Flow | null;
+  /** Fixed map from the data's space to that of the likelihood. */
+  readonly preprocessing?: Bijection | null;
+  /** Integers 0 … levels − 1 become bits, 1 with probability value/(levels − 1), drawn anew for each batch. */
+  readonly binarization?: { readonly levels: number } | null;
+  /** In training, a group of latents costs at least so much (Kingma et al. 2016, appendix C.8). */
+  readonly freeBits?: FreeBits | null;
+  /** In training, the divergence counts less at first (Bowman et al. 2016; Sønderby et al. 2016). */
+  readonly warmup?: Warmup | null;
+  /** What the rows are, for whoever opens the file: column names, image shape. */
+  readonly description?: Readonly<Record<string, string>>;
+}
+
+export interface VaeLogProbOptions {
+  /** K: importance samples a row. Default 128; 1 gives one draw of the ELBO's integrand. */
+  readonly samples?: number;
+  /** Of the draws, and of the binarisation. Default 0. */
+  readonly seed?: number;
+  /** As of LogProbOptions; default 'data'. */
+  readonly space?: 'data' | 'model';
+}
+
+export interface VaeSampleOptions {
+  /** One row for all samples, or one row a sample. */
+  readonly context?: Rows | null;
+  /** Spread of the prior's base; default 1. */
+  readonly temperature?: number;
+  /** Default: a new one each call. */
+  readonly seed?: number;
+  /** The mean of p(x | z) in place of a draw from it. Default false. */
+  readonly mean?: boolean;
+}
+
+/** What the encoder says about rows. */
+export interface Encoding {
+  /** Mean and deviation of the Gaussian, [N, L]: of q itself where no flow bends it. */
+  readonly mean: Tensor;
+  readonly deviation: Tensor;
+  /** A draw of q(z | x) [N, L]. */
+  readonly z: Tensor;
+  /** log q(z | x) [N] float64. */
+  readonly logQ: Tensor;
+}
+
+/** The terms of the bound, each [N] float64, in the model's space. */
+export interface ElboTerms {
+  /** log p(x | z) of a draw z of q. */
+  readonly logLikelihood: Tensor;
+  /** KL(q ‖ p): exact for a diagonal posterior and a normal prior, else log q(z | x) − log p(z) of the draw. */
+  readonly divergence: Tensor;
+  /** Their difference. */
+  readonly elbo: Tensor;
+}
+
+/** log σ of the posterior's Gaussian: bounded, so that no draw overflows. */
+const posteriorScale: AutoregressiveScale = { kind: 'softClamp', bound: 10 };
+
+/** Draws that go through the decoder at once, by the numbers that they make. */
+const mostNumbers = 1 << 19;
+
+interface Gaussian {
+  /** [N, 2·L]: mean and raw log σ of each latent. */
+  readonly params: Tensor;
+  /** [N, H] */
+  readonly h: Tensor | null;
+}
+
+interface Draw {
+  readonly z: Tensor;
+  readonly logQ: Tensor;
+}
+
+export class Vae extends Module implements DensityModel {
+  readonly encoder: Conditioner;
+  readonly decoder: Conditioner;
+  readonly likelihood: Likelihood;
+  readonly posterior: Bijection | null;
+  readonly prior: Flow | null;
+  readonly preprocessing: Bijection | null;
+  readonly binarization: { readonly levels: number } | null;
+  readonly freeBits: FreeBits | null;
+  readonly warmup: Warmup | null;
+  readonly description: Readonly<Record<string, string>>;
+  readonly dtype: FloatDType;
+  /** L. */
+  readonly latents: number;
+  /** Weight of the divergence in training; written before each step, so that a recorded step can go on using it. */
+  readonly #weight: Tensor;
+  readonly #means: Tensor;
+  readonly #raws: Tensor;
+
+  constructor(parts: VaeParts) {
+    super();
+    const { posterior = null, prior = null, preprocessing = null, freeBits = null } = parts;
+    this.encoder = this.child('encoder', parts.encoder);
+    this.decoder = this.child('decoder', parts.decoder);
+    this.likelihood = this.child('likelihood', parts.likelihood);
+    this.posterior = posterior && this.child('posterior', posterior);
+    this.prior = prior && this.child('prior', prior);
+    this.preprocessing = preprocessing && this.child('preprocessing', preprocessing);
+    this.binarization = parts.binarization ?? null;
+    this.freeBits = freeBits;
+    this.warmup = parts.warmup ?? null;
+    this.description = parts.description ?? {};
+    this.latents = parts.decoder.inputs;
+    this.dtype = (this.decoder.parameters()[0]?.dtype ?? 'float32') as FloatDType;
+    this.#checkSizes();
+    checkObjective(freeBits, this.warmup, this.latents);
+    if (freeBits && (freeBits.groups ?? this.latents) > 1) this.#checkGroups();
+    const pairs = (first: number) =>
+      tensorOfArray(
+        Int32Array.from({ length: this.latents }, (_, i) => 2 * i + first),
+        [this.latents],
+      );
+    this.#weight = this.own(full([1], 1, 'float64'));
+    this.#means = this.own(pairs(0));
+    this.#raws = this.own(pairs(1));
+  }
+
+  #checkSizes(): void {
+    const { encoder, decoder, likelihood, posterior, prior, latents } = this;
+    const check = (what: string, wanted: string, got: number, good: boolean) => {
+      if (good) return;
+      const remedy = 'build the parts with sizes that fit';
+      throw new FlowError('SHAPE', expected('Vae', what, wanted, String(got), remedy));
+    };
+    const { features, outputsPerFeature } = likelihood;
+    const made = features * outputsPerFeature;
+    const h = posterior?.contextFeatures ?? 0;
+    const outputs = 2 * latents + h;
+    check(
+      'encoder.inputs',
+      `${features}, the features`,
+      encoder.inputs,
+      encoder.inputs === features,
+    );
+    check(
+      'encoder.outputs',
+      `${outputs}: 2 a latent${h ? `, ${h} for the posterior's context` : ''}`,
+      encoder.outputs,
+      encoder.outputs === outputs,
+    );
+    check(
+      'decoder.outputs',
+      `${made}, for the likelihood`,
+      decoder.outputs,
+      decoder.outputs === made,
+    );
+    for (const [what, part] of Object.entries({ posterior, prior })) {
+      const own = part?.features ?? latents;
+      check(`${what}.features`, `${latents}, the latents`, own, own === latents);
+    }
+    const context = encoder.contextFeatures;
+    const others = [decoder.contextFeatures, prior?.contextFeatures || context];
+    for (const own of others)
+      check('contextFeatures', `${context}, as of the encoder`, own, own === context);
+    if (prior && (prior.bijection.calibrates || prior.bijection.initializes)) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'Vae',
+          'prior',
+          'a flow without statistics of data (batch norm, actnorm)',
+          'one with',
+          'its data are draws of the posterior, which move: leave the layer out',
+        ),
+      );
+    }
+  }
+
+  #checkGroups(): void {
+    const { prior } = this;
+    const known =
+      (this.posterior === null || this.#generator !== null) &&
+      (prior === null ||
+        (prior.base instanceof StandardNormal &&
+          prior.preprocessing === null &&
+          isByFeature(prior.bijection)));
+    if (known) return;
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'Vae',
+        'freeBits.groups',
+        '1, where the log-determinants of posterior or prior have no summand a latent',
+        String(this.freeBits?.groups ?? this.latents),
+        'pass groups: 1, or autoregressive flows',
+      ),
+    );
+  }
+
+  /** What maps draws of the Gaussian to latents in its forward direction, latent by latent; null where there is none. */
+  get #generator(): Bijection | null {
+    const { posterior } = this;
+    if (!(posterior instanceof Invert) || !isByFeature(posterior.bijection)) return null;
+    return posterior.bijection;
+  }
+
+  /** D. */
+  get features(): number {
+    return this.likelihood.features;
+  }
+
+  get contextFeatures(): number {
+    return this.encoder.contextFeatures;
+  }
+
+  /** Integers become bits where the model binarises, else floats. */
+  dequantize(x: Tensor, stream: RandomStream): Tensor {
+    return scope(() => {
+      const floats = cast(x, this.dtype);
+      if (!this.binarization) return floats;
+      return stream.bernoulli(affineScalar(floats, 1 / (this.binarization.levels - 1)));
+    });
+  }
+
+  /** Sets the weight of the divergence. */
+  beforeStep(step: number): void {
+    if (this.warmup) this.#weight.write(Float64Array.of(warmupWeight(this.warmup, step)));
+  }
+
+  /**
+   * One draw of the bound: the ELBO; in training (`model.train()`), what is made large: with free bits and warm-up.
+   *
+   * @param x [N, D] of the data's space, bits where the model binarises
+   * @param stream the draws' random numbers
+   * @returns [N] float64, on the tape
+   */
+  logProbOfRows(
+    x: Tensor,
+    context: Tensor | null,
+    space: 'data' | 'model',
+    stream?: RandomStream,
+  ): Tensor {
+    if (!stream) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('Vae', 'stream', 'a RandomStream', 'none', 'a bound by draws needs one'),
+      );
+    }
+    return scope(() => {
+      const { rows, logDet } = this.#toModel(x);
+      const bound = this.training
+        ? this.#objective(rows, context, stream)
+        : this.#terms(rows, context, stream).elbo;
+      return space === 'data' && logDet ? add(bound, logDet) : bound;
+    });
+  }
+
+  /**
+   * log 1/K Σ_k p(x, z_k)/q(z_k | x): a bound that rises with K to log p(x) (Burda et al. 2016, "Importance Weighted
+   * Autoencoders"). Draws go through the decoder in pieces of bounded memory; in one under a tape.
+   *
+   * @param x [N, D] of the data's space
+   * @returns [N] float64, in the model's space
+   */
+  importanceLogProb(
+    x: Tensor,
+    context: Tensor | null,
+    samples: number,
+    stream: RandomStream,
+  ): Tensor {
+    return scope(() => {
+      const { rows } = this.#toModel(x);
+      const whole = isTracked([rows, ...this.parameters()]) || isRecording();
+      const most = whole ? Infinity : Math.max(64, Math.floor(mostNumbers / this.features));
+      const draws = Math.min(samples, most);
+      const atOnce = Math.min(rows.rows, Math.max(1, Math.floor(most / draws)));
+      const parts: Tensor[] = [];
+      for (let first = 0; first < rows.rows; first += atOnce) {
+        const last = Math.min(rows.rows, first + atOnce);
+        const part = scope(() => {
+          const all = atOnce === rows.rows;
+          const own = all ? rows : rowsView(rows, first, last);
+          const given = all || !context ? context : rowsView(context, first, last);
+          return this.#importance(own, given, samples, draws, stream);
+        });
+        parts.push(part);
+      }
+      return parts.length === 1 ? (parts[0] as Tensor) : concatRows(parts);
+    });
+  }
+
+  #importance(
+    x: Tensor,
+    context: Tensor | null,
+    samples: number,
+    draws: number,
+    stream: RandomStream,
+  ): Tensor {
+    const gaussian = this.#encode(x, context);
+    const logWeights: Tensor[] = [];
+    for (let done = 0; done < samples; done += draws) {
+      const count = Math.min(draws, samples - done);
+      logWeights.push(
+        scope(() => {
+          const each = Int32Array.from({ length: x.rows * count }, (_, i) => Math.floor(i / count));
+          const indices = tensorOfArray(each, [each.length]);
+          const repeated = (tensor: Tensor) => (count === 1 ? tensor : gatherRows(tensor, indices));
+          const { z, logQ } = this.#draw(
+            { params: repeated(gaussian.params), h: gaussian.h && repeated(gaussian.h) },
+            stream,
+          );
+          const given = context && repeated(context);
+          const joint = add(this.#logLikelihood(repeated(x), z, given), this.#logPrior(z, given));
+          return reshape(sub(joint, logQ), [x.rows, count]);
+        }),
+      );
+    }
+    const all = logWeights.length === 1 ? (logWeights[0] as Tensor) : concatColumns(logWeights);
+    return affineScalar(logSumExp(all, -1), 1, -Math.log(samples));
+  }
+
+  /**
+   * Importance-sampled log p(x), a bound from below in expectation.
+   *
+   * @param x [N, D]; integers become bits where the model binarises
+   * @returns [N] float64, nats
+   */
+  logProb(x: Rows, context: Rows | null = null, options: VaeLogProbOptions = {}): Tensor {
+    const { samples = 128, seed = 0, space = 'data' } = options;
+    if (!Number.isSafeInteger(samples) || samples < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('logProb', 'samples', 'a whole number ≥ 1', String(samples), 'default: 128'),
+      );
+    }
+    return this.#withRows('logProb', x, context, seed, (rows, given, stream) => {
+      const logProb = this.importanceLogProb(rows, given, samples, stream);
+      if (space === 'model' || !this.preprocessing) return logProb;
+      return add(logProb, this.preprocessing.forward(rows).logDet);
+    });
+  }
+
+  /** The terms of the bound, in the model's space, by one draw a row. */
+  terms(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): ElboTerms {
+    return scope(() => {
+      const stream = new RandomStream(options.seed ?? 0);
+      try {
+        const rows = this.#rows('terms', x, stream);
+        const given = contextRows('Vae', this, context, rows.rows);
+        return this.#terms(this.#toModel(rows).rows, given, stream);
+      } finally {
+        stream.dispose();
+      }
+    });
+  }
+
+  /** q(z | x) of each row, and a draw of it. */
+  encode(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Encoding {
+    return scope(() => {
+      const stream = new RandomStream(options.seed ?? 0);
+      try {
+        const rows = this.#rows('encode', x, stream);
+        const given = contextRows('Vae', this, context, rows.rows);
+        const gaussian = this.#encode(this.#toModel(rows).rows, given);
+        const raw = gatherColumns(gaussian.params, this.#raws);
+        return {
+          mean: gatherColumns(gaussian.params, this.#means),
+          deviation: exp(logScaleOf(raw, posteriorScale)),
+          ...this.#draw(gaussian, stream),
+        };
+      } finally {
+        stream.dispose();
+      }
+    });
+  }
+
+  /**
+   * log q(z | x) of given latents: the way back through the posterior's flow (of IAF, the incremental inverse of a MADE).
+   *
+   * @param z [N, L]
+   * @returns [N] float64
+   */
+  posteriorLogProb(z: Rows, x: Rows, context: Rows | null = null): Tensor {
+    return this.#withRows('posteriorLogProb', x, context, 0, (rows, given) => {
+      const latents = cast(
+        rowsTensor('posteriorLogProb', 'z', z, this.latents, this.dtype),
+        this.dtype,
+      );
+      const { params, h } = this.#encode(this.#toModel(rows).rows, given);
+      const back = this.posterior?.forward(latents, this.posterior.contextFeatures > 0 ? h : null);
+      const { y, logDet } = autoregressiveAffine(back?.y ?? latents, params, {
+        scale: posteriorScale,
+      });
+      const gaussian = add(normalLogProb(y), logDet);
+      return back ? add(gaussian, back.logDet) : gaussian;
+    });
+  }
+
+  /** E[x | z] of latents [N, L], in the data's units. */
+  decode(z: Rows, context: Rows | null = null): Tensor {
+    return scope(() => {
+      const latents = cast(rowsTensor('decode', 'z', z, this.latents, this.dtype), this.dtype);
+      const given = contextRows('Vae', this, context, latents.rows);
+      return inChunks(latents, given, (part, itsContext) =>
+        this.#toData(this.likelihood.mean(this.decoder.apply(part, itsContext))),
+      );
+    });
+  }
+
+  /** E[x | z] of a draw z of q(z | x): [N, D], in the data's units. */
+  reconstruct(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Tensor {
+    return scope(() => this.decode(this.encode(x, context, options).z, context));
+  }
+
+  /**
+   * Draws from the prior and the likelihood.
+   *
+   * @returns [samples, D] in the data's units: of a model that binarises 0 and levels − 1
+   */
+  sample(samples: number, options: VaeSampleOptions = {}): Tensor {
+    const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48), mean = false } = options;
+    return scope(() => {
+      const given = contextRows('Vae', this, options.context ?? null, samples);
+      const stream = new RandomStream(seed);
+      try {
+        const base = this.prior?.base ?? new StandardNormal(this.latents, this.dtype);
+        const noise = base.sample(samples, stream, temperature);
+        return inChunks(noise, given, (part, itsContext) => {
+          const { prior } = this;
+          const z = prior ? prior.inverse(part, prior.contextFeatures ? itsContext : null).x : part;
+          const params = this.decoder.apply(z, itsContext);
+          const { likelihood } = this;
+          return this.#toData(mean ? likelihood.mean(params) : likelihood.sample(params, stream));
+        });
+      } finally {
+        stream.dispose();
+      }
+    });
+  }
+
+  /** Bits per dimension of log-densities in the data's space: −log p / (D·ln 2). */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<Vae> {
+    const model = await loadModule(path);
+    if (model instanceof Vae) return model;
+    const { kind } = model.config();
+    model.dispose();
+    throw new FlowError(
+      'FORMAT',
+      expected('Vae.load', path, 'a VAE', `a ${kind}`, 'load it with its own class'),
+    );
+  }
+
+  config(): Config {
+    const { binarization, freeBits, warmup } = this;
+    return {
+      kind: 'vae',
+      encoder: this.encoder.config(),
+      decoder: this.decoder.config(),
+      likelihood: this.likelihood.config(),
+      posterior: this.posterior?.config() ?? null,
+      prior: this.prior?.config() ?? null,
+      preprocessing: this.preprocessing?.config() ?? null,
+      binarization: binarization && { levels: binarization.levels },
+      freeBits: freeBits && { ...freeBits },
+      warmup: warmup && { ...warmup },
+      description: { ...this.description },
+    };
+  }
+
+  /** Rows that a user passes, with the draws of the binarisation. */
+  #rows(where: string, x: Rows, stream: RandomStream): Tensor {
+    const rows = rowsTensor(where, 'x', x, this.features, this.dtype);
+    const integer = rows.dtype === 'int32' || rows.dtype === 'uint8';
+    return integer ? this.dequantize(rows, stream) : cast(rows, this.dtype);
+  }
+
+  #withRows(
+    where: string,
+    x: Rows,
+    context: Rows | null,
+    seed: number,
+    map: (rows: Tensor, context: Tensor | null, stream: RandomStream) => Tensor,
+  ): Tensor {
+    return scope(() => {
+      const stream = new RandomStream(seed);
+      try {
+        const rows = this.#rows(where, x, stream);
+        return map(rows, contextRows('Vae', this, context, rows.rows), stream);
+      } finally {
+        stream.dispose();
+      }
+    });
+  }
+
+  #toModel(x: Tensor): { rows: Tensor; logDet: Tensor | null } {
+    if (!this.preprocessing) return { rows: x, logDet: null };
+    const { y, logDet } = this.preprocessing.forward(x);
+    return { rows: y, logDet };
+  }
+
+  #toData(x: Tensor): Tensor {
+    if (this.binarization) return affineScalar(x, this.binarization.levels - 1);
+    return this.preprocessing ? this.preprocessing.inverse(x).x : x;
+  }
+
+  #encode(x: Tensor, context: Tensor | null): Gaussian {
+    const { encoder, latents, likelihood } = this;
+    const made = encoder.apply(likelihood.input(x), context);
+    if (made.cols === 2 * latents) return { params: made, h: null };
+    return { params: columns(made, 0, 2 * latents), h: columns(made, 2 * latents, made.cols) };
+  }
+
+  /** z of q(z | x) and log q(z | x) [N]. */
+  #draw({ params, h }: Gaussian, stream: RandomStream): Draw {
+    return scope(() => {
+      const noise = stream.normal([params.rows, this.latents], this.dtype);
+      const { x: z, logDet } = autoregressiveAffineInverse(noise, params, {
+        scale: posteriorScale,
+      });
+      const logQ = sub(normalLogProb(noise), logDet);
+      if (!this.posterior) return { z, logQ };
+      const bent = this.posterior.inverse(z, h);
+      return { z: bent.x, logQ: sub(logQ, bent.logDet) };
+    });
+  }
+
+  #logLikelihood(x: Tensor, z: Tensor, context: Tensor | null): Tensor {
+    return this.likelihood.logProb(this.decoder.apply(z, context), x);
+  }
+
+  #logPrior(z: Tensor, context: Tensor | null): Tensor {
+    const { prior } = this;
+    if (!prior) return normalLogProb(z);
+    return prior.logProbOfRows(z, prior.contextFeatures > 0 ? context : null, 'data');
+  }
+
+  /** The bound and its terms. @param x in the model's space */
+  #terms(x: Tensor, context: Tensor | null, stream: RandomStream): ElboTerms {
+    return scope(() => {
+      const gaussian = this.#encode(x, context);
+      const { z, logQ } = this.#draw(gaussian, stream);
+      const logLikelihood = this.#logLikelihood(x, z, context);
+      const divergence =
+        this.posterior === null && this.prior === null
+          ? sum(this.#gaussianDivergence(gaussian.params), -1, { dtype: 'float64' })
+          : sub(logQ, this.#logPrior(z, context));
+      return { logLikelihood, divergence, elbo: sub(logLikelihood, divergence) };
+    });
+  }
+
+  #objective(x: Tensor, context: Tensor | null, stream: RandomStream): Tensor {
+    const { freeBits } = this;
+    const weighted = (divergence: Tensor) =>
+      this.warmup ? mul(divergence, this.#weight) : divergence;
+    if (!freeBits) {
+      const { logLikelihood, divergence } = this.#terms(x, context, stream);
+      return sub(logLikelihood, weighted(divergence));
+    }
+    if ((freeBits.groups ?? this.latents) === 1) {
+      const { logLikelihood, divergence } = this.#terms(x, context, stream);
+      return sub(logLikelihood, weighted(withFreeBits(divergence, freeBits)));
+    }
+    const gaussian = this.#encode(x, context);
+    const { z, divergence } = this.#divergenceByLatent(gaussian, context, stream);
+    const logLikelihood = this.#logLikelihood(x, z, context);
+    return sub(logLikelihood, weighted(withFreeBits(divergence, freeBits)));
+  }
+
+  /** KL(N(μ, σ²) ‖ N(0, 1)) of each latent: [N, L]. */
+  #gaussianDivergence(params: Tensor): Tensor {
+    const mean = gatherColumns(params, this.#means);
+    const logScale = logScaleOf(gatherColumns(params, this.#raws), posteriorScale);
+    const squares = add(square(mean), exp(affineScalar(logScale, 2)));
+    return sub(affineScalar(squares, 0.5, -0.5), logScale);
+  }
+
+  /** z of q, and the summands of log q(z | x) − log p(z), [N, L], or their expectation where it is known. */
+  #divergenceByLatent(gaussian: Gaussian, context: Tensor | null, stream: RandomStream) {
+    const { prior } = this;
+    const { params, h } = gaussian;
+    const noise = stream.normal([params.rows, this.latents], this.dtype);
+    let z = autoregressiveAffineInverse(noise, params, { scale: posteriorScale }).x;
+    if (this.posterior === null && prior === null)
+      return { z, divergence: this.#gaussianDivergence(params) };
+    // −½·log 2π of both densities cancel.
+    const logScale = logScaleOf(gatherColumns(params, this.#raws), posteriorScale);
+    let logQ = sub(affineScalar(square(noise), -0.5), logScale);
+    if (this.#generator) {
+      const bent = forwardByFeature(this.#generator, z, h);
+      z = bent.y;
+      if (bent.logDets) logQ = sub(logQ, columnsOfInput(this.#generator, bent.logDets));
+    }
+    if (!prior) return { z, divergence: add(logQ, affineScalar(square(z), 0.5)) };
+    const { y, logDets } = forwardByFeature(
+      prior.bijection,
+      z,
+      prior.contextFeatures ? context : null,
+    );
+    const normal = affineScalar(square(y), -0.5);
+    const logP = columnsOfInput(prior.bijection, logDets ? add(normal, logDets) : normal);
+    return { z, divergence: sub(logQ, logP) };
+  }
+}
+
+interface VaeConfig extends Config {
+  readonly kind: 'vae';
+  readonly encoder: Config;
+  readonly decoder: Config;
+  readonly likelihood: Config;
+  readonly posterior: Config | null;
+  readonly prior: Config | null;
+  readonly preprocessing: Config | null;
+  readonly binarization: { readonly levels: number } | null;
+  readonly freeBits: (FreeBits & Config) | null;
+  readonly warmup: (Warmup & Config) | null;
+  readonly description: { readonly [key: string]: string };
+}
+
+register<VaeConfig>('vae', (config) => {
+  const encoder = build(config.encoder);
+  const decoder = build(config.decoder);
+  const likelihood = build(config.likelihood);
+  const optional = (part: Config | null) => (part ? build(part) : null);
+  const posterior = optional(config.posterior);
+  const prior = optional(config.prior);
+  const preprocessing = optional(config.preprocessing);
+  const fits = <T>(
+    part: Module | null,
+    kind: new (...args: never[]) => T,
+  ): part is (Module & T) | null => part === null || part instanceof kind;
+  const isBijection = (part: Module | null): part is Bijection | null =>
+    part === null || part instanceof Bijection;
+  if (
+    !(encoder instanceof Conditioner) ||
+    !(decoder instanceof Conditioner) ||
+    !(likelihood instanceof Likelihood) ||
+    !isBijection(posterior) ||
+    !fits(prior, Flow) ||
+    !isBijection(preprocessing)
+  ) {
+    throw new FlowError(
+      'FORMAT',
+      expected(
+        'Vae',
+        'config',
+        'networks, a likelihood and flows',
+        'others',
+        'the file is damaged',
+      ),
+    );
+  }
+  const { binarization, freeBits, warmup, description } = config;
+  return new Vae({
+    ...{ encoder, decoder, likelihood, posterior, prior, preprocessing },
+    ...{ binarization, freeBits, warmup, description },
+  });
+});
