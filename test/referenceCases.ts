@@ -60,7 +60,7 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
   add('fill', () => [], same, 1.25);
   add('accumulate', () => [x(), x()], same);
   add('affine_scalar', () => [x()], same, 1.7, -0.3);
-  for (let kind = 0; kind < 22; kind++) {
+  for (let kind = 0; kind < 25; kind++) {
     const isOfPositive = [3, 4, 7, 8].includes(kind); // √, 1/x, log, log1p
     const argument = () => (isOfPositive ? positive([n, d]) : x());
     add('unary', () => [argument()], same, kind, -0.4, 0.6);

@@ -1,10 +1,17 @@
 /** A linear map by its matrix itself: any W, and a log-determinant that costs C³. Kingma, Dhariwal 2018, "Glow", eq. 9. */
-import { epsilonOf } from '../dtype';
+import { epsilonOf, type FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { orthogonal } from '../nn/orthogonal';
 import { register } from '../nn/registry';
-import { conditionNumber, linear, luFactor, luFactorSolve, RandomStream } from '../ops';
+import {
+  conditionNumber,
+  type LuFactors,
+  linear,
+  luFactor,
+  luFactorSolve,
+  RandomStream,
+} from '../ops';
 import { scope } from '../tensor/scope';
 import { isRecording, type Tensor } from '../tensor/tensor';
 import { LinearMap, type LinearMapOptions } from './linearMap';
@@ -12,6 +19,27 @@ import { LinearMap, type LinearMapOptions } from './linearMap';
 export interface DenseLinearOptions extends LinearMapOptions {
   /** Of the random rotation that W starts as; default 0. */
   readonly seed?: number;
+}
+
+/**
+ * @throws FlowError NUMERIC where the condition number of a decomposed matrix leaves no digit of a solution; never while a
+ *   step is recorded, where no number can be looked at
+ */
+export function refuseSingular(where: string, lu: LuFactors, dtype: FloatDType): void {
+  if (isRecording()) return;
+  const limit = 0.1 / epsilonOf(dtype);
+  const condition = conditionNumber(lu);
+  if (condition < limit) return;
+  throw new FlowError(
+    'NUMERIC',
+    expected(
+      where,
+      'weight',
+      `a condition number below ${limit.toPrecision(2)}, the reach of ${dtype}`,
+      condition.toPrecision(3),
+      "W is as good as singular: use LuLinear, a lower learning rate, or dtype 'float64'",
+    ),
+  );
 }
 
 /**
@@ -55,22 +83,7 @@ export class DenseLinear extends LinearMap {
 
   protected override applyInverse(y: Tensor) {
     const lu = luFactor(this.weight);
-    if (!isRecording()) {
-      const limit = 0.1 / epsilonOf(this.dtype);
-      const condition = conditionNumber(lu);
-      if (!(condition < limit)) {
-        throw new FlowError(
-          'NUMERIC',
-          expected(
-            'DenseLinear',
-            'weight',
-            `a condition number below ${limit.toPrecision(2)}, the reach of ${this.dtype}`,
-            condition.toPrecision(3),
-            "W is as good as singular: use LuLinear, a lower learning rate, or dtype 'float64'",
-          ),
-        );
-      }
-    }
+    refuseSingular('DenseLinear', lu, this.dtype);
     return { out: luFactorSolve(lu, y, this.bias), logAbsDet: lu.logAbsDet };
   }
 

@@ -74,6 +74,7 @@ export { sylvesterMap, sylvesterMapInverse } from './sylvester';
 export { type TriangularSolveOptions, triangularSolve } from './triangularSolve';
 export {
   abs,
+  asinh,
   clamp,
   cos,
   elu,
@@ -86,6 +87,8 @@ export {
   log1p,
   logSigmoid,
   neg,
+  normalCdf,
+  normalQuantile,
   reciprocal,
   relu,
   sigmoid,

@@ -46,6 +46,17 @@ const kinds = {
   sign: { reads: 'x' },
   floor: { reads: 'x' },
   clamp: { reads: 'x' },
+  asinh: { reads: 'x', composed: (d, x) => div(d, sqrt(affineScalar(square(x), 1, 1))) },
+  normalCdf: {
+    reads: 'x',
+    composed: (d, x) =>
+      mul(d, affineScalar(exp(affineScalar(square(x), -0.5)), 1 / Math.sqrt(2 * Math.PI))),
+  },
+  normalQuantile: {
+    reads: 'y',
+    composed: (d, y) =>
+      mul(d, affineScalar(exp(affineScalar(square(y), 0.5)), Math.sqrt(2 * Math.PI))),
+  },
 } satisfies Record<string, Kind>;
 
 export type UnaryKind = keyof typeof kinds;
@@ -131,6 +142,13 @@ export const erf = (x: Tensor): Tensor => unary('erf', x);
 export const sign = (x: Tensor): Tensor => unary('sign', x);
 /** The largest whole number not above x; the gradient is 0. */
 export const floor = (x: Tensor): Tensor => unary('floor', x);
+
+/** log(x + √(1 + x²)), exact in both tails and near 0. */
+export const asinh = (x: Tensor): Tensor => unary('asinh', x);
+/** The standard normal distribution function Φ, with relative accuracy in the lower tail; Φ(x) = 1 − Φ(−x) above. */
+export const normalCdf = (x: Tensor): Tensor => unary('normalCdf', x);
+/** Φ⁻¹ of probabilities: −∞ at 0, ∞ at 1, NaN outside of [0, 1]. */
+export const normalQuantile = (x: Tensor): Tensor => unary('normalQuantile', x);
 
 /** x limited to [low, high]; the gradient is 1 inside and at the limits, 0 outside. */
 export function clamp(x: Tensor, low: number, high: number): Tensor {

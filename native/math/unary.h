@@ -29,7 +29,10 @@
   ROW(erf,         x, erf(x),                                    V(1.1283791670955126) * exp(-(x * x)))               \
   ROW(sign,        x, select(x > V(0), V(1), select(x < V(0), V(-1), x)), x * V(0))                                   \
   ROW(floor,       x, floor(x),                                  V(0))                                                \
-  ROW(clamp,       x, max(p, min(q, x)),                         select((x >= p) & (x <= q), V(1), V(0)))
+  ROW(clamp,       x, max(p, min(q, x)),                         select((x >= p) & (x <= q), V(1), V(0)))            \
+  ROW(asinh,       x, asinh(x),                                  V(1) / sqrt(V(1) + x * x))                          \
+  ROW(normal_cdf,  x, normal_cdf(x),                             V(0.39894228040143268) * exp(V(-0.5) * x * x))      \
+  ROW(normal_quantile, y, normal_quantile(x),                    V(2.5066282746310002) * exp(V(0.5) * y * y))
 // clang-format on
 
 namespace flow::FLOW_ISA {

@@ -6,7 +6,7 @@ namespace flow::reference {
 
 enum class Kind : int {
   neg, abs, square, sqrt, reciprocal, exp, expm1, log, log1p, tanh, sigmoid, log_sigmoid, softplus, relu, leaky_relu,
-  elu, sin, cos, erf, sign, floor, clamp, count
+  elu, sin, cos, erf, sign, floor, clamp, asinh, normal_cdf, normal_quantile, count
 };
 
 template <class T>
@@ -17,6 +17,20 @@ T sigmoid(T x) {
 template <class T>
 T softplus(T x) {
   return x > 0 ? x + std::log1p(std::exp(-x)) : std::log1p(std::exp(x));
+}
+
+inline double normal_cdf(double x) { return 0.5 * std::erfc(-x * 0.7071067811865476); }
+
+// By bisection.
+inline double normal_quantile(double p) {
+  if (!(p >= 0 && p <= 1)) return std::nan("");
+  if (p == 0 || p == 1) return p == 0 ? -HUGE_VAL : HUGE_VAL;
+  double low = -40, high = 40;
+  for (int k = 0; k < 100; ++k) {
+    const double middle = 0.5 * (low + high);
+    (p < 0.5 ? normal_cdf(middle) < p : 1 - p < normal_cdf(-middle)) ? low = middle : high = middle;
+  }
+  return 0.5 * (low + high);
 }
 
 template <class T>
@@ -44,12 +58,15 @@ T value_of(Kind kind, T x, T p, T q) {
     case Kind::sign: return x > 0 ? 1 : x < 0 ? -1 : x;
     case Kind::floor: return std::floor(x);
     case Kind::clamp: return x < p ? p : x > q ? q : x;
+    case Kind::asinh: return std::asinh(x);
+    case Kind::normal_cdf: return static_cast<T>(normal_cdf(x));
+    case Kind::normal_quantile: return static_cast<T>(normal_quantile(x));
     case Kind::count: break;
   }
   return 0;
 }
 
-// f'(x), written in s: the output y of sqrt, reciprocal, exp, expm1, tanh, sigmoid and relu, the input x of the others.
+// f'(x), written in s: the output y of sqrt, reciprocal, exp, expm1, tanh, sigmoid, relu and normal_quantile, the input x of the others.
 template <class T>
 T derivative_of(Kind kind, T s, T p, T q) {
   const T x = s, y = s;
@@ -76,6 +93,9 @@ T derivative_of(Kind kind, T s, T p, T q) {
     case Kind::sign: return x * 0;
     case Kind::floor: return 0;
     case Kind::clamp: return x >= p && x <= q ? 1 : 0;
+    case Kind::asinh: return 1 / std::sqrt(1 + x * x);
+    case Kind::normal_cdf: return static_cast<T>(0.3989422804014327) * std::exp(-x * x / 2);  // 1/√2π
+    case Kind::normal_quantile: return static_cast<T>(2.5066282746310002) * std::exp(y * y / 2);
     case Kind::count: break;
   }
   return 0;

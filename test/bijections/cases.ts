@@ -15,8 +15,11 @@ import {
   conditionerSizes,
   DenseLinear,
   DiagonalLinear,
+  Elementwise,
+  type ElementwiseMap,
   Invert,
   Logit,
+  LowRankLinear,
   LuLinear,
   MaskedAutoregressive,
   MultiScale,
@@ -25,7 +28,9 @@ import {
   Planar,
   QrLinear,
   Radial,
+  RotationLinear,
   Squeeze,
+  SvdLinear,
   Sylvester,
   TriangularLinear,
 } from '../../lib/bijections';
@@ -47,8 +52,8 @@ export interface BijectionCase {
   /** Columns that the case is tried with. */
   readonly features: number;
   readonly contextFeatures?: number;
-  /** Whether x must lie in (0, 1); default the real line. */
-  readonly domain?: 'real' | 'unit';
+  /** Whether x must lie in (0, 1), or away from 0 by ½, where the map has a kink; default the real line. */
+  readonly domain?: 'real' | 'unit' | 'signed';
   /** y sees only the x before: ∂y_i/∂x_j is exactly zero for j after i in this order. */
   readonly autoregressive?: boolean;
   /** log-det is zero by construction. */
@@ -256,6 +261,35 @@ const couplingCases: readonly BijectionCase[] = [
   },
 ];
 
+const elementwise: readonly (readonly [ElementwiseMap, number])[] = [
+  ['leakyRelu', 0],
+  ['parametricRelu', 2],
+  ['sigmoid', 0],
+  ['tanh', 0],
+  ['softplus', 0],
+  ['exp', 0],
+  ['sinhArcsinh', 2],
+  ['normalCdf', 0],
+];
+const elementwiseCases: readonly BijectionCase[] = [
+  ...elementwise.map(
+    ([map, contextFeatures], k): BijectionCase => ({
+      name: `element-wise ${map}${contextFeatures ? ', context' : ''}`,
+      features: 2,
+      contextFeatures,
+      domain: map.endsWith('Relu') ? 'signed' : 'real',
+      make: (dtype) =>
+        randomized(new Elementwise({ features: 2, map, contextFeatures, dtype }), 110 + k, 0.4),
+    }),
+  ),
+  {
+    name: 'element-wise power',
+    features: 3,
+    domain: 'unit',
+    make: (dtype) => randomized(new Elementwise({ features: 3, map: 'power', dtype }), 121),
+  },
+];
+
 export const bijectionCases: readonly BijectionCase[] = [
   {
     name: 'affine, learned',
@@ -284,6 +318,7 @@ export const bijectionCases: readonly BijectionCase[] = [
   },
   { name: 'batch norm in use', features: 4, make: batchNorm },
   ...couplingCases,
+  ...elementwiseCases,
   {
     name: 'batch norm of an image, in use',
     features: 12,
@@ -528,6 +563,31 @@ export const bijectionCases: readonly BijectionCase[] = [
           0.4,
         ),
       ),
+  },
+  {
+    name: 'rotation by Cayley',
+    features: 5,
+    volumePreserving: true,
+    make: (dtype) => randomized(new RotationLinear({ channels: 5, bias: true, dtype }), 44),
+  },
+  {
+    name: 'rotation by the exponential at 2 positions',
+    features: 8,
+    volumePreserving: true,
+    make: (dtype) =>
+      randomized(new RotationLinear({ channels: 4, positions: 2, form: 'exponential', dtype }), 45),
+  },
+  {
+    name: 'SVD linear at 2 positions, bias',
+    features: 8,
+    make: (dtype) =>
+      randomized(new SvdLinear({ channels: 4, positions: 2, bias: true, dtype }), 46),
+  },
+  {
+    name: 'low-rank linear, bias',
+    features: 5,
+    make: (dtype) =>
+      randomized(new LowRankLinear({ channels: 5, rank: 2, bias: true, dtype }), 47, 0.5),
   },
   {
     name: 'diagonal linear',

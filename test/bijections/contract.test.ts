@@ -20,7 +20,8 @@ const float = (dtype: FloatDType, values: Float64Array) =>
 /** Rows of the case's domain. */
 function inputs(row: BijectionCase, rows: number, seed: number): Float64Array {
   const values = fixture(seed)(rows * row.features);
-  return row.domain === 'unit' ? values.map((v) => 0.5 + 0.22 * v) : values;
+  if (row.domain === 'unit') return values.map((v) => 0.5 + 0.22 * v);
+  return row.domain === 'signed' ? values.map((v) => v + Math.sign(v) / 2) : values;
 }
 
 function contextOf(row: BijectionCase, rows: number, dtype: FloatDType, seed = 77): Tensor | null {

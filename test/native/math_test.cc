@@ -5,7 +5,7 @@
 //   also with -DFLOW_ISA=avx2 -mavx2 -mfma, and -DFLOW_ISA=sse2 -msse2   (one line each)
 //
 // An ulp is the spacing of T at the exact result, and of the subnormal numbers below them. Limits: 2 ulp for
-// every function. Each point is evaluated as Vec<T> and as T: both have to stand within the limit, and
+// most functions. Each point is evaluated as Vec<T> and as T: both have to stand within the limit, and
 // vectors of one argument must not depend on the lane. Edges are checked exactly.
 
 #include "simd/math.h"
@@ -76,6 +76,8 @@ FLOW_FUNCTION(sigmoid_, isa::sigmoid(x))
 FLOW_FUNCTION(softplus_, isa::softplus(x))
 FLOW_FUNCTION(log_sigmoid_, isa::log_sigmoid(x))
 FLOW_FUNCTION(erf_, isa::erf(x))
+FLOW_FUNCTION(asinh_, isa::asinh(x))
+FLOW_FUNCTION(normal_cdf_, isa::normal_cdf(x))
 template <class V>
 V inverse_part(V e) {
   V inverse, log;
@@ -105,6 +107,8 @@ Real sigmoid_::exact(Real x) { return x < 0 ? expl(x) / (1 + expl(x)) : 1 / (1 +
 Real softplus_::exact(Real x) { return (x > 0 ? x : 0) + log1pl(expl(-fabsl(x))); }
 Real log_sigmoid_::exact(Real x) { return -softplus_::exact(-x); }
 Real erf_::exact(Real x) { return erfl(x); }
+Real asinh_::exact(Real x) { return asinhl(x); }
+Real normal_cdf_::exact(Real x) { return erfcl(-x / sqrtl(2)) / 2; }
 // The reduction is exact in long double: u is a double, and u − nearest quarter has no more bits.
 Real sin_2pi::exact(Real u) {
   const Real q = rintl(4 * u), r = 2 * 3.14159265358979323846264338327950288L * (u - q / 4);
@@ -271,6 +275,10 @@ void functions() {
   sweep<log_sigmoid_, T>(-5, 5, 2);
   sweep<erf_, T>(-7, 7, 2);
   sweep<erf_, T>(T(0.9), T(1.1), 2);
+  sweep<asinh_, T>(-top, top, 2);
+  sweep<asinh_, T>(-3, 3, 2);
+  sweep<normal_cdf_, T>(single ? T(-12.5) : T(-37), 10, 8);
+  sweep<normal_cdf_, T>(-3, 3, 8);
   sweep<logistic_inverse, T>(0, 1, 3);
   sweep<logistic_log, T>(std::numeric_limits<T>::min(), 1, 4);
   sweep<atan_, T>(-top, top, 2);
@@ -298,10 +306,27 @@ void functions() {
   edge<erf_, T>(inf, 1), edge<erf_, T>(-inf, -1), edge<erf_, T>(nan, nan), edge<erf_, T>(T(-0.0), T(-0.0));
   edge<erf_, T>(top, 1), edge<erf_, T>(0, 0);
   edge<logistic_inverse, T>(0, 1), edge<logistic_log, T>(0, 0), edge<logistic_log, T>(nan, nan);
+  edge<asinh_, T>(inf, inf), edge<asinh_, T>(-inf, -inf), edge<asinh_, T>(nan, nan), edge<asinh_, T>(T(-0.0), T(-0.0));
+  edge<normal_cdf_, T>(inf, 1), edge<normal_cdf_, T>(-inf, 0), edge<normal_cdf_, T>(nan, nan);
+  edge<normal_cdf_, T>(0, T(0.5)), edge<normal_cdf_, T>(top, 1), edge<normal_cdf_, T>(-top, 0);
   edge<atan_, T>(inf, T(1.57079632679489661923L)), edge<atan_, T>(-inf, T(-1.57079632679489661923L));
   edge<atan_, T>(nan, nan), edge<atan_, T>(T(-0.0), T(-0.0)), edge<atan_, T>(0, 0), edge<atan_, T>(tiny, tiny);
   edge<sin_2pi, T>(0, 0), edge<cos_2pi, T>(0, 1), edge<cos_2pi, T>(T(0.5), -1), edge<sin_2pi, T>(T(0.25), 1);
   edge<sin_2pi, T>(T(0.75), -1), edge<sin_2pi, T>(nan, nan), edge<cos_2pi, T>(nan, nan);
+  // normal_quantile: some eps of 1 or of x, there and back in the tail.
+  for (T x = single ? T(-12) : T(-37); x < 4; x += T(1) / 64) {
+    T y[Vec<T>::width];
+    isa::store(y, isa::normal_quantile(Vec<T>(static_cast<T>(normal_cdf_::exact(x)))));
+    // p is rounded: x moves by eps·p/φ(x), at most eps·√(2π)·exp(x²/2) above 0.
+    const Real slope = x < 0 ? Real(1.3) : sqrtl(2 * 3.14159265358979323846L) * expl(static_cast<Real>(x) * x / 2);
+    expect(fabsl(x - y[0]) <= std::numeric_limits<T>::epsilon() * (8 + 4 * fabsl(static_cast<Real>(x)) + slope), "normal_quantile");
+  }
+  {
+    T y[4][Vec<T>::width];
+    const T at[] = {0, 1, T(-0.1), T(1.1)};
+    for (int i = 0; i < 4; ++i) isa::store(y[i], isa::normal_quantile(Vec<T>(at[i])));
+    expect(y[0][0] == -inf && y[1][0] == inf && y[2][0] != y[2][0] && y[3][0] != y[3][0], "normal_quantile edges");
+  }
   // gelu is accurate in absolute terms only: eps·|x| and one rounding.
   for (T x = -8; x < 8; x += T(1) / 512) {
     T y[Vec<T>::width];

@@ -1,6 +1,6 @@
 import { clamp, elu, exp, leakyRelu, log, sin, tanh, type UnaryKind, unary } from '../../lib/ops';
 import type { OpCase, OpContract, Values } from '../contract/opCase';
-import { notNearZero, oddSizes, positive } from '../contract/opCase';
+import { notNearZero, oddSizes, positive, unitInterval } from '../contract/opCase';
 import { ofType } from '../contract/opContract';
 import * as reference from '../reference/activations';
 
@@ -26,6 +26,9 @@ const kinds: readonly (readonly [UnaryKind, (x: number) => number, Values?])[] =
   ['cos', Math.cos],
   ['erf', reference.erf],
   ['sign', Math.sign, notNearZero],
+  ['asinh', Math.asinh],
+  ['normalCdf', reference.normalCdf],
+  ['normalQuantile', reference.normalQuantile, unitInterval],
   // Away from the steps by 0.1.
   [
     'floor',
@@ -33,6 +36,9 @@ const kinds: readonly (readonly [UnaryKind, (x: number) => number, Values?])[] =
     (draw, length) => draw(length, 3).map((x) => Math.floor(x) + 0.1 + 0.8 * (x - Math.floor(x))),
   ],
 ];
+
+/** Absolute accuracy where they cross 0. */
+const nearZero: readonly UnaryKind[] = ['sin', 'cos', 'normalQuantile'];
 
 function cases(): OpCase[] {
   const result: OpCase[] = kinds.map(([kind, f, values], i) => {
@@ -42,9 +48,9 @@ function cases(): OpCase[] {
       inputs: [values ? { shape: [3, cols], values } : { shape: [3, cols] }],
       run: (x) => unary(kind, x),
       expected: (x) => ({ shape: [3, cols], values: x.map(f) }),
-      // The functions are within 2 ulp (native/simd/math.h), some are made of two; sin and cos are near 0 in absolute terms.
-      units: 4,
-      relativeTo: kind === 'sin' || kind === 'cos' ? 'output' : 'element',
+      // The functions are within 2 ulp (native/simd/math.h), some are made of two; some are near 0 in absolute terms.
+      units: kind === 'normalQuantile' ? 8 : 4,
+      relativeTo: nearZero.includes(kind) ? 'output' : 'element',
     };
   });
   for (const cols of oddSizes) {

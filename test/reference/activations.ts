@@ -55,7 +55,6 @@ function erfcTail(x: number): number {
   return Math.exp(-x * x) / Math.sqrt(Math.PI) / fraction;
 }
 
-const normalCdf = (x: number) => 0.5 * erfc(-x / Math.SQRT2);
 const normalPdf = (x: number) => Math.exp(-0.5 * x * x) / Math.sqrt(2 * Math.PI);
 
 /** x for x > 0, slope·x otherwise (the derivative at 0 is the slope, as in PyTorch). */
@@ -138,4 +137,21 @@ export type ActivationName = keyof typeof activations;
 /** f over all elements. */
 export function map(values: ArrayLike<number>, f: (x: number) => number): Float64Array {
   return Float64Array.from(values, f);
+}
+
+/** Φ(x), without cancellation in the lower tail. */
+export function normalCdf(x: number): number {
+  return x < 0 ? erfc(-x / Math.SQRT2) / 2 : 1 - erfc(x / Math.SQRT2) / 2;
+}
+
+/** Φ⁻¹(p) for p in (0, 1), by bisection in the nearer tail. */
+export function normalQuantile(p: number): number {
+  if (p > 0.5) return -normalQuantile(1 - p);
+  let [low, high] = [-40, 0];
+  for (let k = 0; k < 100; k++) {
+    const middle = (low + high) / 2;
+    if (normalCdf(middle) < p) low = middle;
+    else high = middle;
+  }
+  return (low + high) / 2;
 }

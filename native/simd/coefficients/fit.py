@@ -88,6 +88,13 @@ def fit(name, f, w, a, b, target, bits):
     return name, done, level
 
 
+def scaled_tail(u):
+    """erfc(x)·exp(x²)/t where u = 2t − 1 and t = 1/(1 + x/2)."""
+    t = (u + 1) / 2
+    x = 2 * (1 / t - 1)
+    return erfc(x) * exp(x * x) / t
+
+
 def table(kind, bits):
     eps = mpf(2) ** (1 - bits)
     half_ln2 = log(mpf(2)) / 2 * mpf("1.0001")
@@ -118,6 +125,9 @@ def table(kind, bits):
         # log1p(e) = 2s + s·z·P(z), s = e/(2 + e), z = s², 0 ≤ e ≤ 1
         fit("log1p_unit", lambda z: (2 * atanh(sqrt(z)) / sqrt(z) - 2) / z if z > tiny else mpf(2) / 3 + 2 * z / 5,
             lambda z: z / 2, 0, mpf(1) / 9, eps / 32, bits),
+        # erfc(x) = t·exp(−x²)·P(u), t = 1/(1 + x/2), u = 2t − 1, as far as it is no subnormal number
+        fit("erfc_tail", scaled_tail, lambda u: 1 / scaled_tail(u), 2 / (1 + (10 if bits == 24 else 27.5) / mpf(2)) - 1, 1,
+            eps / 8, bits),
         # atan(t) = t + t·z·P(z), z = t², |t| ≤ 1/2
         fit("atan", lambda z: (atan(sqrt(z)) / sqrt(z) - 1) / z if z > tiny else -mpf(1) / 3 + z / 5,
             lambda z: z, 0, mpf(1) / 4, eps / 32, bits),
