@@ -22,13 +22,14 @@ async function timesOf(run, repetitions) {
 
 /**
  * `one.setUp()` gives the function to be timed, or { run, against: [{ name, run }], probe }: functions that are timed with
- * it, and one that measures what the machine can do at most, run once a round; the best counts.
+ * it, and one that measures what the machine can do at most, run once a round; the best counts. With `per` a run is so many
+ * repetitions of the peers'.
  */
 export async function measure(one, peers, seconds) {
   const made = one.setUp();
-  const { run, against = [], probe } = typeof made === 'function' ? { run: made } : made;
+  const { run, against = [], probe, per = 1 } = typeof made === 'function' ? { run: made } : made;
   const contestants = [
-    { turn: (k) => timesOf(run, k) },
+    { turn: async (k) => (await timesOf(run, Math.ceil(k / per))).map((ms) => ms / per) },
     ...against.map((other) => ({ turn: (k) => timesOf(other.run, k) })),
     ...peers.map((peer) => ({ turn: (k) => peer.run(k) })),
   ].map((contestant) => ({ ...contestant, times: [], repetitions: 1 }));

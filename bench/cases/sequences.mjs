@@ -1,4 +1,7 @@
-// Sequences: the residual layers of a WaveNet as single instructions.
+// Sequences: a WaveNet of 3 × 10 layers of 64 channels and 256 levels on 16,000 samples, and its residual layers as single
+// instructions. wavenet:sample is one sample; PyTorch draws it from a pass over the 3070 samples that it depends on.
+import flow from '../../dist/index.js';
+import { Learner, Step } from '../../dist/train/step.js';
 import { matrix, vector } from '../instruction.mjs';
 import { kernel } from './kernels.mjs';
 
@@ -87,4 +90,38 @@ function generation(sequences, length, count) {
   ]);
 }
 
-export const sequenceCases = [...stacks(2000, 4), generation(1, 30, 4)];
+const length = 16_000;
+const drawn = 500;
+
+const model = () => new flow.WaveNet({ length, seed: 1 });
+
+function step() {
+  const trained = model();
+  const x = matrix(1, length, { fill: (i) => (i * 7919) % 256 });
+  const learner = new Learner(trained, {
+    optimizer: flow.adam({ lr: 1e-4 }),
+    clipNorm: Number.POSITIVE_INFINITY,
+    ema: null,
+    stream: new flow.RandomStream(5),
+    compile: true,
+  });
+  const loss = () => flow.negativeLogLikelihood({ model: trained, x, context: null });
+  const one = new Step(learner, loss, 1);
+  return () => one.run();
+}
+
+export const sequenceCases = [
+  { name: 'wavenet:step', peer: { name: 'wavenet:step' }, setUp: step },
+  {
+    // A run draws `drawn` samples, the peer one.
+    name: 'wavenet:sample',
+    peer: { name: 'wavenet:sample' },
+    setUp() {
+      const wave = model();
+      return { run: () => wave.sample(1, { length: drawn, seed: 3 }).dispose(), per: drawn };
+    },
+    rates: (ms) => ({ samplesPerSecond: 1000 / ms }),
+  },
+  ...stacks(2000, 4),
+  generation(1, 30, 4),
+];

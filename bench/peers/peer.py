@@ -17,6 +17,7 @@ import torch
 import conv_nets
 import linear_algebra
 import models
+import sequences
 
 MAF = {
     "maf": (63, [512, 512], 5, 256),
@@ -26,7 +27,7 @@ MAF = {
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
-         "realnvp:step", "glow:step", "glow-wide:step", *conv_nets.CASES, *linear_algebra.CASES]
+         "realnvp:step", "glow:step", "glow-wide:step", *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES]
 
 
 def build(name):
@@ -87,6 +88,8 @@ def repetition(case, variant):
         return conv_nets.repetition(case, variant)
     if case in linear_algebra.CASES:
         return linear_algebra.repetition(case, variant)
+    if case in sequences.CASES:
+        return sequences.repetition(case, variant)
     name, task = case.split(":")
     model, batch = build(name)
     compiled = variant == "compile"

@@ -1,2 +1,3 @@
 export * from './bernoulliMade';
 export * from './vae';
+export * from './waveNet';

@@ -14,3 +14,4 @@ export { type AmortizationOptions, ParameterNet } from './parameterNet';
 export * from './registry';
 export * from './residualConvNet';
 export * from './singleConv';
+export * from './waveNetwork';

@@ -1,0 +1,407 @@
+/**
+ * WaveNet: p(x) = Π p(x_t | x_<t) of sequences, by dilated causal convolutions.
+ * Van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio"; outputs as there (a softmax over mu-law levels), as in
+ * "Parallel WaveNet" (2017, a mixture of discretised logistics), or as in ClariNet (Ping et al. 2018, one Gaussian).
+ */
+import { isTracked } from '../autograd/tape';
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import type { DensityModel } from '../flows/density';
+import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { type Config, Module, withoutUndefined } from '../nn/module';
+import { register } from '../nn/registry';
+import { receptiveField, WaveCondition, WaveNetwork } from '../nn/waveNetwork';
+import {
+  affineScalar,
+  cast,
+  categoricalLogProb,
+  columns,
+  concatRows,
+  discretizedLogisticMixtureLogProb,
+  exp,
+  maximum,
+  mul,
+  neg,
+  normalLogProb,
+  RandomStream,
+  reshape,
+  rowsView,
+  sub,
+  sum,
+  waveGenerate,
+} from '../ops';
+import { type Rows, rowsTensor } from '../tensor/input';
+import { scope } from '../tensor/scope';
+import { isRecording, type Tensor } from '../tensor/tensor';
+
+/** What a value of the sequence is, and how its distribution is written. */
+export type WaveOutput =
+  /** Levels 0 … levels − 1, default 256, each with a probability of its own: for speech by `muLawEncode`. */
+  | { readonly kind: 'categorical'; readonly levels?: number }
+  /**
+   * Levels, default 65536 (16 bits), by a mixture of discretised logistics of so many components, default 10; logarithms of
+   * scales, in units of which the levels fill [−1, 1], are not below leastLogScale, default −12.
+   */
+  | {
+      readonly kind: 'mixture';
+      readonly components?: number;
+      readonly levels?: number;
+      readonly leastLogScale?: number;
+    }
+  /** Numbers; the logarithm of the deviation is not below leastLogScale, default −9 as in ClariNet. */
+  | { readonly kind: 'gaussian'; readonly leastLogScale?: number };
+
+/** Frames that say what is to be heard when (local conditioning), and what is said of the whole sequence (global). */
+export interface WaveConditioning {
+  /** `channels` numbers a frame, each frame for `hop` moments: the context's columns are frame after frame. */
+  readonly local?: { readonly channels: number; readonly hop: number };
+  /** Numbers of the whole sequence, behind the frames in the context. */
+  readonly global?: number;
+  /** Columns of the condition that the layers see at each moment. Default 16. */
+  readonly condition?: number;
+}
+
+export interface WaveSizes {
+  /** Layers of a stack, with dilations 1, 2, 4, … Default 10. */
+  readonly layers?: number;
+  /** Default 3. */
+  readonly stacks?: number;
+  /** Channels of the residual path; default 64. */
+  readonly channels?: number;
+  /** Channels behind the gates; default `channels`. */
+  readonly gated?: number;
+  /** Default `channels`. */
+  readonly skips?: number;
+  /** Between the skips and the outputs; default `skips`. */
+  readonly hidden?: number;
+}
+
+export interface WaveNetOptions extends WaveSizes, WaveConditioning {
+  /** T: moments of a training sequence. Samples may be longer. */
+  readonly length: number;
+  /** Default categorical. */
+  readonly output?: WaveOutput;
+  /** What the sequences are, for whoever opens the file. */
+  readonly description?: Readonly<Record<string, string>>;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+export interface WaveSampleOptions {
+  /** Moments; default `length`. */
+  readonly length?: number;
+  /** One row for all samples, or one row a sample. */
+  readonly context?: Rows | null;
+  /** Default: a new one each call. */
+  readonly seed?: number;
+}
+
+interface Output {
+  readonly kind: WaveOutput['kind'];
+  readonly levels: number;
+  readonly components: number;
+  readonly leastLogScale: number;
+  /** Outputs of the network. */
+  readonly columns: number;
+}
+
+function outputOf(output: WaveOutput): Output {
+  switch (output.kind) {
+    case 'categorical': {
+      const { levels = 256 } = output;
+      return { kind: 'categorical', levels, components: 0, leastLogScale: 0, columns: levels };
+    }
+    case 'mixture': {
+      const { components = 10, levels = 65536, leastLogScale = -12 } = output;
+      return { kind: 'mixture', levels, components, leastLogScale, columns: 3 * components };
+    }
+    case 'gaussian': {
+      const { leastLogScale = -9 } = output;
+      return { kind: 'gaussian', levels: 2, components: 0, leastLogScale, columns: 2 };
+    }
+    default:
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'WaveNet',
+          'output.kind',
+          'categorical, mixture or gaussian',
+          String((output as WaveOutput).kind),
+          'pass one of them',
+        ),
+      );
+  }
+}
+
+/** Moments that go through the network at once where nothing is differentiated. */
+const mostMoments = 1 << 16;
+
+/** The part of a model that makes a condition of its context. */
+export function conditionOf(
+  options: WaveConditioning & { length: number; seed?: number; dtype?: FloatDType },
+): WaveCondition | null {
+  const { local, global = 0, condition = 16, length, seed, dtype } = options;
+  if (!local && global === 0) return null;
+  const { channels: frames, hop } = local ?? { channels: 0, hop: 1 };
+  if (!Number.isSafeInteger(hop) || hop < 1 || length % hop !== 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'WaveNet',
+        'local.hop',
+        `a divisor of the length ${length}`,
+        String(hop),
+        'sequences are whole frames',
+      ),
+    );
+  }
+  const sizes = { frames, hop, global, outputs: condition };
+  return new WaveCondition(withoutUndefined({ ...sizes, seed, dtype }));
+}
+
+/** The context of `samples` sequences as a tensor; a single row is repeated. */
+export function waveContext(
+  where: string,
+  context: Rows | null,
+  samples: number,
+  features: number,
+  dtype: FloatDType,
+): Tensor | null {
+  if (context === null && features === 0) return null;
+  if (context === null || features === 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        where,
+        'context',
+        features > 0 ? `rows of ${features} numbers` : 'none',
+        context ? 'one' : 'none',
+        features > 0
+          ? 'the model is conditional: pass a context'
+          : 'build the model with local or global',
+      ),
+    );
+  }
+  const rows = cast(rowsTensor(where, 'context', context, features, dtype), dtype);
+  if (rows.rows === samples) return rows;
+  if (rows.rows === 1) return concatRows(Array.from({ length: samples }, () => rows));
+  throw new FlowError(
+    'SHAPE',
+    expected(where, 'context', `1 or ${samples} rows`, `${rows.rows}`, 'pass one row a sequence'),
+  );
+}
+
+/** map over pieces of the sequences, so that memory does not grow with their number; in one piece under a tape. */
+export function bySequences(
+  model: Module,
+  x: Tensor,
+  context: Tensor | null,
+  map: (x: Tensor, context: Tensor | null) => Tensor,
+): Tensor {
+  const together = Math.max(1, Math.floor(mostMoments / x.cols));
+  const whole = isRecording() || isTracked([x, context, ...model.parameters()]);
+  if (whole || x.rows <= together) return map(x, context);
+  return scope(() => {
+    const parts: Tensor[] = [];
+    for (let first = 0; first < x.rows; first += together) {
+      const last = Math.min(x.rows, first + together);
+      const part = () =>
+        map(rowsView(x, first, last), context ? rowsView(context, first, last) : null);
+      parts.push(scope(part));
+    }
+    return concatRows(parts);
+  });
+}
+
+export class WaveNet extends Module implements DensityModel {
+  readonly features: number;
+  readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+  readonly description: Readonly<Record<string, string>>;
+  readonly network: WaveNetwork;
+  readonly output: Output;
+  readonly #condition: WaveCondition | null;
+  readonly #options: WaveNetOptions;
+
+  constructor(options: WaveNetOptions) {
+    super();
+    const { length, output = { kind: 'categorical' }, dtype = 'float32', seed = 0 } = options;
+    if (!Number.isSafeInteger(length) || length < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'WaveNet',
+          'length',
+          'a whole number ≥ 1',
+          `${length}`,
+          'pass the moments of a row',
+        ),
+      );
+    }
+    this.#options = options;
+    this.output = outputOf(output);
+    this.features = length;
+    this.dtype = dtype;
+    this.description = options.description ?? {};
+    const condition = conditionOf({ ...options, seed: seed + 1, dtype });
+    this.#condition = condition && this.child('condition', condition);
+    this.contextFeatures = condition?.contextFeatures(length) ?? 0;
+    const { layers, stacks, channels, gated, skips, hidden } = options;
+    const levels = this.output.kind === 'categorical' ? this.output.levels : undefined;
+    this.network = this.child(
+      'network',
+      new WaveNetwork(
+        withoutUndefined({
+          ...{ layers, stacks, channels, gated, skips, hidden, levels, seed, dtype },
+          outputs: this.output.columns,
+          condition: condition?.options.outputs ?? 0,
+        }),
+      ),
+    );
+  }
+
+  /** Moments before t that the distribution at t depends on. */
+  get receptiveField(): number {
+    const { layers = 10, stacks = 3 } = this.#options;
+    return receptiveField(layers, stacks);
+  }
+
+  /** Levels as the numbers that the network reads: of a mixture on [−1, 1]; others as they are. */
+  toValues(x: Tensor): Tensor {
+    return this.output.kind === 'mixture' ? affineScalar(x, 2 / (this.output.levels - 1), -1) : x;
+  }
+
+  /**
+   * What describes the distributions: logits, parameters of mixtures, or [mean | log deviation] with its least value put in.
+   *
+   * @param values [N, T] as {@link toValues} makes them
+   * @param context [N, contextFeatures] of this length, or null
+   * @returns [N·T, …]; row t of a sequence depends on its values before t only
+   */
+  parametersOf(values: Tensor, context: Tensor | null): Tensor {
+    return scope(() => {
+      const condition = this.#condition && context && this.#condition.apply(context, values.cols);
+      return this.network.apply(values, condition);
+    });
+  }
+
+  /** [mean, log deviation], each [N·T, 1], of a Gaussian output. */
+  gaussianOf(parameters: Tensor): { mean: Tensor; logScale: Tensor } {
+    const { leastLogScale } = this.output;
+    return {
+      mean: columns(parameters, 0, 1),
+      logScale: maximum(columns(parameters, 1, 2), leastLogScale),
+    };
+  }
+
+  /**
+   * @param x [N, T]: levels or numbers, as the output says; T need not be `length`
+   * @returns [N] float64
+   */
+  logProbOfRows(x: Tensor, context: Tensor | null): Tensor {
+    return bySequences(this, x, context, (part, its) =>
+      scope(() => {
+        const { kind, levels, leastLogScale } = this.output;
+        const length = part.cols;
+        const parameters = this.parametersOf(this.toValues(part), its);
+        const targets = reshape(part, [part.rows * length, 1]);
+        const positions = { positions: length };
+        if (kind === 'categorical') return categoricalLogProb(parameters, targets, positions);
+        if (kind === 'mixture') {
+          const mixture = { levels, leastLogScale, ...positions };
+          return discretizedLogisticMixtureLogProb(parameters, targets, mixture);
+        }
+        const { mean, logScale } = this.gaussianOf(parameters);
+        const z = mul(sub(targets, mean), exp(neg(logScale)));
+        const byMoment = (v: Tensor) => reshape(v, part.shape);
+        const logDet = sum(cast(byMoment(logScale), 'float64'), -1);
+        return sub(normalLogProb(byMoment(z)), logDet);
+      }),
+    );
+  }
+
+  /**
+   * Log-probability (of numbers: log-density) of sequences, in nats.
+   *
+   * @param x [N, T], T = `length`
+   * @returns [N] float64
+   */
+  logProb(x: Rows, context: Rows | null = null): Tensor {
+    return scope(() => {
+      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
+      const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
+      return this.logProbOfRows(rows, its);
+    });
+  }
+
+  dequantize(x: Tensor): Tensor {
+    return cast(x, this.dtype);
+  }
+
+  /** The random numbers that {@link sample} takes: uniform, two a moment for a mixture, or normal. */
+  noise(samples: number, length: number, stream: RandomStream): Tensor {
+    const { kind } = this.output;
+    if (kind === 'gaussian') return stream.normal([samples, length], this.dtype);
+    return stream.uniform([samples, kind === 'mixture' ? 2 * length : length], this.dtype);
+  }
+
+  /**
+   * Draws sequences, moment after moment, in one native call: each moment costs every layer once.
+   *
+   * @returns [samples, length], levels or numbers as the output says
+   */
+  sample(samples: number, options: WaveSampleOptions = {}): Tensor {
+    const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
+    return scope(() => {
+      const stream = new RandomStream(seed);
+      const noise = this.noise(samples, length, stream);
+      stream.dispose();
+      return this.sampleFrom(noise, options.context ?? null);
+    });
+  }
+
+  /** The same of given random numbers: see {@link noise}. */
+  sampleFrom(noise: Tensor, context: Rows | null = null): Tensor {
+    const { kind, levels, leastLogScale } = this.output;
+    const length = kind === 'mixture' ? noise.cols / 2 : noise.cols;
+    return scope(() => {
+      const features = this.#condition?.contextFeatures(length) ?? 0;
+      const its = waveContext('sample', context, noise.rows, features, this.dtype);
+      const condition = this.#condition && its && this.#condition.apply(its, length);
+      return waveGenerate(noise, this.network.tensors, { kind, levels, leastLogScale, condition });
+    });
+  }
+
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<WaveNet> {
+    const model = await loadModule(path);
+    if (model instanceof WaveNet) return model;
+    const { kind } = model.config();
+    model.dispose();
+    throw new FlowError(
+      'FORMAT',
+      expected('WaveNet.load', path, 'a WaveNet', `a ${kind}`, 'load it with its own class'),
+    );
+  }
+
+  config(): Config {
+    const { output, local, description, ...rest } = this.#options;
+    return withoutUndefined({
+      kind: 'waveNet',
+      ...rest,
+      output: output && { ...output },
+      local: local && { ...local },
+      description: description && { ...description },
+    }) as Config;
+  }
+}
+
+register<WaveNetOptions & Config & { readonly kind: 'waveNet' }>(
+  'waveNet',
+  (config) => new WaveNet(config),
+);
