@@ -68,6 +68,7 @@ export function kernel(op, label, cost, make, { reference = true } = {}) {
 }
 
 const f64 = { dtype: 'float64' };
+const int32 = { dtype: 'int32' };
 const positive = { fill: (i) => 0.1 + ((i * 7919) % 1000) / 1000 };
 const levels = (rows, cols) => matrix(rows, cols, { fill: (i) => (i * 37) % 256 });
 const hidden = (options) => matrix(N, H, options);
@@ -270,6 +271,45 @@ const affine = ['', '_inverse'].flatMap((suffix) => [
     [1, 1],
   ]),
 ]);
+
+// DSF with 8 sigmoids: x, y and 24 parameters a dimension; the gradient writes as many.
+const dsf = [0, 8, 1, 1, 1e-3];
+const sigmoids = () => matrix(N, 24 * D);
+const apart = { reference: false };
+const roots = () => [
+  matrix(N, D),
+  vector(N, f64),
+  vector(N, int32),
+  vector(N, f64),
+  vector(N, int32),
+];
+const increasing = [
+  kernel(
+    'monotone',
+    `dsf ${N}x${D}`,
+    { bytes: 26 * N * D * 4 },
+    () => [[matrix(N, D), sigmoids()], [matrix(N, D), vector(N, f64)], dsf],
+    apart,
+  ),
+  kernel(
+    'monotone_grad',
+    `dsf ${N}x${D}`,
+    { bytes: 51 * N * D * 4 },
+    () => [
+      [matrix(N, D), sigmoids(), matrix(N, D), vector(N, f64)],
+      [matrix(N, D), sigmoids()],
+      dsf,
+    ],
+    apart,
+  ),
+  kernel(
+    'monotone_inverse',
+    `dsf ${N}x${D}`,
+    { bytes: 26 * N * D * 4 },
+    () => [[matrix(N, D), sigmoids()], roots(), dsf],
+    apart,
+  ),
+];
 
 /**
  * A coupling of half of C columns. Forward reads x and params (shift and raw: C columns) and writes y. The gradient reads of x
@@ -646,6 +686,7 @@ export const kernelCases = [
   ...linearAlgebra,
   ...incremental,
   ...affine,
+  ...increasing,
   ...coupling,
   ...elementwise,
   ...sums,

@@ -71,18 +71,22 @@ export function conditionerSizes(
 ): { inputs: number; outputs: number } {
   const each = scale.kind === 'additive' ? 1 : 2;
   if (split.kind === 'checkerboard') return { inputs: channels, outputs: each * channels };
-  const { count } = transformed(channels, split);
+  const { count } = transformedColumns('AffineCoupling', channels, split);
   return { inputs: channels - count, outputs: each * count };
 }
 
 /** The range of columns that is transformed. */
-function transformed(channels: number, split: CouplingSplit & { kind: 'columns' }) {
+export function transformedColumns(
+  where: string,
+  channels: number,
+  split: CouplingSplit & { kind: 'columns' },
+): { start: number; count: number } {
   const { transforms, first = Math.ceil(channels / 2) } = split;
   if (!(Number.isInteger(first) && first >= 1 && first < channels)) {
     throw new FlowError(
       'ARGUMENT',
       expected(
-        'AffineCoupling',
+        where,
         'split',
         `columns on both sides: first from 1 to ${channels - 1}`,
         `${first} of ${channels} columns first`,
@@ -116,7 +120,7 @@ export class AffineCoupling extends Bijection {
     const { channels, positions = 1, split, conditioner, dtype = 'float32' } = options;
     const { scale = { kind: 'tanh' } } = options;
     const { inputs, outputs } = conditionerSizes(channels, split, scale);
-    checkParts(options, inputs, outputs);
+    checkConditioner('AffineCoupling', options, inputs, outputs);
     this.channels = channels;
     this.positions = positions;
     this.features = channels * positions;
@@ -126,7 +130,7 @@ export class AffineCoupling extends Bijection {
     this.dtype = dtype;
     const isColumns = split.kind === 'columns';
     const { start, count } = isColumns
-      ? transformed(channels, split)
+      ? transformedColumns('AffineCoupling', channels, split)
       : { start: 0, count: channels };
     this.#seen = isColumns && start === 0 ? [count, channels] : [0, start];
     this.gain =
@@ -219,11 +223,18 @@ export class AffineCoupling extends Bijection {
   }
 }
 
-function checkParts(options: AffineCouplingOptions, inputs: number, outputs: number): void {
+/** @throws FlowError SHAPE where the conditioner does not fit the coupling */
+export function checkConditioner(
+  where: string,
+  options: Pick<AffineCouplingOptions, 'positions' | 'split' | 'conditioner'>,
+  inputs: number,
+  outputs: number,
+  words = { outputs: 'shift and raw scale of each column' },
+): void {
   const { positions = 1, split, conditioner } = options;
   const numbers: [string, number, number, string][] = [
     ['conditioner.inputs', conditioner.inputs, inputs, 'the columns that are not transformed'],
-    ['conditioner.outputs', conditioner.outputs, outputs, 'shift and raw scale of each column'],
+    ['conditioner.outputs', conditioner.outputs, outputs, words.outputs],
     ['conditioner.positions', conditioner.positions, positions, 'those of the coupling'],
   ];
   if (split.kind === 'checkerboard') {
@@ -234,13 +245,13 @@ function checkParts(options: AffineCouplingOptions, inputs: number, outputs: num
     if (got === wanted) continue;
     throw new FlowError(
       'SHAPE',
-      expected('AffineCoupling', what, `${wanted}`, `${got}`, `it must be ${wanted}: ${why}`),
+      expected(where, what, `${wanted}`, `${got}`, `it must be ${wanted}: ${why}`),
     );
   }
 }
 
 /** The split as JSON: of an image only what counts here. */
-function savedSplit(split: CouplingSplit): Json {
+export function savedSplit(split: CouplingSplit): Json {
   if (split.kind === 'columns') return { ...split };
   const { height, width } = split.image;
   return { ...split, image: { height, width } };

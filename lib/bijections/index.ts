@@ -1,12 +1,20 @@
 export type { ActivationMemory } from './activations';
 export * from './actNorm';
 export * from './affine';
-export * from './affineCoupling';
+export {
+  AffineCoupling,
+  type AffineCouplingOptions,
+  type CouplingScaleOption,
+  type CouplingSplit,
+  conditionerSizes,
+} from './affineCoupling';
+export { Autoregressive, type AutoregressiveOptions } from './autoregressive';
 export * from './batchNorm';
 export * from './bijection';
 export * from './byFeature';
 export * from './chain';
 export * from './conditionalAffine';
+export * from './coupling';
 export { DenseLinear, type DenseLinearOptions } from './denseLinear';
 export * from './diagonalLinear';
 export * from './elementwise';
@@ -16,6 +24,7 @@ export * from './logit';
 export * from './lowRankLinear';
 export * from './luLinear';
 export * from './maskedAutoregressive';
+export * from './monotoneTransformer';
 export * from './multiScale';
 export * from './orthogonalLinear';
 export * from './permutation';
@@ -27,4 +36,5 @@ export * from './solve';
 export * from './squeeze';
 export * from './svdLinear';
 export * from './sylvester';
+export * from './transformer';
 export * from './triangularLinear';

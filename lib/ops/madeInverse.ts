@@ -5,7 +5,7 @@ import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { type AutoregressiveScale, defaultScale, encodeScale } from './autoregressiveAffineGrad';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
-import { madeInverseGrad } from './madeInverseGrad';
+import { madeInverseGrad, type RootStep } from './madeInverseGrad';
 import { requireExtents } from './maskedLinear';
 
 /** A masked linear layer as a plain structure; nn's MaskedLinear is one. */
@@ -18,33 +18,33 @@ export interface MadeLayer {
   readonly extents: Tensor;
 }
 
-/** A MADE with two outputs a feature, whose units are sorted by degree; nn's Made is one. */
+/** A MADE with P outputs a feature (2 for the affine map), whose units are sorted by degree; nn's Made is one. */
 export interface MadeNetwork {
   readonly hiddenLayers: readonly MadeLayer[];
-  /** [2·D, H]: rows (mu_0, raw_0, mu_1, raw_1, …). */
+  /** [P·D, H]: the P rows of each feature side by side; (mu_0, raw_0, mu_1, raw_1, …). */
   readonly output: MadeLayer;
-  /** [2·D, D] from the inputs to the outputs, without bias: row r sees the inputs below ⌊r/2⌋. */
+  /** [P·D, D] from the inputs to the outputs, without bias: row r sees the inputs below ⌊r/P⌋. */
   readonly directLayer?: { readonly weight: Tensor } | null;
   readonly activation: Activation;
   /** h = layer 0(x); h += layer 2(act(layer 1(act(h)))); …; output(act(h)). */
   readonly residual?: boolean;
 }
 
-function checkLayers(y: Tensor, network: MadeNetwork): MadeLayer[] {
+function checkLayers(where: string, y: Tensor, network: MadeNetwork, each: number): MadeLayer[] {
   const layers = [...network.hiddenLayers, network.output];
   let inputs = y.cols;
   for (const [index, layer] of layers.entries()) {
     const what = index < layers.length - 1 ? `hidden layer ${index}` : 'output layer';
     const units = layer.weight.rows;
-    requireSameDType('madeInverse', `${what}, weight`, layer.weight, y);
+    requireSameDType(where, `${what}, weight`, layer.weight, y);
     requireShape(
-      'madeInverse',
+      where,
       `${what}, weight`,
       layer.weight,
-      [index < layers.length - 1 ? units : 2 * y.cols, inputs],
-      'each layer takes the units of the one before it; the output has 2 rows a feature',
+      [index < layers.length - 1 ? units : each * y.cols, inputs],
+      `each layer takes the units of the one before it; the output has ${each} rows a feature`,
     );
-    requireExtents('madeInverse', layer.extents, units);
+    requireExtents(where, layer.extents, units);
     inputs = units;
   }
   return layers;
@@ -70,14 +70,7 @@ export function madeInverse(
   options: { readonly scale?: AutoregressiveScale } = {},
 ): { x: Tensor; logDet: Tensor } {
   const { scale = defaultScale } = options;
-  requireFloat('madeInverse', 'y', y);
-  const layers = checkLayers(y, network);
-  const inputs = [
-    y,
-    addend,
-    network.directLayer?.weight ?? null,
-    ...layers.flatMap(({ weight, bias, extents }) => [weight, bias, extents]),
-  ];
+  const inputs = inverseOperands('madeInverse', y, network, addend, 2);
   const outputs = execute(
     'made_inverse',
     inputs,
@@ -92,16 +85,35 @@ export function madeInverse(
     ],
   );
   const [x, logDet] = outputs as [Tensor, Tensor];
-  if (isTracked(inputs)) recordGradient(inputs, x, logDet, network, scale);
+  if (isTracked(inputs)) recordInverse(inputs, x, logDet, network, { scale });
   return { x, logDet };
 }
 
-function recordGradient(
+/** The operands of made_inverse, checked. */
+export function inverseOperands(
+  where: string,
+  y: Tensor,
+  network: MadeNetwork,
+  addend: Tensor | null,
+  each: number,
+): (Tensor | null)[] {
+  requireFloat(where, 'y', y);
+  const layers = checkLayers(where, y, network, each);
+  return [
+    y,
+    addend,
+    network.directLayer?.weight ?? null,
+    ...layers.flatMap(({ weight, bias, extents }) => [weight, bias, extents]),
+  ];
+}
+
+/** Puts an inverse on the tape. */
+export function recordInverse(
   inputs: readonly (Tensor | null)[],
   x: Tensor,
   logDet: Tensor,
   network: MadeNetwork,
-  scale: AutoregressiveScale,
+  step: RootStep,
 ): void {
   const present = inputs.map((input) => input !== null);
   const kept = inputs.filter((input) => input !== null);
@@ -127,7 +139,7 @@ function recordGradient(
       own[1] ?? null,
       dx ?? null,
       dLogDet ?? null,
-      scale,
+      step,
       {
         layers: layers.map((_, l) => ({
           weight: needs[3 + 3 * l] ?? false,

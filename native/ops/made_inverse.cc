@@ -1,17 +1,24 @@
-// made_inverse: the inverse of x → (x − mu(x))·exp(−a(x)), where mu and a come from a MADE: dimension after dimension,
-// every hidden unit computed once, as soon as the inputs that it sees are known. The cost is that of one forward pass.
-// in: y [N, D] in the order of the degrees, addend of the first layer [N, H1] or absent, direct weight [2·D, D] or absent
-// (output row r sees the inputs below r/2), then weight, bias or absent, extents of each layer (see made_network.h).
-// out: x [N, D], logDet [N] float64 = log|det dx/dy| = Σ a.
-// attributes: activation, its parameter, scale map, bound, residual (0 or 1).
+// made_inverse: the inverse of an autoregressive map x_i → f(x_i; p_i) whose P parameters p_i of each dimension a MADE makes of
+// the dimensions before it: dimension after dimension, every hidden unit computed once, as soon as the inputs that it sees are
+// known. The cost is that of one forward pass, and of the roots. f is affine, (x − mu)·exp(−a) with P = 2, or an increasing
+// function of ops/monotone.h, whose roots are found for all samples side by side.
+// in: y [N, D] in the order of the degrees, addend of the first layer [N, H1] or absent, direct weight [P·D, D] or absent
+// (output row r sees the inputs below r/P), then weight, bias or absent, extents of each layer (see made_network.h).
+// out: x [N, D], logDet [N] float64 = log|det dx/dy|; where roots are found also iterations [N] int32, residual [N] float64 and
+// converged [N] int32, as monotone_inverse has them.
+// attributes: activation, its parameter, scale map, bound, residual (0 or 1); with scale map 16 the five of ops/monotone.h too.
 //
 // residual, with h the stream: h = layer 0(x); h += layer 2(act(layer 1(act(h)))); …; output(act(h)).
 #include "ops/incremental.h"
 #include "ops/made_network.h"
+#include "ops/monotone_solve.h"
 #include "simd/gemm_epilogue.h"
 
 namespace flow::FLOW_ISA {
 namespace {
+
+// The scale map of the attributes that means: not affine, but the family that follows.
+constexpr double monotone_map = 16;
 
 template <class T>
 struct Setup {
@@ -23,7 +30,6 @@ struct Setup {
   VectorView<double> log_det;
   Activation act;
   T act_param;
-  T bound;
   bool residual;
   int64_t lanes;
 };
@@ -39,20 +45,79 @@ FLOW_INLINE void start_rows(const T* bias, int64_t first, int64_t last, T* rows,
 }
 
 template <class T>
+FLOW_INLINE void add_wide(double* sum, Vec<T> a) {
+  if constexpr (sizeof(T) == 8) {
+    store(sum, load<Vec<T>>(sum) + a);
+  } else {
+    using D = Vec<double>;
+    D low, high;
+    widen(a, low, high);
+    store(sum, load<D>(sum) + low);
+    store(sum + D::width, load<D>(sum + D::width) + high);
+  }
+}
+
+template <class T>
 void activate_rows(Activation act, T param, T* z, int64_t count) {
   finish_block<T>(1, count, z, count, nullptr, act, param, nullptr, 0, Activation::none, T(0));
 }
 
+// The affine map: x = y·exp(a) + mu.
 template <ScaleMap map, class T>
-void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
+struct AffineStep {
+  T bound;
+
+  int64_t params() const { return 2; }
+  int64_t work() const { return 0; }
+  // The dimension that has just become known: params [P][lanes], value: y, then x; log_det += log dx/dy.
+  void operator()(const T* params, T* value, double* log_det, int64_t lanes, T*, int64_t, int64_t) const {
+    using V = Vec<T>;
+    const V limit(bound), inverse_limit(T(1) / bound);
+    for (int64_t k = 0; k < lanes; k += V::width) {
+      const V a = log_scale<map>(load<V>(params + lanes + k), limit, inverse_limit);
+      store(value + k, affine_inverse<map>(load<V>(value + k), load<V>(params + k), a));
+      add_wide(log_det + k, a);
+    }
+  }
+};
+
+template <class Family, class T>
+struct MonotoneStep {
+  Family family;
+  SolveOutputs report;
+
+  int64_t params() const { return family.params(); }
+  int64_t work() const { return family.work(); }
+  void operator()(T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t row0, int64_t live) const {
+    using V = Vec<T>;
+    for (int64_t k = 0; k < lanes; k += V::width) {
+      const Root<V> root = solve_monotone(family, Rows<V>{params + k, lanes}, Rows<V>{work, V::width}, load<V>(value + k));
+      store(value + k, root.x);
+      add_wide(log_det + k, -root.log_slope);
+      T iterations[V::width], residual[V::width];
+      store(iterations, root.iterations);
+      store(residual, root.residual);
+      for (int64_t i = 0; i < V::width && k + i < live; ++i) report.add(row0 + k + i, iterations[i], residual[i]);
+    }
+  }
+};
+
+template <class T, class Family>
+MonotoneStep<Family, T> monotone_step(const Family& family, const SolveOutputs& report) {
+  return {family, report};
+}
+
+template <class Step, class T>
+void run_tile(const Setup<T>& s, const Step& step, int64_t row0, int64_t live) {
   using V = Vec<T>;
   constexpr int w = V::width;
   const int64_t lanes = s.lanes, features = s.y.cols;
   const int hidden_layers = s.network.layers - 1;
   const int64_t stream_units = s.residual && hidden_layers > 0 ? s.network.units(0) : 0;
-  int64_t rows = features + block_units + stream_units;
+  const int64_t each = step.params();
+  int64_t rows = features + block_units + stream_units + each;
   for (int l = 0; l < hidden_layers; ++l) rows += s.network.units(l);
-  T* memory = static_cast<T*>(scratch(static_cast<size_t>(rows * lanes) * sizeof(T) + kVectorBytes, 4));
+  T* memory = static_cast<T*>(scratch(static_cast<size_t>(rows * lanes + step.work() * w) * sizeof(T) + kVectorBytes, 4));
   double* log_det = static_cast<double*>(scratch(static_cast<size_t>(lanes) * sizeof(double), 5));
   for (int64_t i = 0; i < lanes; ++i) log_det[i] = 0;
 
@@ -67,19 +132,20 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
     next += (output ? block_units : weight.rows) * lanes;
   }
   T* stream = next;
+  T* params = stream + stream_units * lanes;
+  T* work = params + each * lanes;
   IncrementalLayer<T>& out = layers[hidden_layers];
   if (!s.direct.absent()) {
     out.second = s.direct.template as<T>();
     out.second_ld = s.direct.ld;
     out.second_in = x;
-    out.second_group = 2;
+    out.second_group = each;
   }
   transpose_block(s.y.template as<T>() + row0 * s.y.ld, s.y.ld, live, features, x, lanes, lanes);
   if (!s.addend.absent())
     transpose_block(s.addend.template as<T>() + row0 * s.addend.ld, s.addend.ld, live, s.addend.cols, layers[0].values, lanes,
                     lanes);
 
-  const V bound(s.bound), inverse_bound(T(1) / s.bound);
   for (int64_t i = 0; i < features; ++i) {
     int64_t known = i;
     for (int l = 0; l < hidden_layers; ++l) {
@@ -104,69 +170,72 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
           });
       known = layer.known;
     }
-    // The pair (mu_i, raw_i). With no hidden layer and an addend, the addend is the output's own: not supported.
+    // The parameters of dimension i. With no hidden layer and an addend, the addend is the output's own: not supported.
     const T* bias = s.network.bias(hidden_layers).template as<T>();
-    const auto start = [&](int64_t first, int64_t last) {
-      start_rows(bias, first, last, out.values, lanes, false);
-    };
-    out.complete(start);
-    const T* mu = out.row(out.known++);
-    out.complete(start);
-    const T* raw = out.row(out.known++);
-    T* value = x + i * lanes;
-    for (int64_t k = 0; k < lanes; k += w) {
-      const V a = log_scale<map>(load<V>(raw + k), bound, inverse_bound);
-      store(value + k, affine_inverse<map>(load<V>(value + k), load<V>(mu + k), a));
-      if constexpr (sizeof(T) == 8) {
-        store(log_det + k, load<V>(log_det + k) + a);
-      } else {
-        using D = Vec<double>;
-        D low, high;
-        widen(a, low, high);
-        store(log_det + k, load<D>(log_det + k) + low);
-        store(log_det + k + D::width, load<D>(log_det + k + D::width) + high);
-      }
+    for (int64_t p = 0; p < each; ++p) {
+      out.complete([&](int64_t first, int64_t last) { start_rows(bias, first, last, out.values, lanes, false); });
+      const T* row = out.row(out.known++);
+      for (int64_t k = 0; k < lanes; k += w) store(params + p * lanes + k, load<V>(row + k));
     }
+    step(params, x + i * lanes, log_det, lanes, work, row0, live);
   }
   transpose_block(x, lanes, features, live, s.x.template as<T>() + row0 * s.x.ld, s.x.ld, features);
   for (int64_t i = 0; i < live; ++i) s.log_det[row0 + i] = log_det[i];
 }
 
-bool made_inverse(const Call& call) {
+template <class Step, class T>
+bool run(const Call& call, Activation act, double act_param, const Step& step, T) {
   const Operand& y = call.in[0];
   const Operand& addend = call.in[1];
   const Operand& direct = call.in[2];
   const Operand& x = call.out[0];
-  const int64_t samples = y.rows, features = y.cols;
-  Activation act = Activation::none;
-  double act_param = 0;
-  if (!read_activation(call, 0, act, act_param)) return false;
+  const int64_t samples = y.rows, features = y.cols, each = step.params();
   const bool residual = call.attr[4] != 0;
   MadeNetwork network;
   if (!check_like(call, x, "x", y, features) || !check_log_det(call, call.out[1], "logDet", samples) ||
-      !read_network(call, 3, call.n_in - 3, features, y.dtype, residual, network))
+      !read_network(call, 3, call.n_in - 3, features, y.dtype, residual, network, each))
     return false;
   if (!addend.absent()) {
     FLOW_CHECK(call, network.layers > 1, "addend: expected a network with hidden layers");
     if (!check_shape(call, addend, "addend", samples, network.units(0), y.dtype)) return false;
   }
-  if (!direct.absent() && !check_shape(call, direct, "direct weight", 2 * features, features, y.dtype)) return false;
+  if (!direct.absent() && !check_shape(call, direct, "direct weight", each * features, features, y.dtype)) return false;
+  const int64_t lanes = lanes_of<T>(samples);
+  const Setup<T> setup{network, y, addend, direct, x, vector_view<double>(call.out[1]), act, static_cast<T>(act_param), residual,
+                       lanes};
+  parallel(ceil_div(samples, lanes),
+           [&](int64_t tile) { run_tile(setup, step, tile * lanes, min_of(lanes, samples - tile * lanes)); });
+  return true;
+}
+
+bool made_inverse(const Call& call) {
+  const Operand& y = call.in[0];
+  const int64_t samples = y.rows;
+  FLOW_CHECK(call, call.n_attr == 5 || call.n_attr == 5 + monotone_attributes, "attributes: expected 5 or %d, got %d",
+             5 + monotone_attributes, call.n_attr);
+  const bool roots = call.attr[2] == monotone_map;
+  FLOW_CHECK(call, roots == (call.n_attr > 5) && call.n_out == (roots ? 5 : 2), "scale map %g: got %d attributes, %d outputs",
+             call.attr[2], call.n_attr, call.n_out);
+  Activation act = Activation::none;
+  double act_param = 0;
+  if (!read_activation(call, 0, act, act_param)) return false;
   return with_float(call, y, "y", [&](auto zero) {
     using T = decltype(zero);
-    return with_scale_map(call, 2, [&](auto tag, double bound) {
-      const int64_t lanes = lanes_of<T>(samples);
-      const Setup<T> setup{network, y, addend, direct, x, vector_view<double>(call.out[1]), act,
-                           static_cast<T>(act_param), static_cast<T>(bound), residual, lanes};
-      parallel(ceil_div(samples, lanes), [&](int64_t tile) {
-        run_tile<decltype(tag)::value>(setup, tile * lanes, min_of(lanes, samples - tile * lanes));
+    if (!roots)
+      return with_scale_map(call, 2, [&](auto tag, double bound) {
+        return run(call, act, act_param, AffineStep<decltype(tag)::value, T>{static_cast<T>(bound)}, zero);
       });
-      return true;
+    SolveOutputs report;
+    if (!read_report(call, 2, samples, report)) return false;
+    return with_monotone<Vec<T>>(call, 5, [&](const auto& family) {
+      for (int64_t n = 0; n < samples; ++n) report.start(n);
+      return run(call, act, act_param, monotone_step<T>(family, report), zero);
     });
   });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(made_inverse) = {"made_inverse", made_inverse, 6, 3 + 3 * max_made_layers, 2, 5};
+FLOW_DEFINE_OP(made_inverse) = {"made_inverse", made_inverse, 6, 3 + 3 * max_made_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA

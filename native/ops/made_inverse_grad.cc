@@ -4,9 +4,12 @@
 //   dL_dmu_j = lambda_j − dL_dy_j),
 //   lambda_i = dL_dx_i + what dL_dmu_j and dL_da_j, j > i, send back through the network.
 // Each hidden unit's gradient is finished once, in descending order: the cost is that of one backward pass.
-// in: x [N, D], params [N, 2·D] of x, dL_dx or absent, dL_dlogDet [N] float64 or absent, direct weight [2·D, D] or absent;
+// For any other map x_j = g(y_j; p_j) the caller brings its derivatives at the root (scale map 16):
+//   dL_dp_j = lambda_j·A_j + B_j, dL_dy_j = lambda_j·C_j, A = dx/dp, C = dx/dy, B what reaches p by the log-determinant:
+//   then x is C [N, D], params A [N, P·D], dL_dx holds what reaches x by the log-determinant too, and dL_dlogDet is B [N, P·D].
+// in: x [N, D], params [N, 2·D] of x, dL_dx or absent, dL_dlogDet [N] float64 or absent, direct weight [P·D, D] or absent;
 // weight, nothing, extents of each layer (see made_network.h); the activated values [N, H] of each hidden layer for x.
-// out: dL_dy [N, D], dL_dparams [N, 2·D], then dL_dz [N, H] of each hidden layer (of the stream, for its layers in a
+// out: dL_dy [N, D], dL_dparams [N, P·D], then dL_dz [N, H] of each hidden layer (of the stream, for its layers in a
 // residual network). attributes: activation, its parameter, scale map, bound, residual (0 or 1).
 #include "ops/incremental.h"
 #include "ops/made_network.h"
@@ -15,13 +18,16 @@
 namespace flow::FLOW_ISA {
 namespace {
 
+// The scale map of the attributes that means: the caller brings the derivatives.
+constexpr double linear_map = 16;
+
 template <class T>
 struct Setup {
   const Call& call;
   MadeNetwork network;
   Activation act;
   T act_param;
-  T bound;
+  int64_t each;  // parameters of a dimension
   bool residual;
   int64_t lanes;
   const Operand* hidden;  // activated values
@@ -55,8 +61,39 @@ void clear_rows(T* rows, int64_t count) {
   for (int64_t k = 0; k < count; k += Vec<T>::width) store(rows + k, Vec<T>(T(0)));
 }
 
+// The dimension whose whole gradient by x, lambda, has just become known.
 template <ScaleMap map, class T>
-void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
+struct AffineBack {
+  T bound;
+  static constexpr bool linear = false;
+
+  void operator()(Vec<T> lambda, T* params, const T*, Vec<T> d_logdet, T* value, int64_t, int64_t lanes) const {
+    using V = Vec<T>;
+    const V limit(bound), inverse_limit(T(1) / bound);
+    T* raw = params + lanes;
+    const V r = load<V>(raw), m = load<V>(params);
+    const V a = log_scale<map>(r, limit, inverse_limit);
+    const V d_a = lambda * (load<V>(value) - m) + d_logdet;
+    const V d_y = lambda * exp(a);
+    store(params, affine_shift_grad<map>(lambda, d_y));
+    store(raw, d_a * log_scale_slope<map>(r, a, inverse_limit));
+    store(value, d_y);
+  }
+};
+
+template <class T>
+struct LinearBack {
+  static constexpr bool linear = true;
+
+  void operator()(Vec<T> lambda, T* a, const T* b, Vec<T>, T* c, int64_t each, int64_t lanes) const {
+    using V = Vec<T>;
+    for (int64_t p = 0; p < each; ++p, a += lanes, b += lanes) store(a, fma(lambda, load<V>(a), load<V>(b)));
+    store(c, lambda * load<V>(c));
+  }
+};
+
+template <class Step, class T>
+void run_tile(const Setup<T>& s, const Step& back, int64_t row0, int64_t live) {
   using V = Vec<T>;
   constexpr int w = V::width;
   const Call& call = s.call;
@@ -64,9 +101,9 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
   const Operand& params_in = call.in[1];
   const Operand& dL_dx = call.in[2];
   const Operand& dL_dlogdet = call.in[3];
-  const int64_t lanes = s.lanes, features = x_in.cols;
+  const int64_t lanes = s.lanes, features = x_in.cols, each = s.each;
   const int hidden_layers = s.network.layers - 1;
-  int64_t rows = (1 + 2 + 1) * features + block_units, most = 0;
+  int64_t rows = (1 + each * (Step::linear ? 2 : 1) + 1) * features + block_units, most = 0;
   for (int l = 0; l < hidden_layers; ++l) {
     rows += 2 * s.network.units(l);
     most = max_of(most, s.network.units(l));
@@ -81,7 +118,8 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
     transpose_block(from.as<T>() + row0 * from.ld, from.ld, live, from.cols, to, lanes, lanes);
   };
   T* x = take(features);           // x_i, and dL_dy_i in its place
-  T* params = take(2 * features);  // mu_i, raw_i, and their gradients in their place
+  T* params = take(each * features);  // of each dimension (or A), and their gradients in their place
+  T* added = Step::linear ? take(each * features) : nullptr;
   T* d_x = take(features);
   T* block = take(block_units);
   T* d_logdet = take(1);
@@ -91,9 +129,11 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
     clear_rows(d_x, features * lanes);
   else
     fill(dL_dx, d_x);
+  if (Step::linear && dL_dlogdet.absent()) clear_rows(added, each * features * lanes);
+  if (Step::linear && !dL_dlogdet.absent()) fill(dL_dlogdet, added);
   for (int64_t k = 0; k < lanes; ++k)
     d_logdet[k] =
-        dL_dlogdet.absent() || k >= live ? T(0) : static_cast<T>(vector_view<double>(dL_dlogdet)[row0 + k]);
+        Step::linear || dL_dlogdet.absent() || k >= live ? T(0) : static_cast<T>(vector_view<double>(dL_dlogdet)[row0 + k]);
 
   // Stage s sends back through layer layers − 1 − s, to the units of the hidden layer before it; the last to x.
   using Layer = IncrementalLayer<T, -1>;
@@ -101,7 +141,7 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
   T* gates[max_made_layers];
   T* gradients[max_made_layers];
   const T* source = params;
-  int64_t source_rows = 2 * features;
+  int64_t source_rows = each * features;
   for (int l = hidden_layers; l >= 0; --l) {
     const int64_t units = s.network.units(l), inputs = s.network.inputs(l);
     T* values = l == 0 ? block : take(inputs);
@@ -118,16 +158,15 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
   }
   Layer& last = stages[hidden_layers];
   if (s.direct) {
-    last.second = s.direct + 2 * features * features - 1;
-    last.second_ld = -2 * features;
-    last.second_in = params + (2 * features - 1) * lanes;
-    last.second_factor = 2;
+    last.second = s.direct + each * features * features - 1;
+    last.second_ld = -each * features;
+    last.second_in = params + (each * features - 1) * lanes;
+    last.second_factor = each;
   }
   T* stream = s.residual && hidden_layers > 0 ? take(s.network.units(0)) : nullptr;
 
-  const V bound(s.bound), inverse_bound(T(1) / s.bound);
   for (int64_t step = 0;; ++step) {
-    int64_t known = 2 * step;
+    int64_t known = each * step;
     for (int l = hidden_layers; l > 0; --l) {
       Layer& stage = stages[hidden_layers - l];
       // Rows [first, last) from the end stand upwards from row last − 1.
@@ -152,19 +191,9 @@ void run_tile(const Setup<T>& s, int64_t row0, int64_t live) {
     last.complete([&](int64_t first, int64_t end) { clear_rows(last.row(end - 1), (end - first) * lanes); });
     const T* sent = last.row(last.known++);
     const int64_t i = features - 1 - step;
-    T* mu = params + 2 * i * lanes;
-    T* raw = mu + lanes;
-    T* value = x + i * lanes;
-    for (int64_t k = 0; k < lanes; k += w) {
-      const V r = load<V>(raw + k), m = load<V>(mu + k);
-      const V a = log_scale<map>(r, bound, inverse_bound);
-      const V lambda = load<V>(d_x + i * lanes + k) + load<V>(sent + k);
-      const V d_a = lambda * (load<V>(value + k) - m) + load<V>(d_logdet + k);
-      const V d_y = lambda * exp(a);
-      store(mu + k, affine_shift_grad<map>(lambda, d_y));
-      store(raw + k, d_a * log_scale_slope<map>(r, a, inverse_bound));
-      store(value + k, d_y);
-    }
+    for (int64_t k = 0; k < lanes; k += w)
+      back(load<V>(d_x + i * lanes + k) + load<V>(sent + k), params + i * each * lanes + k,
+           Step::linear ? added + i * each * lanes + k : nullptr, load<V>(d_logdet + k), x + i * lanes + k, each, lanes);
   }
   const auto give = [&](const T* from, const Operand& to) {
     transpose_block(from, lanes, to.cols, live, to.as<T>() + row0 * to.ld, to.ld, to.cols);
@@ -187,25 +216,29 @@ bool made_inverse_grad(const Call& call) {
   FLOW_CHECK(call, layers >= 1 && call.n_in == 4 + 4 * layers && call.n_out == 1 + layers,
              "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
   MadeNetwork network;
-  if (!read_network(call, 5, 3 * layers, features, x.dtype, residual, network)) return false;
+  const bool linear = call.attr[2] == linear_map;
+  const int64_t each = linear && features > 0 ? call.in[1].cols / features : 2;
+  FLOW_CHECK(call, each >= 1, "params: expected %lld columns a dimension", static_cast<long long>(each));
+  if (!read_network(call, 5, 3 * layers, features, x.dtype, residual, network, each)) return false;
   const Operand* hidden = call.in + 5 + 3 * layers;
-  if (!check_like(call, call.in[1], "params", x, 2 * features) ||
+  if (!check_like(call, call.in[1], "params", x, each * features) ||
       !check_like(call, call.out[0], "dL_dy", x, features) ||
-      !check_like(call, call.out[1], "dL_dparams", x, 2 * features))
+      !check_like(call, call.out[1], "dL_dparams", x, each * features))
     return false;
   for (int l = 0; l + 1 < layers; ++l)
     if (!check_like(call, hidden[l], "hidden values", x, network.units(l)) ||
         !check_like(call, call.out[2 + l], "dL_dz", x, network.units(l)))
       return false;
   if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dx", x, features)) return false;
-  if (!call.in[3].absent() && !check_log_det(call, call.in[3], "dL_dlogDet", samples)) return false;
-  if (!direct.absent() && !check_shape(call, direct, "direct weight", 2 * features, features, x.dtype)) return false;
+  if (!call.in[3].absent() && !(linear ? check_like(call, call.in[3], "dL_dparams of the log-determinant", x, each * features)
+                                       : check_log_det(call, call.in[3], "dL_dlogDet", samples)))
+    return false;
+  if (!direct.absent() && !check_shape(call, direct, "direct weight", each * features, features, x.dtype)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    return with_scale_map(call, 2, [&](auto tag, double bound) {
+    const auto run = [&](const auto& back) {
       const int64_t lanes = lanes_of<T>(samples);
-      Setup<T> setup{call, network, act, static_cast<T>(act_param), static_cast<T>(bound), residual, lanes, hidden,
-                     {},   {},      nullptr};
+      Setup<T> setup{call, network, act, static_cast<T>(act_param), each, residual, lanes, hidden, {}, {}, nullptr};
       int64_t weights = direct.count(), extents = 0;
       for (int l = 0; l < layers; ++l) {
         weights += network.weight(l).count();
@@ -225,10 +258,13 @@ bool made_inverse_grad(const Call& call) {
         setup.direct = next;
         transpose_weight(direct, next);
       }
-      parallel(ceil_div(samples, lanes), [&](int64_t tile) {
-        run_tile<decltype(tag)::value>(setup, tile * lanes, min_of(lanes, samples - tile * lanes));
-      });
+      parallel(ceil_div(samples, lanes),
+               [&](int64_t tile) { run_tile(setup, back, tile * lanes, min_of(lanes, samples - tile * lanes)); });
       return true;
+    };
+    if (linear) return run(LinearBack<T>{});
+    return with_scale_map(call, 2, [&](auto tag, double bound) {
+      return run(AffineBack<decltype(tag)::value, T>{static_cast<T>(bound)});
     });
   });
 }

@@ -28,10 +28,10 @@ inline int64_t due_after(const MadeNetwork& network, int layer, int64_t unit) {
   return seen;
 }
 
-// Checks the layers: shapes that follow each other from `features` to 2·features, non-decreasing extents, and that
-// output pair i depends on the inputs before i only. `residual`: hidden layers 2, 4, … add the stream of layer 0, 2, ….
+// Checks the layers: shapes that follow each other from `features` to each·features, non-decreasing extents, and that the
+// `each` outputs of feature i depend on the inputs before i only. `residual`: hidden layers 2, 4, … add the stream of layer 0, 2, ….
 inline bool read_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual,
-                         MadeNetwork& network) {
+                         MadeNetwork& network, int64_t each = 2) {
   FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
              "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
   network.layers = operands / 3;
@@ -51,12 +51,12 @@ inline bool read_network(const Call& call, int first, int operands, int64_t feat
       FLOW_CHECK(call, weight.rows == network.units(0), "layer %d: a residual network has layers of one width", l);
     inputs = weight.rows;
   }
-  FLOW_CHECK(call, inputs == 2 * features, "output layer: expected %lld units, got %lld",
-             static_cast<long long>(2 * features), static_cast<long long>(inputs));
+  FLOW_CHECK(call, inputs == each * features, "output layer: expected %lld units, got %lld",
+             static_cast<long long>(each * features), static_cast<long long>(inputs));
   for (int64_t row = 0; row < inputs; ++row) {
     const int64_t seen = due_after(network, network.layers - 1, row);
-    FLOW_CHECK(call, seen <= row / 2, "output %lld depends on input %lld: expected inputs below %lld",
-               static_cast<long long>(row), static_cast<long long>(seen - 1), static_cast<long long>(row / 2));
+    FLOW_CHECK(call, seen <= row / each, "output %lld depends on input %lld: expected inputs below %lld",
+               static_cast<long long>(row), static_cast<long long>(seen - 1), static_cast<long long>(row / each));
   }
   // A unit of the stream must see itself through each pair of layers: then what it adds to is there in time.
   FLOW_CHECK(call, !residual || network.layers % 2 == 0, "residual: expected an odd number of hidden layers, got %d",

@@ -45,6 +45,7 @@ import {
   ResidualConvNet,
 } from '../../lib/nn';
 import { fixture } from '../reference/close';
+import { transformerCases } from './transformerCases';
 
 export interface BijectionCase {
   readonly name: string;
@@ -71,7 +72,7 @@ export function randomize(module: Module, seed: number, scale = 0.6): void {
   }
 }
 
-function randomized<B extends Bijection>(bijection: B, seed: number, scale?: number): B {
+export function randomized<B extends Bijection>(bijection: B, seed: number, scale?: number): B {
   randomize(bijection, seed, scale);
   return bijection;
 }
@@ -319,6 +320,7 @@ export const bijectionCases: readonly BijectionCase[] = [
   { name: 'batch norm in use', features: 4, make: batchNorm },
   ...couplingCases,
   ...elementwiseCases,
+  ...transformerCases,
   {
     name: 'batch norm of an image, in use',
     features: 12,

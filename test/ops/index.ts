@@ -35,6 +35,8 @@ import { contract as maskedLinearGradInput } from './maskedLinearGradInput';
 import { contract as maskedLinearGradWeight } from './maskedLinearGradWeight';
 import { contract as matmul } from './matmul';
 import { contract as mlp } from './mlp';
+import { contract as monotone } from './monotone';
+import { contract as monotoneInverse } from './monotoneInverse';
 import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
@@ -79,6 +81,8 @@ export const contracts: readonly OpContract[] = [
   maskedLinearGradWeight,
   matmul,
   mlp,
+  monotone,
+  monotoneInverse,
   random,
   reduce,
   reshape,
