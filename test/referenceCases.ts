@@ -74,6 +74,32 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     () => [real([n, 2 * d]), x()],
     () => [out(n, 2 * d)],
   );
+  for (let kind = 0; kind < 4; kind++) {
+    const beta = () => (kind === 0 ? positive([1]) : null);
+    add(
+      'activation_slope',
+      () => [x(), beta()],
+      () => [out(n, d), out(n, d)],
+      kind,
+    );
+    add(
+      'activation_slope_grad',
+      () => [x(), beta(), x(), x()],
+      () => [out(n, d), kind === 0 ? out(1) : null],
+      kind,
+    );
+  }
+  add(
+    'residual_series',
+    () => [x(), f64([1, 3]), real([5, d], 0.5), null, real([d, 5], 0.5), real([n, 5])],
+    () => [out(n, d), out64(n)],
+    ...[1, 0, 0],
+  );
+  add(
+    'batch_inverse',
+    () => [real([3 * d, d])],
+    () => [null, out64(3)],
+  );
   add('expand', () => [f64([n, 1])], same, -0.5);
   add('where', () => [real([1, d]), x(), real([n, 1])], same);
   for (let kind = 0; kind < 4; kind++) {

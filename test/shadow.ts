@@ -115,6 +115,16 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   gated_activation: () => ({ units: 8, of: 'element' }),
   // 1 − tanh² cancels.
   gated_activation_grad: () => ({ units: 8 }),
+  activation_slope: () => ({ units: 16 }),
+  // Both terms may cancel; the factor's gradient is a sum.
+  activation_slope_grad: ({ inputs: [z] }) => ({ ...sum(8 + z!.rows), of: 'inputs' }),
+  // K·L products of matrices, with signs.
+  residual_series: ({ inputs }) => ({
+    ...sum(inputs.reduce((total, { cols }) => total + 4 * cols, 0)),
+    eps: 'operands',
+  }),
+  // Elimination in float64 in another order, of matrices that may be badly conditioned.
+  batch_inverse: ({ inputs: [a] }) => ({ units: 4096 * a!.cols, eps: 'output' }),
   // a·b + c with one rounding or two.
   affine_scalar: () => ({ units: 1 }),
   gather_rows: () => ({ units: 1 }),

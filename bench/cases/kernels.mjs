@@ -114,6 +114,16 @@ const elementwise = [
     [matrix(N, 2 * H), hidden()],
     [matrix(N, 2 * H)],
   ]),
+  kernel('activation_slope', size, each(3), () => [
+    [hidden(), vector(1)],
+    [hidden(), hidden()],
+    [0],
+  ]),
+  kernel('activation_slope_grad', size, each(4), () => [
+    [hidden(), vector(1), hidden(), hidden()],
+    [hidden(), vector(1)],
+    [0],
+  ]),
   kernel('binary', `mul ${size}`, each(3), () => [[hidden(), hidden()], [hidden()], [2]]),
   kernel('binary', `mul by a row ${size}`, each(2), () => [
     [hidden(), matrix(1, H)],
@@ -623,6 +633,25 @@ const linearAlgebra = [
         [inverse],
       ],
     ),
+  ]),
+  // Two thirds of n³ multiply-adds a determinant, 2n³ with the inverse.
+  kernel(
+    'batch_inverse',
+    `${rows} of 12x12`,
+    { flops: 4 * rows * 12 ** 3, peak: 'fma-f64' },
+    () => [[matrix(12 * rows, 12)], [matrix(12 * rows, 12), vector(rows, f64)], []],
+  ),
+  // Four terms through 63 → 128 → 128 → 63.
+  kernel('residual_series', `${rows}x63`, { flops: 8 * rows * (2 * 63 * 128 + 128 * 128) }, () => [
+    [
+      matrix(rows, 63),
+      matrix(1, 4, { ...f64, fill: () => 1 }),
+      ...[matrix(128, 63), null],
+      ...[matrix(128, 128), matrix(rows, 128)],
+      ...[matrix(63, 128), matrix(rows, 128)],
+    ],
+    [matrix(rows, 63), vector(rows, f64)],
+    [1, 0, 0, 0],
   ]),
   // Forward: a third of n³ multiply-adds; backward: two triangles of products with a triangle.
   ...[12, 48, 96].flatMap((n) => [

@@ -7,3 +7,4 @@ export * from './glow';
 export * from './inpaint';
 export * from './latent';
 export * from './realnvpImage';
+export * from './residual';

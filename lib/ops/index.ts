@@ -2,6 +2,12 @@
 
 export { type Activation, activate, isActivation } from './activation';
 export {
+  type ActivationSlope,
+  activationSlope,
+  isSmoothActivation,
+  type SmoothActivation,
+} from './activationSlope';
+export {
   type AdamOperands,
   type AdamOptions,
   adam,
@@ -15,6 +21,7 @@ export { affineScalar } from './affineScalar';
 export { autoregressiveAffine } from './autoregressiveAffine';
 export type { AutoregressiveScale } from './autoregressiveAffineGrad';
 export { autoregressiveAffineInverse } from './autoregressiveAffineInverse';
+export { batchInverse, batchLogAbsDet } from './batchInverse';
 export {
   type BatchNormResult,
   batchNormFixed,
@@ -70,6 +77,7 @@ export { type MonotoneRoots, monotoneInverse } from './monotoneInverse';
 export { RandomStream } from './random';
 export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
+export { type ResidualSeries, residualSeries, type SeriesLayer } from './residualSeries';
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export { squeeze, unsqueeze } from './squeeze';

@@ -28,6 +28,8 @@ import {
   Planar,
   QrLinear,
   Radial,
+  ResidualBlock,
+  type ResidualBlockOptions,
   RotationLinear,
   Squeeze,
   SvdLinear,
@@ -39,6 +41,8 @@ import { glow } from '../../lib/flows';
 import {
   ConvNet,
   type ConvNetOptions,
+  LipschitzNet,
+  type LipschitzNetOptions,
   Mlp,
   type MlpOptions,
   type Module,
@@ -291,7 +295,48 @@ const elementwiseCases: readonly BijectionCase[] = [
   },
 ];
 
+function residual(
+  options: LipschitzNetOptions,
+  block: Partial<ResidualBlockOptions> = {},
+): (dtype: FloatDType) => Bijection {
+  return (dtype) =>
+    randomized(
+      new ResidualBlock({
+        network: new LipschitzNet({ coefficient: 0.9, ...options, dtype }),
+        use: { kind: 'exact' },
+        ...block,
+      }),
+      53,
+      1.2,
+    );
+}
+
+// Few parameters: each of them costs the tests some inverses.
+const residualCases: readonly BijectionCase[] = [
+  { name: 'residual block', features: 2, make: residual({ channels: 2, hidden: [3] }) },
+  {
+    name: 'residual block, two softplus layers, context, plain iteration',
+    features: 1,
+    contextFeatures: 1,
+    make: residual(
+      {
+        ...{ channels: 1, hidden: [2], activation: 'softplus', preActivation: true },
+        contextFeatures: 1,
+      },
+      { solver: { anderson: 0 } },
+    ),
+  },
+  {
+    name: 'residual block, convolutions',
+    features: 3,
+    make: residual({
+      ...{ channels: 1, image: { height: 1, width: 3 }, hidden: [1], activation: 'tanh' },
+    }),
+  },
+];
+
 export const bijectionCases: readonly BijectionCase[] = [
+  ...residualCases,
   {
     name: 'affine, learned',
     features: 3,

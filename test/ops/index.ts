@@ -1,12 +1,14 @@
 /** The contract rows of every op. */
 import type { OpContract } from '../contract/opCase';
 import { contract as activationGrad } from './activationGrad';
+import { contract as activationSlope } from './activationSlope';
 import { contract as adam } from './adam';
 import { contract as affineCoupling } from './affineCoupling';
 import { contract as affineCouplingInverse } from './affineCouplingInverse';
 import { contract as affineScalar } from './affineScalar';
 import { contract as autoregressiveAffine } from './autoregressiveAffine';
 import { contract as autoregressiveAffineInverse } from './autoregressiveAffineInverse';
+import { contract as batchInverse } from './batchInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
 import { contract as channelAffine } from './channelAffine';
@@ -40,6 +42,7 @@ import { contract as monotoneInverse } from './monotoneInverse';
 import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
+import { contract as residualSeries } from './residualSeries';
 import { contract as sgd } from './sgd';
 import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
@@ -102,6 +105,9 @@ export const contracts: readonly OpContract[] = [
   clip,
   checkFinite,
   madeInverse,
+  activationSlope,
+  batchInverse,
+  residualSeries,
 ];
 
 /** Ops that update tensors in place or run without a tape: rows of the registry and the test in this folder that has them. */

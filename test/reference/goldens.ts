@@ -360,7 +360,24 @@ export interface GoldenVae {
 }
 
 /** What each file holds. */
+/** A residual block: test/goldens/residual.py. */
+export interface GoldenResidual {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly params: GoldenTensors;
+  readonly x: GoldenTensor;
+  readonly probes: GoldenTensor;
+  readonly terms: number;
+  readonly norms: GoldenTensor;
+  readonly y: GoldenTensor;
+  readonly logDet: GoldenTensor;
+  readonly series: GoldenTensor;
+  readonly weighted: GoldenTensor;
+  readonly gradients: Readonly<Record<'exact' | 'series' | 'neumann', GoldenTensors>>;
+}
+
 export interface GoldenFiles {
+  readonly residual: GoldenResidual;
   readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
   imageFlows: GoldenImageFlow;
   readonly coupling: GoldenCouplingKernel | GoldenCouplingFlow;
