@@ -60,6 +60,31 @@ function noise(rows, features) {
   return x;
 }
 
+/** Bits, one draw of the ELBO; last layers at random, as the peer's are. */
+function iafVaeStep() {
+  const features = 784;
+  const model = flow.vae({
+    features,
+    latents: 32,
+    hidden: [512, 512],
+    posterior: { steps: 4, hidden: [320, 320], contextFeatures: 64 },
+    seed: 1,
+  });
+  model.train();
+  const stream = new flow.RandomStream(5);
+  const x = stream.bernoulli(flow.full([100, features], 0.13, 'float32'));
+  const learner = new Learner(model, {
+    optimizer: flow.adam({ lr: 1e-4 }),
+    clipNorm: Infinity,
+    ema: null,
+    stream,
+    compile: true,
+  });
+  const loss = () => flow.negativeLogLikelihood({ model, x, context: null, stream });
+  const step = new Step(learner, loss, 100);
+  return () => step.run();
+}
+
 const work = {
   step(name) {
     const { batch, features } = sizes[name];
@@ -105,6 +130,7 @@ export const flowCases = [
   { name: 'realnvp:step', setUp: () => work.step('realnvp') },
   { name: 'glow:step', setUp: () => work.step('glow') },
   { name: 'glow-wide:step', setUp: () => work.step('glow-wide') },
+  { name: 'iaf-vae:step', setUp: iafVaeStep },
   { name: 'maf:logProb', setUp: () => work.logProb('maf') },
   { name: 'maf:sample1000', setUp: () => work.sample('maf', 1000) },
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },

@@ -14,6 +14,7 @@ import time
 
 import torch
 
+import autoencoders
 import conv_nets
 import linear_algebra
 import models
@@ -27,7 +28,8 @@ MAF = {
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
-         "realnvp:step", "glow:step", "glow-wide:step", *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES]
+         "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
+         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES]
 
 
 def build(name):
@@ -90,9 +92,11 @@ def repetition(case, variant):
         return linear_algebra.repetition(case, variant)
     if case in sequences.CASES:
         return sequences.repetition(case, variant)
+    compiled = variant == "compile"
+    if case in autoencoders.CASES:
+        return training_step(*autoencoders.build(), compiled)
     name, task = case.split(":")
     model, batch = build(name)
-    compiled = variant == "compile"
     if task == "step":
         return training_step(model, batch, compiled)
     if task == "logProb":
