@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { Flow } from '../flows';
 import { readSafetensors } from '../io/safetensors';
+import { type GenerativeModel, loadModel } from '../models';
 import type { Config } from '../nn/module';
 import { readDescription } from './dataset';
 import { modelPath } from './folder';
@@ -16,7 +17,7 @@ export async function info(
   options: InfoOptions,
 ): Promise<number> {
   const path = await modelPath(model);
-  const flow = await Flow.load(path);
+  const flow = await loadModel(path);
   try {
     const { metadata } = await readSafetensors(path, { verify: false });
     const { size } = await stat(path);
@@ -29,9 +30,11 @@ export async function info(
       contextFeatures: flow.contextFeatures,
       dtype: flow.dtype,
       parameters: countParameters(flow),
-      fastDirection: flow.fastDirection,
-      base: config.base,
-      bijection: config.bijection,
+      kind: config.kind,
+      fastDirection: flow instanceof Flow ? flow.fastDirection : null,
+      ...(flow instanceof Flow
+        ? { base: config.base, bijection: config.bijection }
+        : { parts: partsOf(flow) }),
       preprocessing: config.preprocessing,
       dequantization: config.dequantization,
       columns,
@@ -63,9 +66,13 @@ interface Facts {
   readonly contextFeatures: number;
   readonly dtype: string;
   readonly parameters: number;
-  readonly fastDirection: 'both' | 'forward' | 'inverse';
-  readonly base: unknown;
-  readonly bijection: unknown;
+  readonly kind: string;
+  readonly fastDirection: 'both' | 'forward' | 'inverse' | null;
+  /** Of a flow. */
+  readonly base?: unknown;
+  readonly bijection?: unknown;
+  /** Of another model. */
+  readonly parts?: Readonly<Record<string, unknown>>;
   readonly preprocessing: unknown;
   readonly dequantization: unknown;
   readonly columns: readonly string[] | null;
@@ -88,7 +95,9 @@ function inWords(facts: Facts): string {
       facts.image ? `${facts.features} (${facts.image.join(' × ')})` : String(facts.features),
     ],
     ['parameters', `${grouped(facts.parameters)} ${facts.dtype}`],
-    ['direction', fast[facts.fastDirection]],
+    ...(facts.fastDirection
+      ? [['direction', fast[facts.fastDirection]] as [string, string]]
+      : [['kind', facts.kind] as [string, string]]),
   ];
   if (facts.contextFeatures > 0) lines.splice(2, 0, ['context', String(facts.contextFeatures)]);
   if (facts.columns) lines.push(['columns', shortList(facts.columns)]);
@@ -101,11 +110,19 @@ function inWords(facts: Facts): string {
     ...(preprocessing ? describeBijection(preprocessing as Config) : []),
   ];
   lines.push(['data to model', steps.length > 0 ? steps.join(', ') : 'as it is']);
-  lines.push(['base', String((facts.base as Config).kind)]);
-  const chain = describeBijection(facts.bijection as Config);
-  chain.forEach((step, k) => {
-    lines.push([k === 0 ? 'chain' : '', step]);
-  });
+  if (facts.parts) {
+    for (const [name, part] of Object.entries(facts.parts)) {
+      describePart(part as Config).forEach((step, k) => {
+        lines.push([k === 0 ? name : '', step]);
+      });
+    }
+  } else {
+    lines.push(['base', String((facts.base as Config).kind)]);
+    const chain = describeBijection(facts.bijection as Config);
+    chain.forEach((step, k) => {
+      lines.push([k === 0 ? 'chain' : '', step]);
+    });
+  }
   for (const [key, value] of Object.entries(facts.training ?? {})) {
     lines.push([key, typeof value === 'object' ? JSON.stringify(value) : String(value)]);
   }
@@ -144,6 +161,28 @@ export function runsOf(phrases: readonly string[]): string[] {
     at += length * times;
   }
   return lines;
+}
+
+/** The modules that a model has, by their names. */
+function partsOf(model: GenerativeModel): Record<string, Config> {
+  const parts = [...model.children()].filter(([name]) => name !== 'preprocessing');
+  return Object.fromEntries(parts.map(([name, part]) => [name, part.config()]));
+}
+
+/** A flow by its chain, a network by its sizes. */
+function describePart(config: Config): string[] {
+  if (config.kind === 'flow') return describePart(config.bijection as unknown as Config);
+  if (config.kind === 'chain') return runsOf(describeBijection(config));
+  if (config.kind === 'invert') {
+    const inner = runsOf(describeBijection(config.bijection as unknown as Config));
+    return ['inverse of', ...inner.map((step) => `  ${step}`)];
+  }
+  const { hidden, channels, inputs, outputs } = config as Record<string, unknown>;
+  const list = (value: unknown) => (Array.isArray(value) ? value.join(', ') : String(value));
+  const sizes = Object.entries({ inputs, outputs, channels, hidden }).filter(
+    ([, size]) => size !== undefined,
+  );
+  return [[config.kind, ...sizes.map(([name, size]) => `${name} ${list(size)}`)].join(', ')];
 }
 
 /** One phrase a step of a bijection. */

@@ -1,7 +1,7 @@
 /** The files of a run folder besides the model. */
 import { oneHot } from '../data/images';
-import type { Flow } from '../flows';
 import { writeFileAtomic } from '../io/atomic';
+import type { GenerativeModel } from '../models';
 import { imageSheet, lineChart } from '../plot';
 import type { EpochRecord } from '../train';
 import { type ImageShape, readDescription } from './dataset';
@@ -34,7 +34,7 @@ export async function writeCurves(path: string, history: readonly EpochRecord[])
 /** A PNG sheet of the rows as images. */
 export async function writeImages(
   path: string,
-  flow: Flow,
+  flow: GenerativeModel,
   values: ArrayLike<number>,
   [height, width, channels]: ImageShape,
   columns?: number,
@@ -59,7 +59,11 @@ export async function writeImages(
 const SHEET = 100;
 
 /** A sheet of samples, the same at each call for the same model; of a model with classes a row each, in turn. */
-export async function writeSampleSheet(path: string, flow: Flow, image: ImageShape): Promise<void> {
+export async function writeSampleSheet(
+  path: string,
+  flow: GenerativeModel,
+  image: ImageShape,
+): Promise<void> {
   const side = Math.sqrt(SHEET);
   const classes = readDescription(flow.description).classes?.length ?? 0;
   const labels = Array.from(

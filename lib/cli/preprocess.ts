@@ -6,7 +6,8 @@ import { Logit } from '../bijections/logit';
 import { columnLabel } from '../data/table';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { Dequantization, Flow } from '../flows';
+import type { Dequantization } from '../flows';
+import { BernoulliLikelihood, type GenerativeModel, Vae } from '../models';
 import { type Dataset, type Matrix, placeOf } from './dataset';
 import type { TrainOptions } from './grammar/train';
 import { UsageError } from './status';
@@ -17,7 +18,11 @@ export type Preprocess =
   /** Values in [0, 1]. */
   | { readonly kind: 'logit'; readonly lambda: number }
   /** Integers: dequantised, divided by the number of levels, then the logit where λ is given. */
-  | { readonly kind: 'levels'; readonly levels: number; readonly lambda: number | null };
+  | { readonly kind: 'levels'; readonly levels: number; readonly lambda: number | null }
+  /** Integers as they are, for distributions of levels. */
+  | { readonly kind: 'integers'; readonly levels: number }
+  /** Numbers in [0, 1], or of so many levels drawn as bits. */
+  | { readonly kind: 'bits'; readonly levels: number | null };
 
 type Choice = Pick<TrainOptions, 'standardize' | 'levels' | 'logit' | 'preprocess'>;
 
@@ -42,7 +47,6 @@ export function buildPreprocess(
   dtype: FloatDType,
 ): { preprocessing: Bijection | null; dequantization: Dequantization | null } {
   const { cols } = train.rows;
-  if (preprocess.kind === 'none') return { preprocessing: null, dequantization: null };
   if (preprocess.kind === 'standardize') {
     const { mean, deviation } = columnStatistics(train);
     return { preprocessing: Affine.standardize(mean, deviation, dtype), dequantization: null };
@@ -50,6 +54,7 @@ export function buildPreprocess(
   if (preprocess.kind === 'logit') {
     return { preprocessing: new Logit(cols, preprocess.lambda), dequantization: null };
   }
+  if (preprocess.kind !== 'levels') return { preprocessing: null, dequantization: null };
   const { levels, lambda } = preprocess;
   const unit = Affine.uniform(cols, 1 / levels, 0, dtype);
   const preprocessing = lambda === null ? unit : new Chain([unit, new Logit(cols, lambda)]);
@@ -169,8 +174,10 @@ export function floatMatrix(matrix: Matrix | null): Matrix | null {
   return { ...matrix, data: Float32Array.from(matrix.data) };
 }
 
-/** What a flow's preprocessing takes. */
-export function inputOf(flow: Flow): Input {
+/** What a model takes. */
+export function inputOf(flow: GenerativeModel): Input {
   const { dequantization, preprocessing } = flow;
-  return { dequantization, unitInterval: !dequantization && preprocessing instanceof Logit };
+  const isBits = flow instanceof Vae && flow.likelihood instanceof BernoulliLikelihood;
+  const unitInterval = preprocessing instanceof Logit || isBits;
+  return { dequantization, unitInterval: !dequantization && unitInterval };
 }

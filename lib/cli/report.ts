@@ -1,6 +1,6 @@
 /** report.json: what was trained on what, how, and what came out. */
 import { cpus } from 'node:os';
-import type { Flow } from '../flows';
+import type { GenerativeModel } from '../models';
 import { backends, getThreads } from '../runtime';
 import type { EpochRecord, StopReason } from '../train';
 import type { Dataset } from './dataset';
@@ -74,7 +74,7 @@ export function environment(): Report['environment'] {
 }
 
 /** Elements of all parameters, with those that a mask holds at zero. */
-export function countParameters(flow: Flow): number {
+export function countParameters(flow: GenerativeModel): number {
   return flow.parameters().reduce((sum, parameter) => sum + parameter.size, 0);
 }
 

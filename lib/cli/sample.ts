@@ -3,7 +3,7 @@ import { oneHot } from '../data/images';
 import { readTable } from '../data/readers/readTable';
 import { writeCsv } from '../data/writers/csv';
 import { writeNpy } from '../data/writers/npy';
-import { Flow } from '../flows';
+import { type GenerativeModel, loadModel } from '../models';
 import { setThreads } from '../runtime';
 import { checkWidth, type ImageShape, outputKind, readDescription } from './dataset';
 import { modelPath } from './folder';
@@ -26,7 +26,7 @@ export async function sample(
     throw new UsageError('choose one of --context, --context-file and --class');
   }
   if (options.threads) setThreads(options.threads);
-  const flow = await Flow.load(await modelPath(model));
+  const flow = await loadModel(await modelPath(model));
   try {
     const { image, columns } = readDescription(flow.description);
     if (kind === 'png' && !image) {
@@ -56,7 +56,7 @@ export async function sample(
   }
 }
 
-async function contextOf(flow: Flow, options: SampleCommandOptions) {
+async function contextOf(flow: GenerativeModel, options: SampleCommandOptions) {
   const { contextFeatures } = flow;
   if (options.contextFile) {
     const table = await readTable(options.contextFile);
@@ -92,7 +92,12 @@ interface Rows {
 }
 
 /** NPY: images in the shape and, where they have up to 256 levels, the bytes that they were trained on. */
-async function writeArray(path: string, flow: Flow, table: Rows, image: ImageShape | null) {
+async function writeArray(
+  path: string,
+  flow: GenerativeModel,
+  table: Rows,
+  image: ImageShape | null,
+) {
   const bytes = flow.dequantization !== null && flow.dequantization.levels <= 256;
   const data = bytes ? Uint8Array.from(table.data) : table.data;
   const inner = image ? (image[2] === 1 ? image.slice(0, 2) : [...image]) : [table.cols];

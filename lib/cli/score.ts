@@ -1,13 +1,13 @@
 /** `flow-kernels score`: log p of each row. */
 import { writeCsv } from '../data/writers/csv';
 import { writeNpy } from '../data/writers/npy';
-import { Flow } from '../flows';
+import { type GenerativeModel, loadModel } from '../models';
 import { setThreads } from '../runtime';
 import { type Dataset, outputKind, readDatasetFor } from './dataset';
 import { modelPath } from './folder';
 import type { ScoreOptions } from './grammar/score';
 import { floatMatrix, inputOf, prepareRows } from './preprocess';
-import { exitStatus, type Terminal, write } from './status';
+import { exitStatus, type Terminal, UsageError, write } from './status';
 import { grouped } from './text';
 
 export async function score(
@@ -18,7 +18,7 @@ export async function score(
 ): Promise<number> {
   const kind = options.out === undefined ? null : outputKind(options.out, ['csv', 'npy']);
   if (options.threads) setThreads(options.threads);
-  const flow = await Flow.load(await modelPath(model));
+  const flow = await loadModel(await modelPath(model));
   try {
     const dataset = prepareRows(await readDatasetFor(data, flow, options), inputOf(flow));
     const scores = scoresOf(flow, dataset, options);
@@ -34,10 +34,15 @@ export async function score(
   }
 }
 
-function scoresOf(flow: Flow, dataset: Dataset, options: ScoreOptions): Float64Array {
+function scoresOf(flow: GenerativeModel, dataset: Dataset, options: ScoreOptions): Float64Array {
+  const { importance } = options;
+  if (importance !== undefined && !flow.importanceLogProb) {
+    throw new UsageError('--importance is for models that bound log p: this one is exact');
+  }
   const logProb = flow.logProb(dataset.rows, floatMatrix(dataset.context), {
     space: options.bitsPerDim ? 'data' : options.space,
     seed: options.seed,
+    ...(importance === undefined ? {} : { samples: importance }),
   });
   const scores = logProb.dataSync() as Float64Array;
   logProb.dispose();

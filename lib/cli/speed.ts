@@ -1,5 +1,5 @@
 /** How much training fits into a time. */
-import type { Flow } from '../flows';
+import type { GenerativeModel } from '../models';
 import { adam, fit } from '../train';
 import { type Dataset, takeSamples } from './dataset';
 import { floatMatrix } from './preprocess';
@@ -16,7 +16,7 @@ const STEPS = 12;
  */
 export async function epochsWithin(
   seconds: number,
-  build: () => Flow,
+  build: () => GenerativeModel,
   train: Dataset,
   batchSize: number,
   overhead = 0.1,

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expected, FlowError } from '../errors';
-import type { Flow } from '../flows';
 import { bytesOf } from '../io/bytes';
+import type { GenerativeModel } from '../models';
 import { withoutUndefined } from '../nn/module';
 import { setThreads } from '../runtime';
 import { adam, cosine, linearWarmup, type Schedule } from '../train';
@@ -19,7 +19,7 @@ import {
   writeRunRecord,
 } from './folder';
 import type { TrainOptions } from './grammar/train';
-import { buildModel, modelDefaults } from './models';
+import { buildModel, modelDefaults, modelPreprocess } from './models';
 import {
   buildPreprocess,
   choosePreprocess,
@@ -67,7 +67,7 @@ export async function train(
 
   const path = data ?? (record as { data: string }).data;
   const raw = await readDataset(path, chosen);
-  const preprocess = choosePreprocess(chosen, raw);
+  const preprocess = modelPreprocess(chosen, raw.image) ?? choosePreprocess(chosen, raw);
   const parts = await partsOf(raw, chosen, preprocess);
   const fingerprint = fingerprintOf(parts);
   if (record && record.fingerprint !== fingerprint) {
@@ -105,6 +105,7 @@ export async function train(
       settings: { ...recorded(plan) },
       fit: fitOptions(plan, files, record !== null),
       quiet: plan.quiet ?? false,
+      ...(plan.importance && { importance: plan.importance }),
       resumeCommand: `flow-kernels train --resume --out ${shellWord(files.folder)}`,
     });
     if (outcome.report && chosen.json) {
@@ -123,8 +124,9 @@ async function partsOf(
   preprocess: Preprocess,
 ): Promise<Parts> {
   const input = {
-    dequantization: preprocess.kind === 'levels' ? { levels: preprocess.levels } : null,
-    unitInterval: preprocess.kind === 'logit',
+    dequantization:
+      'levels' in preprocess && preprocess.levels ? { levels: preprocess.levels } : null,
+    unitInterval: preprocess.kind === 'logit' || preprocess.kind === 'bits',
   };
   const { validation = 0.1, test = 0 } = options;
   const fraction = (part: number | string) => (typeof part === 'number' ? part : 0);
@@ -175,7 +177,11 @@ function fingerprintOf(parts: Parts): string {
   return hash.digest('hex');
 }
 
-function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dataset): Flow {
+function buildFlow(
+  options: TrainOptions,
+  preprocess: Preprocess,
+  trainPart: Dataset,
+): GenerativeModel {
   return buildModel(options, {
     features: trainPart.rows.cols,
     contextFeatures: trainPart.context?.cols ?? 0,
@@ -188,7 +194,7 @@ function buildFlow(options: TrainOptions, preprocess: Preprocess, trainPart: Dat
 async function completePlan(
   options: TrainOptions,
   trainPart: Dataset,
-  build: () => Flow,
+  build: () => GenerativeModel,
 ): Promise<Plan> {
   const image = trainPart.image !== null;
   const batchSize = Math.min(options.batchSize ?? (image ? 128 : 256), trainPart.rows.rows);
@@ -251,6 +257,9 @@ function inWords(preprocess: Preprocess): string {
   if (preprocess.kind === 'none') return 'none';
   if (preprocess.kind === 'standardize') return 'mean 0 and deviation 1, column by column';
   if (preprocess.kind === 'logit') return `logit, λ = ${preprocess.lambda}`;
+  if (preprocess.kind === 'integers') return `${preprocess.levels} levels`;
+  if (preprocess.kind === 'bits')
+    return preprocess.levels ? `${preprocess.levels} levels drawn as bits` : 'none';
   const { levels, lambda } = preprocess;
   const logit = lambda === null ? '' : `, logit with λ = ${lambda}`;
   return `${levels} levels dequantised, divided by ${levels}${logit}`;

@@ -1,5 +1,5 @@
 /** One training run: progress, interruption, and everything that it leaves in the run folder. */
-import type { Flow } from '../flows';
+import type { GenerativeModel } from '../models';
 import { evaluate, type FitOptions, type FitResult, fit, type StepInfo } from '../train';
 import type { Dataset } from './dataset';
 import type { RunFiles } from './folder';
@@ -21,7 +21,7 @@ import { duration, grouped } from './text';
 
 export interface Job {
   readonly command: string;
-  readonly flow: Flow;
+  readonly flow: GenerativeModel;
   /** Prepared: as the flow takes them. */
   readonly parts: Parts;
   readonly kind: string;
@@ -46,6 +46,8 @@ export interface Job {
     | 'resume'
   >;
   readonly quiet: boolean;
+  /** Draws by which a bound is made tight in the report. */
+  readonly importance?: number;
   /** How to go on after an interruption; null where no checkpoint is kept. */
   readonly resumeCommand: string | null;
 }
@@ -142,10 +144,11 @@ function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 
   };
 }
 
-async function likelihoodOf(flow: Flow, part: Dataset | null): Promise<Likelihood | null> {
+async function likelihoodOf(job: Job, part: Dataset | null): Promise<Likelihood | null> {
   if (!part) return null;
   const context = floatMatrix(part.context);
-  const found = await evaluate(flow, rowsOf(part), { context });
+  const { flow, importance: samples = 1 } = job;
+  const found = await evaluate(flow, rowsOf(part), { context, samples });
   return {
     rows: found.rows,
     nats: { model: found.logProbModel, data: found.logProb },
@@ -183,8 +186,8 @@ async function makeReport(job: Job, result: FitResult): Promise<Report> {
       stoppedBecause: result.stoppedBecause,
       bestEpoch: best?.epoch ?? null,
     },
-    validation: await likelihoodOf(flow, parts.validation),
-    test: await likelihoodOf(flow, parts.test),
+    validation: await likelihoodOf(job, parts.validation),
+    test: await likelihoodOf(job, parts.test),
     history,
     environment: environment(),
   };

@@ -293,16 +293,11 @@ export class Flow extends Module {
   static async load(path: string): Promise<Flow> {
     const flow = await loadModule(path);
     if (flow instanceof Flow) return flow;
+    const { kind } = flow.config();
     flow.dispose();
     throw new FlowError(
       'FORMAT',
-      expected(
-        'Flow.load',
-        path,
-        'a flow',
-        `a ${flow.config().kind}`,
-        'load it with its own class',
-      ),
+      expected('Flow.load', path, 'a flow', `a ${kind}`, 'load it with its own class'),
     );
   }
 

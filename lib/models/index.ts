@@ -1,3 +1,4 @@
 export * from './bernoulliMade';
+export * from './generative';
 export * from './vae';
 export * from './waveNet';

@@ -44,8 +44,8 @@ export interface ConvEncoderOptions extends CoderOptions {
 export interface ConvDecoderOptions extends CoderOptions {
   /** Columns that it reads. */
   readonly inputs: number;
-  /** Numbers that it makes of each channel of each pixel, side by side; default 1. */
-  readonly outputsPerFeature?: number;
+  /** Numbers that it makes of each pixel, side by side; default one a channel. */
+  readonly outputsPerPixel?: number;
 }
 
 interface Level extends ImageShape {
@@ -245,7 +245,7 @@ export class ConvEncoder extends Coder {
   }
 }
 
-/** Rows [N, inputs] → images [N, H·W·C·P]: P numbers of each channel of each pixel. */
+/** Rows [N, inputs] → images [N, H·W·P]: P numbers of each pixel. */
 export class ConvDecoder extends Coder {
   override readonly inputs: number;
   override readonly outputs: number;
@@ -260,11 +260,12 @@ export class ConvDecoder extends Coder {
 
   constructor(options: ConvDecoderOptions) {
     super('ConvDecoder', options);
-    const { image, inputs, outputsPerFeature = 1, hidden, blocks = 1 } = options;
-    checkConvSizes('ConvDecoder', { inputs, outputsPerFeature });
+    const { image, inputs, hidden, blocks = 1 } = options;
+    const { outputsPerPixel = image.channels } = options;
+    checkConvSizes('ConvDecoder', { inputs, outputsPerPixel });
     this.#options = options;
     this.inputs = inputs;
-    this.outputs = image.height * image.width * image.channels * outputsPerFeature;
+    this.outputs = image.height * image.width * outputsPerPixel;
     const { levels, activation, dtype } = this;
     const [whole] = levels as [Level, ...Level[]];
     const deepest = levels.at(-1) as Level;
@@ -289,7 +290,7 @@ export class ConvDecoder extends Coder {
       whole,
       {
         inputs: whole.channels,
-        outputs: image.channels * outputsPerFeature,
+        outputs: outputsPerPixel,
         zeroInitialized: options.zeroInitialized ?? false,
       },
       stream,

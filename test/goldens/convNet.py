@@ -202,7 +202,7 @@ def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_fea
     config = {"kind": "convEncoder" if encoder else "convDecoder",
               "image": {"height": height, "width": breadth, "channels": colours}, "channels": channels, "blocks": blocks,
               "hidden": hidden, "contextFeatures": context}
-    sizes = {"outputs": width} if encoder else {"inputs": width, "outputsPerFeature": per_feature}
+    sizes = {"outputs": width} if encoder else {"inputs": width, "outputsPerPixel": colours * per_feature}
     return {**config, **sizes}, params, encode if encoder else decode
 
 

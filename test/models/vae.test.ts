@@ -4,10 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
-import { Chain, Permutation } from '../../lib/bijections';
+import { Chain, Invert, Permutation, Planar } from '../../lib/bijections';
 import { StandardNormal } from '../../lib/distributions';
 import { Flow, realnvp } from '../../lib/flows';
-import { BernoulliMade, iafPosterior, Vae, type VaeOptions, vae } from '../../lib/models';
+import {
+  BernoulliMade,
+  iafPosterior,
+  LogisticMixtureLikelihood,
+  Vae,
+  type VaeOptions,
+  vae,
+} from '../../lib/models';
 import { autoregressiveAffineInverse, columns, mean, neg, RandomStream } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { scope } from '../../lib/tensor/scope';
@@ -239,6 +246,64 @@ function drawOf(model: Vae, x: Tensor, noise: Tensor): Tensor {
   if (!model.posterior) return z;
   return model.posterior.inverse(z, columns(out, 2 * model.latents, out.cols)).x;
 }
+
+describe('the mixture of logistics as a decoder', () => {
+  it('has the mean of its distribution, drawn and summed over the levels', () => {
+    const levels = 9;
+    const likelihood = new LogisticMixtureLikelihood({ features: 2, mixtures: 2, levels });
+    scope(() => {
+      const draw = fixture(6);
+      const rows = 20000;
+      const one = [...draw(likelihood.outputs, 0.4)].map((v, k) => (k % 6 > 3 ? v - 1.5 : v));
+      const params = (n: number) =>
+        tensorOfArray(
+          Float64Array.from({ length: n * one.length }, (_, i) => one[i % one.length]!),
+          [n, one.length],
+        );
+      // p of each level of the first pixel, the second at level 0; then the other way round.
+      const expectations = [0, 1].map((pixel) => {
+        const x = Float64Array.from({ length: 2 * levels }, (_, i) =>
+          i % 2 === pixel ? i >> 1 : 0,
+        );
+        const p = [
+          ...likelihood.logProb(params(levels), tensorOfArray(x, [levels, 2])).dataSync(),
+        ].map(Math.exp);
+        const total = p.reduce((a, b) => a + b, 0);
+        return p.reduce((sum, value, level) => sum + (level * value) / total, 0);
+      });
+      const drawn = likelihood.sample(params(rows), new RandomStream(3)).dataSync();
+      for (const pixel of [0, 1]) {
+        let average = 0;
+        for (let n = 0; n < rows; n++) average += drawn[2 * n + pixel]! / rows;
+        expect(Math.abs(average - expectations[pixel]!)).toBeLessThan(0.08);
+        // The mean is that of logistics which are not cut off at the ends.
+        const mean = likelihood.mean(params(1)).dataSync()[pixel]!;
+        expect(Math.abs(mean - expectations[pixel]!)).toBeLessThan(0.25);
+      }
+      expect(
+        likelihood.input(tensorOfArray(Float64Array.of(0, levels - 1), [1, 2])).dataSync(),
+      ).toEqual(Float64Array.of(-1, 1));
+    });
+    likelihood.dispose();
+  });
+});
+
+describe('other flows as posteriors', () => {
+  it('bend the Gaussian by the context: planar', async () => {
+    const chain = new Chain(
+      [1, 2].map((seed) => new Planar({ features: 3, contextFeatures: 4, seed, dtype: 'float64' })),
+    );
+    const model = make({ latents: 3, posterior: new Invert(chain) }, 8, 0.7);
+    scope(() => {
+      const x = tensorOfArray(fixture(4)(4 * 6), [6, 4]);
+      const { z, logQ } = model.encode(x, null, { seed: 2 });
+      // The way back is Newton's.
+      expectClose(model.posteriorLogProb(z, x).dataSync(), logQ.dataSync(), 1e6, 'log q');
+    });
+    const result = await fit(model, bits(60, 4), { epochs: 2, batchSize: 30, seed: 1 });
+    expect(result.compiled).toBe(true);
+  });
+});
 
 it('warm-up: the divergence counts along a line, and fully in evaluation', () => {
   const model = make({ latents: 3, posterior: iaf, warmup: { steps: 10, start: 0.2 } }, 4);

@@ -8,6 +8,7 @@ export interface ScoreOptions extends ReadingOptions {
   readonly out?: string;
   readonly space: 'data' | 'model';
   readonly bitsPerDim?: boolean;
+  readonly importance?: number;
   readonly seed: number;
   readonly threads?: number;
   readonly quiet?: boolean;
@@ -36,7 +37,8 @@ export function addScore(program: Command, actions: Actions<void>): void {
         .default('data'),
     )
     .option('--bits-per-dim', 'bits per dimension in place of log p')
-    .option('--seed <number>', 'of the dequantisation noise', whole(0), 0)
+    .option('--importance <draws>', 'of a vae: draws a row (default: 128)', whole(1, 1e6))
+    .option('--seed <number>', 'of the dequantisation noise and of draws', whole(0), 0)
     .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
     .option('-q, --quiet', 'no summary')
     .addHelpText(

@@ -4,7 +4,7 @@ import type { Actions } from '../program';
 import { columns, number, part, seconds, whole, widths } from '../words';
 import { addReading, formats, type ReadingOptions } from './reading';
 
-export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice', 'glow'] as const;
+export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice', 'glow', 'vae'] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
 export interface TrainOptions extends ReadingOptions {
@@ -28,6 +28,14 @@ export interface TrainOptions extends ReadingOptions {
   readonly blocks?: number;
   readonly flat?: boolean;
   readonly scaleBound?: number;
+  readonly latents?: number;
+  readonly posterior?: 'diagonal' | 'iaf';
+  readonly prior?: 'normal' | 'maf';
+  readonly likelihood?: 'bernoulli' | 'gaussian' | 'logistic';
+  readonly conv?: number[];
+  readonly freeBits?: number;
+  readonly klWarmup?: number;
+  readonly importance?: number;
   readonly dtype: 'float32' | 'float64';
   readonly batchSize?: number;
   readonly lr?: number;
@@ -71,7 +79,9 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .option('--logit <lambda>', 'logit of λ + (1 − 2λ)x, for x in [0, 1]', number(0, 0.499))
     .option('--no-preprocess', 'none')
     .optionsGroup('Model:')
-    .addOption(new Option('--model <kind>', 'kind of flow').choices([...modelKinds]).default('maf'))
+    .addOption(
+      new Option('--model <kind>', 'kind of model').choices([...modelKinds]).default('maf'),
+    )
     .option(
       '--hidden <widths>',
       'hidden layers of each network (default: 256,256; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
@@ -79,7 +89,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4; glow: steps a level, 8)',
+      'transforms (default: 5; realnvp 8, nice 4; glow: steps a level, 8; vae: IAF steps, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -110,7 +120,11 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       'glow, and realnvp on images: levels (default: glow 3, realnvp 2, or what the sides allow)',
       whole(1, 16),
     )
-    .option('--blocks <count>', 'realnvp on images: residual blocks (default: 2)', whole(1, 64))
+    .option(
+      '--blocks <count>',
+      'realnvp on images: residual blocks (default: 2); vae with --conv: of a level (default: 1)',
+      whole(1, 64),
+    )
     .option('--flat', 'realnvp: take images as rows of a table')
     .option(
       '--scale-bound <bound>',
@@ -122,6 +136,27 @@ export function addTrain(program: Command, actions: Actions<void>): void {
         .choices(['float32', 'float64'])
         .default('float32'),
     )
+    .optionsGroup('Variational autoencoders (--model vae):')
+    .option('--latents <count>', 'latents (default: half the columns; images 32)', whole(1, 1e5))
+    .addOption(
+      new Option('--posterior <kind>', 'of the latents (default: diagonal)').choices([
+        'diagonal',
+        'iaf',
+      ]),
+    )
+    .addOption(
+      new Option('--prior <kind>', 'of the latents (default: normal)').choices(['normal', 'maf']),
+    )
+    .addOption(
+      new Option(
+        '--likelihood <kind>',
+        'bernoulli: bits, or levels drawn as bits in each batch; logistic: levels (default: gaussian; images bernoulli)',
+      ).choices(['bernoulli', 'gaussian', 'logistic']),
+    )
+    .option('--conv <channels>', 'images: convolutions, channels of each level: 16,32,32', widths)
+    .option('--free-bits <nats>', 'each latent costs at least so much', number(0, 1e3, true))
+    .option('--kl-warmup <steps>', 'steps until the divergence counts fully', whole(1))
+    .option('--importance <draws>', 'report log p by so many draws, not the ELBO', whole(2, 1e6))
     .optionsGroup('Training:')
     .option('--batch-size <rows>', 'rows a step (default: 256; images 128)', whole(2))
     .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
@@ -176,6 +211,7 @@ Examples:
   flow-kernels train train-images-idx3-ubyte.gz --hidden 1024 --batch-norm --time-limit 10m
   flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
   flow-kernels train photos --size 32 --model realnvp --time-limit 1h
+  flow-kernels train train-images-idx3-ubyte.gz --model vae --posterior iaf --latents 32
   flow-kernels train --resume --out runs/first`,
     )
     .action((data: string | undefined, options: TrainOptions, self: Command) =>

@@ -1,18 +1,33 @@
 /** The models that `train --model` makes: a file a family; their names stand in grammar/train.ts. */
-import type { Flow } from '../../flows';
+import type { GenerativeModel } from '../../models';
+import type { ImageShape } from '../dataset';
 import type { ModelKind, TrainOptions } from '../grammar/train';
+import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
+import { vaeModels } from './vae';
 
-const models: Record<ModelKind, Model> = { ...autoregressiveModels, ...couplingModels };
+const models: Record<ModelKind, Model> = {
+  ...autoregressiveModels,
+  ...couplingModels,
+  ...vaeModels,
+};
 
 export function modelDefaults(options: TrainOptions, image: boolean): ModelDefaults {
   return models[options.model].defaults(image, options);
 }
 
+/** What a model of its own does with the data; null: what suits flows. @throws UsageError */
+export function modelPreprocess(
+  options: TrainOptions,
+  image: ImageShape | null,
+): Preprocess | null {
+  return models[options.model].preprocess?.(options, image) ?? null;
+}
+
 /** @throws UsageError where an option does not belong to the model */
-export function buildModel(options: TrainOptions, input: ModelInput): Flow {
+export function buildModel(options: TrainOptions, input: ModelInput): GenerativeModel {
   const { takes, build } = models[options.model];
   refuseOthers(options, takes);
   return build(options, input, modelDefaults(options, input.image !== null));

@@ -1,7 +1,9 @@
 /** What `train --model` asks of a model: which options it takes, its defaults, and how it is built. */
-import type { Flow, FlowParts } from '../../flows';
+import type { FlowParts } from '../../flows';
+import type { GenerativeModel } from '../../models';
 import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
+import type { Preprocess } from '../preprocess';
 import { UsageError } from '../status';
 
 /** What a model is made for. */
@@ -32,6 +34,14 @@ const words = {
   scales: '--scales',
   blocks: '--blocks',
   flat: '--flat',
+  latents: '--latents',
+  posterior: '--posterior',
+  prior: '--prior',
+  likelihood: '--likelihood',
+  conv: '--conv',
+  freeBits: '--free-bits',
+  klWarmup: '--kl-warmup',
+  importance: '--importance',
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;
 
 export type ModelOption = keyof typeof words;
@@ -39,8 +49,10 @@ export type ModelOption = keyof typeof words;
 export interface Model {
   /** The options that it takes besides those of all models. */
   readonly takes: readonly ModelOption[];
+  /** How the data come to it, where not as to a flow. */
+  preprocess?(options: TrainOptions, image: ImageShape | null): Preprocess | null;
   defaults(image: boolean, options: Pick<TrainOptions, 'flat'>): ModelDefaults;
-  build(options: TrainOptions, input: ModelInput, defaults: ModelDefaults): Flow;
+  build(options: TrainOptions, input: ModelInput, defaults: ModelDefaults): GenerativeModel;
 }
 
 /** @throws UsageError where one of the options is set */

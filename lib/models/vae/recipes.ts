@@ -12,7 +12,12 @@ import { ConvDecoder, ConvEncoder } from '../../nn/convCoder';
 import { Mlp } from '../../nn/mlp';
 import type { Activation } from '../../ops';
 import type { ImageShape } from '../../shape';
-import { BernoulliLikelihood, GaussianLikelihood, Likelihood } from './likelihood';
+import {
+  BernoulliLikelihood,
+  GaussianLikelihood,
+  Likelihood,
+  LogisticMixtureLikelihood,
+} from './likelihood';
 import { Vae, type VaeParts } from './vae';
 
 export interface IafPosteriorOptions {
@@ -110,8 +115,8 @@ export interface VaeOptions
   readonly conv?: VaeConvOptions;
   /** Of the networks; default relu, of convolutions elu. */
   readonly activation?: Activation;
-  /** Default bernoulli. */
-  readonly likelihood?: 'bernoulli' | 'gaussian' | Likelihood;
+  /** Default bernoulli; 'logistic': levels 0 … 255, one discretised logistic each. */
+  readonly likelihood?: 'bernoulli' | 'gaussian' | 'logistic' | Likelihood;
   /**
    * 'diagonal' (default); 'iaf' or its options, among them contextFeatures (default 64); or a bijection whose inverse bends
    * the Gaussian, given its contextFeatures of the encoder.
@@ -152,10 +157,10 @@ export function vae(options: VaeOptions): Vae {
     contextFeatures,
     seed: seeds.prior,
   });
-  const likelihood = likelihoodOf(options.likelihood ?? 'bernoulli', features);
+  const likelihood = likelihoodOf(options.likelihood ?? 'bernoulli', features, image?.channels);
   const sizes = {
     outputs: 2 * latents + (posterior?.contextFeatures ?? 0),
-    decoded: likelihood.outputsPerFeature,
+    decoded: likelihood.outputs,
   };
   const { encoder, decoder } = networks(options, features, sizes, seeds);
   const { preprocessing, binarization, freeBits, warmup, description } = options;
@@ -184,7 +189,7 @@ function networks(
       ...{ ...shared, inputs: features, outputs, hidden, activation, seed: seeds.encoder },
     });
     const decoder = new Mlp({
-      ...{ ...shared, inputs: latents, outputs: features * decoded, activation },
+      ...{ ...shared, inputs: latents, outputs: decoded, activation },
       ...{ hidden: [...hidden].reverse(), seed: seeds.decoder },
     });
     return { encoder, decoder };
@@ -197,20 +202,26 @@ function networks(
   }
   const { channels, blocks = 1, hidden = 450 } = conv;
   const { activation = 'elu' } = options;
+  const outputsPerPixel = sizes.decoded / (image.height * image.width);
   const network = { ...shared, image, channels, blocks, hidden, activation };
   return {
     encoder: new ConvEncoder({ ...network, outputs: sizes.outputs, seed: seeds.encoder }),
     decoder: new ConvDecoder({
-      ...{ ...network, inputs: latents, outputsPerFeature: sizes.decoded, seed: seeds.decoder },
+      ...{ ...network, inputs: latents, outputsPerPixel, seed: seeds.decoder },
     }),
   };
 }
 
-function likelihoodOf(given: 'bernoulli' | 'gaussian' | Likelihood, features: number): Likelihood {
+function likelihoodOf(
+  given: NonNullable<VaeOptions['likelihood']>,
+  features: number,
+  channels = 1,
+): Likelihood {
   if (given instanceof Likelihood) return given;
   if (given === 'bernoulli') return new BernoulliLikelihood(features);
   if (given === 'gaussian') return new GaussianLikelihood(features);
-  throw unknown('likelihood', 'bernoulli, gaussian or a Likelihood', given);
+  if (given === 'logistic') return new LogisticMixtureLikelihood({ features, channels });
+  throw unknown('likelihood', 'bernoulli, gaussian, logistic or a Likelihood', given);
 }
 
 function posteriorOf(

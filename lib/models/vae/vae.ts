@@ -63,7 +63,7 @@ import {
 export interface VaeParts {
   /** x [N, D] → [N, 2·L + H]: (mean, raw log σ) of each latent side by side, then the posterior flow's context h. */
   readonly encoder: Conditioner;
-  /** z [N, L] → what the likelihood takes, [N, D·P]. */
+  /** z [N, L] → what the likelihood takes. */
   readonly decoder: Conditioner;
   readonly likelihood: Likelihood;
   /**
@@ -198,8 +198,7 @@ export class Vae extends Module implements DensityModel {
       const remedy = 'build the parts with sizes that fit';
       throw new FlowError('SHAPE', expected('Vae', what, wanted, String(got), remedy));
     };
-    const { features, outputsPerFeature } = likelihood;
-    const made = features * outputsPerFeature;
+    const { features, outputs: made } = likelihood;
     const h = posterior?.contextFeatures ?? 0;
     const outputs = 2 * latents + h;
     check(
@@ -277,6 +276,12 @@ export class Vae extends Module implements DensityModel {
 
   get contextFeatures(): number {
     return this.encoder.contextFeatures;
+  }
+
+  /** The integers that it takes: those that it binarises, or the likelihood's levels; null: numbers. */
+  get dequantization(): { readonly levels: number } | null {
+    const { levels } = this.likelihood;
+    return this.binarization ?? (levels === null ? null : { levels });
   }
 
   /** Integers become bits where the model binarises, else floats. */

@@ -1,0 +1,70 @@
+/** vae. */
+import { type VaeOptions, vae } from '../../models';
+import type { TrainOptions } from '../grammar/train';
+import { UsageError } from '../status';
+import { type Model, pass, refuse, sidesOf } from './model';
+
+const likelihoodOf = ({ likelihood }: TrainOptions, image: boolean) =>
+  likelihood ?? (image ? 'bernoulli' : 'gaussian');
+
+/** Bytes of images that say nothing else. */
+const usualLevels = 256;
+
+export const vaeModels = {
+  vae: {
+    takes: [
+      'latents',
+      'posterior',
+      'prior',
+      'likelihood',
+      'conv',
+      'freeBits',
+      'klWarmup',
+      'importance',
+      'transforms',
+      'blocks',
+      'activation',
+    ],
+    defaults: (image) => ({ hidden: image ? [512, 512] : [128, 128] }),
+    preprocess(options, image) {
+      const likelihood = likelihoodOf(options, image !== null);
+      const { levels, logit, standardize } = options;
+      if (likelihood === 'gaussian') {
+        if (image) throw new UsageError('--likelihood gaussian is for tables: choose another one');
+        if (levels !== undefined) throw new UsageError('--likelihood gaussian takes no --levels');
+        return null;
+      }
+      if (logit !== undefined || standardize) {
+        throw new UsageError(
+          `--likelihood ${likelihood} takes the data as they are: leave out --logit and --standardize`,
+        );
+      }
+      if (likelihood === 'logistic') return { kind: 'integers', levels: levels ?? usualLevels };
+      return { kind: 'bits', levels: levels ?? (image ? usualLevels : null) };
+    },
+    build(options, input, { hidden }) {
+      const { image, dequantization: _none, ...rest } = input;
+      const likelihood = likelihoodOf(options, image !== null);
+      const { conv, freeBits, klWarmup, posterior, prior, transforms, dtype, seed } = options;
+      if (conv && !image) throw new UsageError('--conv is for images');
+      if (!conv) refuse(options, ['blocks'], ' without --conv');
+      const levels = options.levels ?? usualLevels;
+      return vae({
+        ...rest,
+        ...(image && { image: sidesOf(image) }),
+        latents: options.latents ?? (image ? 32 : Math.max(1, Math.floor(input.features / 2))),
+        hidden: options.hidden ?? hidden,
+        ...(conv && { conv: { channels: conv, ...pass(options, 'blocks') } }),
+        ...(pass(options, 'activation') as Pick<VaeOptions, 'activation'>),
+        likelihood,
+        ...(likelihood === 'bernoulli' &&
+          (image || options.levels !== undefined) && { binarization: { levels } }),
+        posterior: posterior === 'iaf' ? { ...(transforms && { steps: transforms }) } : 'diagonal',
+        ...(prior && { prior }),
+        ...(freeBits && { freeBits: { nats: freeBits } }),
+        ...(klWarmup && { warmup: { steps: klWarmup } }),
+        ...{ dtype, seed },
+      });
+    },
+  },
+} satisfies Record<string, Model>;

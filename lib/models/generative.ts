@@ -1,0 +1,68 @@
+/** Models as a file holds them: flows and others alike, as far as one can score rows with them and draw some. */
+import type { Bijection } from '../bijections/bijection';
+import { expected, FlowError } from '../errors';
+import type { DensityModel } from '../flows/density';
+import { type Dequantization, Flow } from '../flows/flow';
+import { loadModule, type ModelFileOptions } from '../flows/modelFile';
+import type { Module } from '../nn/module';
+import type { Rows } from '../tensor/input';
+import type { Tensor } from '../tensor/tensor';
+import { Vae } from './vae';
+
+export interface GenerativeModel extends DensityModel {
+  readonly preprocessing: Bijection | null;
+  /** Integers that the model takes; null: numbers. */
+  readonly dequantization: Dequantization | null;
+  /** What the rows are: column names, image shape. */
+  readonly description: Readonly<Record<string, string>>;
+
+  /** [N] float64. @param options.samples importance samples a row, for models that bound log p */
+  logProb(
+    x: Rows,
+    context?: Rows | null,
+    options?: {
+      readonly space?: 'data' | 'model';
+      readonly seed?: number;
+      readonly samples?: number;
+    },
+  ): Tensor;
+
+  /** [samples, D] in the data's units. */
+  sample(
+    samples: number,
+    options?: {
+      readonly context?: Rows | null;
+      readonly temperature?: number;
+      readonly seed?: number;
+    },
+  ): Tensor;
+
+  bitsPerDim(logProb: number): number;
+  save(path: string, options?: ModelFileOptions): Promise<void>;
+}
+
+function isGenerative(module: Module): module is Module & GenerativeModel {
+  return module instanceof Flow || module instanceof Vae;
+}
+
+/**
+ * Reads a model of any kind that `save` wrote: a Flow, a Vae.
+ *
+ * @throws FlowError FILE, FORMAT
+ */
+export async function loadModel(path: string): Promise<GenerativeModel> {
+  const module = await loadModule(path);
+  if (isGenerative(module)) return module;
+  const { kind } = module.config();
+  module.dispose();
+  throw new FlowError(
+    'FORMAT',
+    expected(
+      'loadModel',
+      path,
+      'a model to score and sample with',
+      `a ${kind}`,
+      'load it with its own class',
+    ),
+  );
+}
