@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { full, gatherColumns, RandomStream, reshape } from '../ops';
+import { full, permuteColumns, RandomStream, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -60,18 +60,24 @@ export class Permutation extends Bijection {
   }
 
   protected override mapForward(x: Tensor): Forward {
-    return { y: this.#permute(x, this.#forwardIndices), logDet: full([x.rows], 0, 'float64') };
+    return {
+      y: this.#permute(x, this.#forwardIndices, this.#inverseIndices),
+      logDet: full([x.rows], 0, 'float64'),
+    };
   }
 
   protected override mapInverse(y: Tensor): Inverse {
-    return { x: this.#permute(y, this.#inverseIndices), logDet: full([y.rows], 0, 'float64') };
+    return {
+      x: this.#permute(y, this.#inverseIndices, this.#forwardIndices),
+      logDet: full([y.rows], 0, 'float64'),
+    };
   }
 
-  #permute(x: Tensor, indices: Tensor): Tensor {
-    if (this.positions === 1) return gatherColumns(x, indices);
+  #permute(x: Tensor, order: Tensor, inverse: Tensor): Tensor {
+    if (this.positions === 1) return permuteColumns(x, order, inverse);
     return scope(() => {
       const pixels = reshape(x, [x.rows * this.positions, this.order.length]);
-      return reshape(gatherColumns(pixels, indices), x.shape);
+      return reshape(permuteColumns(pixels, order, inverse), x.shape);
     });
   }
 

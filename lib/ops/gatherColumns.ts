@@ -1,4 +1,7 @@
 /** Columns by index: permutations of channels. */
+import { isTracked, record } from '../autograd/tape';
+import { execute } from '../tensor/execute';
+import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireIndices } from './check';
 import { apply, type OpDefinition } from './define';
@@ -40,4 +43,25 @@ const definition: OpDefinition<Attributes> = {
  */
 export function gatherColumns(x: Tensor, indices: Tensor): Tensor {
   return apply(definition, [x, indices], { cols: x.cols })[0] as Tensor;
+}
+
+/**
+ * y[…, k] = x[…, order[k]], a permutation of the columns, whose gradient is a permutation again.
+ *
+ * @param x float32 or float64, [.., C]
+ * @param order int32 [C]: each of 0 … C − 1 once
+ * @param inverse int32 [C]: inverse[order[k]] = k
+ */
+export function permuteColumns(x: Tensor, order: Tensor, inverse: Tensor): Tensor {
+  requireFloat('permuteColumns', 'x', x);
+  return scope(() => {
+    const like = { shape: x.shape, dtype: x.dtype };
+    const y = execute('gather_columns', [x, order], [like], [])[0] as Tensor;
+    if (isTracked([x])) {
+      record('permuteColumns', [x], [y], [order, inverse], ([there, back], [dy]) => [
+        dy ? permuteColumns(dy, back as Tensor, there as Tensor) : null,
+      ]);
+    }
+    return y;
+  });
 }

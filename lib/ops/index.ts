@@ -54,7 +54,7 @@ export {
 export { ema } from './ema';
 export { fillInPlace, full, ones, zeros } from './fill';
 export { gatedActivation } from './gatedActivation';
-export { gatherColumns } from './gatherColumns';
+export { gatherColumns, permuteColumns } from './gatherColumns';
 export { type GatherOptions, gatherRows } from './gatherRows';
 export { gradNorm } from './gradNorm';
 export { householder } from './householder';

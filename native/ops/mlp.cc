@@ -28,11 +28,14 @@ bool mlp(const Call& call) {
     Pieces<T> pieces;
     int64_t at[max_layers];
     for (int64_t l = 0; l < net.layers; ++l) at[l] = pieces.take(packed_b_elements<T>(net.layer[l].units, net.layer[l].inputs));
-    T* packed = pieces.get(4);
-    const bool serial = is_small(net);
-    pack_weights<T>(net, 0, false, packed, at, serial);
+    const bool serial = is_small(net), alone = packs_alone(net);
+    T* shared = alone ? nullptr : pieces.get(4);
+    if (!alone) pack_weights<T>(net, 0, false, shared, at, serial);
+    const uint64_t stamp = next_stamp();
     const RowBlocks blocks(net.rows);
     run_mlp_tasks(blocks.count, serial, [&](int64_t block) {
+      const auto pack_all = [&](T* own) { pack_weights<T>(net, 0, false, own, at, true); };
+      const T* packed = alone ? thread_weights<T>(net, pieces, stamp, pack_all) : shared;
       const int64_t r0 = blocks.start(block), rows = blocks.start(block + 1) - r0;
       const T* from = x.as<T>() + r0 * x.ld;
       int64_t ld = x.ld;

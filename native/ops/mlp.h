@@ -42,12 +42,12 @@ inline bool read_layer(const Call& call, MlpNetwork& net, const Operand& weight,
   return true;
 }
 
-// Blocks of rows, made of whole tiles: enough for some cores, and few enough that the packed weights are not read too often.
+// Blocks of rows, made of whole tiles.
 struct RowBlocks {
   int64_t rows, tiles, count;
-  explicit RowBlocks(int64_t n) : rows(n), tiles(tiles_of(n)) {
-    count = max_of(1, min_of(tiles >= 64 ? 16 : 8, tiles / 2));
-  }
+  // Enough for some cores, and few enough that the packed weights are not read too often.
+  explicit RowBlocks(int64_t n) : RowBlocks(n, tiles_of(n) >= 64 ? 16 : 8) {}
+  RowBlocks(int64_t n, int64_t most) : rows(n), tiles(tiles_of(n)), count(max_of(1, min_of(most, tiles / 2))) {}
   int64_t start(int64_t block) const { return tile_start(rows, block * tiles / count); }
 };
 
@@ -78,11 +78,53 @@ class Pieces {
     size_ += ceil_div(elements, 64) * 64;
     return at;
   }
+  int64_t size() const { return size_; }
+  // 64 elements more than were taken.
   T* get(int slot) const { return static_cast<T*>(scratch(static_cast<size_t>(size_ + 64) * sizeof(T), slot)); }
 
  private:
   int64_t size_ = 0;
 };
+
+// Weights of fewer elements are packed by each thread for itself: that takes a microsecond, and to meet the others and fetch
+// what they packed from their caches takes longer.
+inline constexpr int64_t own_weights = 32 << 10;
+
+inline bool packs_alone(const MlpNetwork& net) {
+  int64_t elements = 0;
+  for (int64_t l = 0; l < net.layers; ++l) elements += net.layer[l].units * net.layer[l].inputs;
+  return elements <= own_weights;
+}
+
+// A number that no call had before.
+inline uint64_t next_stamp() {
+  static uint64_t last = 0;
+  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+// Asks for all weights at once: after an update half of them are in another core's cache, and come a line at a time where
+// packing asks for them.
+inline void fetch_weights(const MlpNetwork& net) {
+  const int64_t size = net.dtype == DType::f32 ? 4 : 8;
+  for (int64_t l = 0; l < net.layers; ++l) {
+    const Operand& weight = *net.layer[l].weight;
+    const char* bytes = static_cast<const char*>(weight.data);
+    for (int64_t at = 0; at < ((weight.rows - 1) * weight.ld + weight.cols) * size; at += 64) __builtin_prefetch(bytes + at, 0, 2);
+  }
+}
+
+// The packed weights of this call in the thread's own memory, packed by its first task: pack_all(packed) does it.
+template <class T, class F>
+T* thread_weights(const MlpNetwork& net, const Pieces<T>& pieces, uint64_t stamp, const F& pack_all) {
+  T* memory = pieces.get(4);
+  uint64_t* found = reinterpret_cast<uint64_t*>(memory + pieces.size());
+  if (*found != stamp) {
+    fetch_weights(net);
+    pack_all(memory);
+    *found = stamp;
+  }
+  return memory;
+}
 
 // Packs the weights of the layers first … last, each to packed + at[layer].
 template <class T>

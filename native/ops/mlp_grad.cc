@@ -1,5 +1,7 @@
 // mlp_grad: backward of mlp. Each task takes a block of rows from the last layer to the first, the gate of the activation in the
-// epilogue of each input gradient, and packs what the weight gradients read; these come last, by tiles.
+// epilogue of each input gradient. The weight gradients, one of two ways by the sizes: where weights are few, each block's
+// part of them at once, out of the thread's own cache, and the parts are added last; else each task packs what they read,
+// and they come last, by tiles.
 // in: dL_dy, x, (weight, extents or absent) a layer, the values of each layer but the last; out, each present or absent: dL_dx,
 // dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
 // A bias' gradient: 32 rows are summed in the element type, the rest in float64, in order.
@@ -50,11 +52,18 @@ struct Backward {
   const Operand* values;  // of the layers but the last
   RowBlocks blocks;
   bool wants_input;
+  // Whether weight gradients are summed of parts, a block each.
+  bool in_parts;
   int64_t widest = 0;
   T* memory = nullptr;
+  T* shared_weights = nullptr;
+  int64_t part_size = 0;
   double* sums = nullptr;
-  // Where in memory: packed weights, and for the weight gradients dL_dz in tiles and the layer's inputs in panels.
-  int64_t weights[max_layers] = {}, tiles[max_layers] = {}, panels[max_layers] = {};
+  uint64_t stamp = next_stamp();
+  Pieces<T> own{};  // packed weights, of each thread or of all
+  // Where in `own` the weights, in memory for the weight gradients dL_dz in tiles and the layer's inputs in panels, and in a
+  // part the layer's.
+  int64_t weights[max_layers] = {}, tiles[max_layers] = {}, panels[max_layers] = {}, part_at[max_layers + 1] = {};
   int64_t sums_at[max_layers + 1] = {};  // in sums, a row a block
 
   const Operand& d_weight(int64_t l) const { return call.out[2 + 2 * l]; }
@@ -62,25 +71,35 @@ struct Backward {
   const Operand& d_addend() const { return call.out[1]; }
 
   void plan() {
-    Pieces<T> pieces;
+    Pieces<T> pieces, part;
     for (int64_t l = 0; l < net.layers; ++l) {
       const MlpLayer& layer = net.layer[l];
       widest = max_of(widest, max_of(layer.units, layer.inputs));
-      weights[l] = l > 0 || wants_input ? pieces.take(packed_b_elements<T>(layer.inputs, layer.units)) : 0;
-      if (!d_weight(l).absent()) {
+      weights[l] = l > 0 || wants_input ? own.take(packed_b_elements<T>(layer.inputs, layer.units)) : 0;
+      if (in_parts) {
+        part_at[l] = d_weight(l).absent() ? 0 : part.take(layer.units * layer.inputs);
+      } else if (!d_weight(l).absent()) {
         tiles[l] = pieces.take(layer.units * net.rows);
         panels[l] = pieces.take(packed_b_elements<T>(layer.inputs, net.rows));
       }
       sums_at[l + 1] = sums_at[l] + (d_bias(l).absent() ? 0 : layer.units);
     }
-    memory = pieces.get(4);
+    if (in_parts) {
+      part_size = part.size();
+      for (int64_t block = 0; block < blocks.count; ++block) pieces.take(part_size);
+    }
+    memory = pieces.get(7);
     sums = static_cast<double*>(scratch(static_cast<size_t>(max_of(1, blocks.count * sums_at[net.layers])) * sizeof(double), 6));
   }
 
+  void pack(T* to, bool serial) const { pack_weights<T>(net, wants_input ? 0 : 1, true, to, weights, serial); }
+
   void run_block(int64_t block) const {
+    const T* packed = shared_weights ? shared_weights : thread_weights<T>(net, own, stamp, [&](T* to) { pack(to, true); });
+    T* part = memory + block * part_size;
     const int64_t r0 = blocks.start(block), rows = blocks.start(block + 1) - r0;
     // Two layers' worth of gradients, used in turn.
-    T* own = static_cast<T*>(scratch(static_cast<size_t>(2 * rows * widest + 64) * sizeof(T), 5));
+    T* d_hidden = static_cast<T*>(scratch(static_cast<size_t>(2 * rows * widest + 64) * sizeof(T), 5));
     const T* dz = dL_dy.as<T>() + r0 * dL_dy.ld;
     int64_t dz_ld = dL_dy.ld;
     for (int64_t l = net.layers - 1; l >= 0; --l) {
@@ -89,7 +108,10 @@ struct Backward {
       const T* from = input.as<T>() + r0 * input.ld;
       if (!d_bias(l).absent())
         sum_columns(dz, dz_ld, rows, layer.units, sums + block * sums_at[net.layers] + sums_at[l]);
-      if (!d_weight(l).absent()) {
+      if (!d_weight(l).absent() && in_parts) {
+        outer_product<T>(layer.units, layer.inputs, rows, dz, dz_ld, from, input.ld, layer.extent(), part + part_at[l],
+                         layer.inputs);
+      } else if (!d_weight(l).absent()) {
         pack_a_depth<T>(dz, dz_ld, layer.units, net.rows, r0, r0 + rows, memory + tiles[l]);
         pack_b_depth<T>(from, input.ld, layer.inputs, net.rows, r0, r0 + rows, memory + panels[l]);
       }
@@ -102,14 +124,14 @@ struct Backward {
       PackedProduct<T> p;
       p.m = rows, p.n = layer.inputs, p.k = layer.units;
       p.a = dz, p.lda = dz_ld;
-      p.b_packed = memory + weights[l];
+      p.b_packed = packed + weights[l];
       p.mask = layer.extents ? MaskKind::depth : MaskKind::none;
       p.extent = layer.extent();
       if (l == 0) {
         p.c = call.out[0].as<T>() + r0 * call.out[0].ld;
         p.ldc = call.out[0].ld;
       } else {
-        p.c = own + (l & 1) * rows * widest;
+        p.c = d_hidden + (l & 1) * rows * widest;
         p.ldc = layer.inputs;
         if (net.act != Activation::none) {
           p.epilogue.gate = from;
@@ -145,6 +167,32 @@ struct Backward {
     });
   }
 
+  // Sums of the parts, in the order of the blocks.
+  void add_parts(bool serial) const {
+    constexpr int64_t elements_of_task = 4 << 10;
+    int64_t first[max_layers + 1] = {0};
+    const auto tasks_of = [&](const MlpLayer& layer) {
+      return min_of(layer.units, ceil_div(layer.units * layer.inputs, elements_of_task));
+    };
+    for (int64_t l = 0; l < net.layers; ++l) first[l + 1] = first[l] + (d_weight(l).absent() ? 0 : tasks_of(net.layer[l]));
+    run_mlp_tasks(first[net.layers], serial, [&](int64_t task) {
+      int64_t l = 0;
+      while (task >= first[l + 1]) ++l;
+      using V = Vec<T>;
+      const MlpLayer& layer = net.layer[l];
+      const int64_t tasks = first[l + 1] - first[l], k = task - first[l];
+      for (int64_t unit = k * layer.units / tasks; unit < (k + 1) * layer.units / tasks; ++unit) {
+        const T* from = memory + part_at[l] + unit * layer.inputs;
+        T* to = d_weight(l).template as<T>() + unit * d_weight(l).ld;
+        for_lanes<V>(layer.inputs, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
+          V sum = load_live(from + i, live);
+          for (int64_t block = 1; block < blocks.count; ++block) sum += load_live(from + block * part_size + i, live);
+          store_live(to + i, sum, live);
+        });
+      }
+    });
+  }
+
   void bias_gradients() const {
     for (int64_t l = 0; l < net.layers; ++l) {
       if (d_bias(l).absent()) continue;
@@ -158,6 +206,20 @@ struct Backward {
     }
   }
 };
+
+// Of about 128 rows: enough depth for each product, and few parts to add.
+int64_t parts_of(const MlpNetwork& net) { return max_of(2, min_of(8, net.rows / 128)); }
+
+// Parts cost a write and a read of the weights each; tiles and panels cost as much for the values of all layers, a good part
+// of it out of the other cores' caches.
+bool pays_in_parts(const MlpNetwork& net) {
+  int64_t weights = 0, values = 0;
+  for (int64_t l = 0; l < net.layers; ++l) {
+    weights += net.layer[l].units * net.layer[l].inputs;
+    values += net.rows * (net.layer[l].units + net.layer[l].inputs);
+  }
+  return packs_alone(net) && parts_of(net) * weights <= values;
+}
 
 bool mlp_grad(const Call& call) {
   MlpNetwork net{};
@@ -187,12 +249,20 @@ bool mlp_grad(const Call& call) {
   if (!d_addend.absent() && !check_shape(call, d_addend, "dL_daddend", x.rows, net.layer[0].units, x.dtype)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    Backward<T> backward{call, net, dL_dy, x, values, RowBlocks(net.rows), !d_x.absent()};
+    const bool in_parts = pays_in_parts(net), serial = is_small(net);
+    const RowBlocks blocks = in_parts ? RowBlocks(net.rows, parts_of(net)) : RowBlocks(net.rows);
+    Backward<T> backward{call, net, dL_dy, x, values, blocks, !d_x.absent(), in_parts};
     backward.plan();
-    const bool serial = is_small(net);
-    pack_weights<T>(net, backward.wants_input ? 0 : 1, true, backward.memory, backward.weights, serial);
+    if (!packs_alone(net)) {
+      backward.shared_weights = backward.own.get(4);
+      backward.pack(backward.shared_weights, serial);
+    }
     run_mlp_tasks(backward.blocks.count, serial, [&](int64_t block) { backward.run_block(block); });
-    backward.weight_gradients(serial);
+    if (in_parts) {
+      backward.add_parts(serial);
+    } else {
+      backward.weight_gradients(serial);
+    }
     backward.bias_gradients();
     return true;
   });

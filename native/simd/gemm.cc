@@ -215,6 +215,19 @@ void run_packed(const PackedProduct<T>& product, int64_t tile0, int64_t tile1) {
 }
 
 template <class T>
+void outer_product(int64_t m, int64_t n, int64_t k, const T* d, int64_t d_ld, const T* x, int64_t x_ld, const int32_t* extent,
+                   T* c, int64_t ldc) {
+  if (m <= 0 || n <= 0) return;
+  const MaskKind mask = extent ? MaskKind::rows : MaskKind::none;
+  const Product<T> p{m, n, k, d, d_ld, true, {x, x_ld, false, mask, extent}, c, ldc, {}};
+  const RowTiles tiles(m);
+  zero_outside(p, 0, m);
+  T* panel_memory = workspace<T>(lesser(k, kDepth) * kPanelColumns<T>, 0);
+  for (int64_t panel = 0; panel < panels_of<T>(n); ++panel)
+    run_panel<T>(p, tiles, 0, tiles.tiles, panel, nullptr, panel_memory);
+}
+
+template <class T>
 void gemm(Trans ta, Trans tb, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b, int64_t ldb, T* c,
           int64_t ldc, const Epilogue<T>& epilogue) {
   run<T>({m, n, k, a, lda, ta == Trans::yes, {b, ldb, tb == Trans::yes, MaskKind::none, nullptr}, c, ldc, epilogue});
@@ -258,7 +271,9 @@ FLOW_INSTANTIATE(double)
   template void pack_b_panel<T>(const PackSource<T>&, int64_t, int64_t, int64_t, T*);                   \
   template void pack_b_depth<T>(const T*, int64_t, int64_t, int64_t, int64_t, int64_t, T*);             \
   template void pack_a_depth<T>(const T*, int64_t, int64_t, int64_t, int64_t, int64_t, T*);             \
-  template void run_packed<T>(const PackedProduct<T>&, int64_t, int64_t);
+  template void run_packed<T>(const PackedProduct<T>&, int64_t, int64_t);                               \
+  template void outer_product<T>(int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,       \
+                                 const int32_t*, T*, int64_t);
 FLOW_PACKED(float)
 FLOW_PACKED(double)
 #undef FLOW_PACKED

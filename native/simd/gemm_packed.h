@@ -48,4 +48,12 @@ void pack_a_depth(const T* source, int64_t ld, int64_t m, int64_t k, int64_t k0,
 template <class T>
 void run_packed(const PackedProduct<T>& product, int64_t tile0, int64_t tile1);
 
+/**
+ * C [m, n] = dᵀ·x for d [k, m] and x [k, n] that are in the cache, on the calling thread; extent [m] or null: c beyond it is 0.
+ * Scratch slot 0 is used.
+ */
+template <class T>
+void outer_product(int64_t m, int64_t n, int64_t k, const T* d, int64_t d_ld, const T* x, int64_t x_ld, const int32_t* extent,
+                   T* c, int64_t ldc);
+
 }  // namespace flow::FLOW_ISA

@@ -25,6 +25,9 @@ const networks: readonly Network[] = [
   { sizes: [3, 5, 6, 2], activation: 'elu', masked: true, addend: true },
   { sizes: [129, 9, 31, 17, 4], activation: 'tanh' },
   { sizes: [301, 6, 100, 100, 12], activation: 'relu', masked: true },
+  // Weights beyond what pays in parts, and beyond what each thread packs for itself.
+  { sizes: [40, 6, 100, 100, 12], activation: 'relu', masked: true },
+  { sizes: [30, 20, 300, 100], activation: 'tanh' },
   { sizes: [263, 40, 70, 3], activation: 'sigmoid', masked: true, addend: true },
   // Beyond what one instruction takes: by a layer each.
   { sizes: [1025, 3, 4, 2], activation: 'tanh' },
