@@ -81,6 +81,7 @@ export { type ResidualSeries, residualSeries, type SeriesLayer } from './residua
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export { squeeze, unsqueeze } from './squeeze';
+export { type StftOptions, stftPower } from './stft';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';
 export { sylvesterMap, sylvesterMapInverse } from './sylvester';
 export { type TriangularSolveOptions, triangularSolve } from './triangularSolve';

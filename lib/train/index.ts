@@ -1,3 +1,4 @@
+export { type DistillationOptions, distillation, momentLogDensity } from './distillation';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 export { fit } from './fit';
 export { type FitLossOptions, type FitLossResult, fitLoss, type LossRecord } from './fitLoss';

@@ -1,0 +1,280 @@
+/**
+ * Parallel WaveNet: a student that turns noise into a sequence in a few passes, whatever the length, distilled from a WaveNet.
+ * Van den Oord et al. 2017, "Parallel WaveNet: Fast High-Fidelity Speech Synthesis"; Ping et al. 2018, "ClariNet".
+ *
+ * The student is a chain of inverse autoregressive flows x ← x·s(x_<t) + m(x_<t) with a WaveNet each: sampling is one pass a
+ * flow, and log p of a given sequence, which needs the noise back, goes moment after moment (in one native call a flow).
+ */
+import { isTracked } from '../autograd/tape';
+import { StandardLogistic, StandardNormal } from '../distributions';
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import type { DensityModel } from '../flows/density';
+import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { type Config, Module, withoutUndefined } from '../nn/module';
+import { register } from '../nn/registry';
+import type { WaveCondition } from '../nn/waveNetwork';
+import { WaveNetwork } from '../nn/waveNetwork';
+import {
+  add,
+  cast,
+  columns,
+  exp,
+  logisticLogProb,
+  maximum,
+  mul,
+  normalLogProb,
+  RandomStream,
+  reshape,
+  sub,
+  sum,
+  waveGenerate,
+} from '../ops';
+import { type Rows, rowsTensor } from '../tensor/input';
+import { scope } from '../tensor/scope';
+import type { Tensor } from '../tensor/tensor';
+import {
+  bySequences,
+  conditionOf,
+  type WaveConditioning,
+  type WaveSampleOptions,
+  type WaveSizes,
+  waveContext,
+} from './waveNet';
+
+export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, WaveConditioning {
+  /** T: moments of a training sequence. Samples may be longer. */
+  readonly length: number;
+  /** Stacks of the WaveNet of each flow. Default [1, 1, 1, 3]: four flows, as in the paper. */
+  readonly stacks?: readonly number[];
+  /** Distribution of the noise. Default logistic, as in the paper; normal for ClariNet's divergence in closed form. */
+  readonly base?: 'logistic' | 'normal';
+  /** Logarithm of the scale that all flows together start with. Default −3: speech is small beside noise of scale 1. */
+  readonly initialLogScale?: number;
+  /** The logarithm of the scale of a flow is not below it. Default −7. */
+  readonly leastLogScale?: number;
+  readonly description?: Readonly<Record<string, string>>;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+/** x = z·exp(logScale) + mean, where mean and scale at t depend on the noise before t: all [N, T]. */
+export interface StudentPass {
+  readonly x: Tensor;
+  readonly mean: Tensor;
+  readonly logScale: Tensor;
+}
+
+export class ParallelWaveNet extends Module implements DensityModel {
+  readonly features: number;
+  readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+  readonly base: 'logistic' | 'normal';
+  readonly description: Readonly<Record<string, string>>;
+  readonly #options: ParallelWaveNetOptions;
+  readonly #condition: WaveCondition | null;
+  readonly #networks: readonly WaveNetwork[];
+  readonly #least: number;
+
+  constructor(options: ParallelWaveNetOptions) {
+    super();
+    const {
+      length,
+      stacks = [1, 1, 1, 3],
+      base = 'logistic',
+      dtype = 'float32',
+      seed = 0,
+    } = options;
+    const { initialLogScale = -3, leastLogScale = -7 } = options;
+    if (!Number.isSafeInteger(length) || length < 1 || stacks.length === 0) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'ParallelWaveNet',
+          'length, stacks',
+          'a whole number ≥ 1 and at least one flow',
+          `${length}, [${stacks.join(', ')}]`,
+          'pass for instance { length: 4000, stacks: [1, 1, 1, 3] }',
+        ),
+      );
+    }
+    if (base !== 'logistic' && base !== 'normal') {
+      throw new FlowError(
+        'ARGUMENT',
+        expected('ParallelWaveNet', 'base', 'logistic or normal', `${base}`, 'pass one of them'),
+      );
+    }
+    this.#options = options;
+    this.features = length;
+    this.dtype = dtype;
+    this.base = base;
+    this.description = options.description ?? {};
+    this.#least = leastLogScale;
+    const condition = conditionOf({ ...options, seed: seed + 1, dtype });
+    this.#condition = condition && this.child('condition', condition);
+    this.contextFeatures = condition?.contextFeatures(length) ?? 0;
+    const { layers, channels, gated, skips, hidden } = options;
+    this.#networks = stacks.map((count, k) => {
+      const network = new WaveNetwork(
+        withoutUndefined({
+          ...{ layers, channels, gated, skips, hidden, dtype, stacks: count },
+          outputs: 2,
+          condition: condition?.options.outputs ?? 0,
+          zeroInitialized: true,
+          seed: seed + 2 + k,
+        }),
+      );
+      if (k + 1 === stacks.length) {
+        const start = [0, initialLogScale];
+        network.lastBias.write(
+          dtype === 'float32' ? Float32Array.from(start) : Float64Array.from(start),
+        );
+      }
+      return this.child(`flows.${k}`, network);
+    });
+  }
+
+  /** Noise of the base, [N, T]. */
+  drawNoise(samples: number, length: number, stream: RandomStream, temperature = 1): Tensor {
+    const base =
+      this.base === 'logistic'
+        ? new StandardLogistic(length, this.dtype)
+        : new StandardNormal(length, this.dtype);
+    return base.sample(samples, stream, temperature);
+  }
+
+  /**
+   * Noise → sequence, one pass a flow, differentiable.
+   *
+   * @param z [N, T]
+   * @param context [N, contextFeatures] of this length, or null
+   */
+  pass(z: Tensor, context: Tensor | null): StudentPass {
+    return scope(() => {
+      const condition = this.#condition && context && this.#condition.apply(context, z.cols);
+      let [x, mean, logScale]: [Tensor, Tensor | null, Tensor | null] = [z, null, null];
+      for (const network of this.#networks) {
+        const outputs = network.apply(x, condition);
+        const shift = reshape(columns(outputs, 0, 1), z.shape);
+        const log = maximum(reshape(columns(outputs, 1, 2), z.shape), this.#least);
+        const scale = exp(log);
+        x = add(mul(x, scale), shift);
+        mean = mean ? add(mul(mean, scale), shift) : shift;
+        logScale = logScale ? add(logScale, log) : log;
+      }
+      return { x, mean: mean as Tensor, logScale: logScale as Tensor };
+    });
+  }
+
+  /** Sequence → noise, moment after moment; not differentiable. @param x [N, T] */
+  invert(x: Tensor, context: Tensor | null): Tensor {
+    return scope(() => {
+      const condition = this.#condition && context && this.#condition.apply(context, x.cols);
+      return this.#networks.reduceRight(
+        (y, network) =>
+          waveGenerate(y, network.tensors, {
+            kind: 'inverse',
+            leastLogScale: this.#least,
+            condition,
+          }),
+        x,
+      );
+    });
+  }
+
+  /**
+   * Log-density of numbers, by the inverse: see {@link invert}. No gradient: a student is trained by `distillation`.
+   *
+   * @returns [N] float64
+   */
+  logProbOfRows(x: Tensor, context: Tensor | null): Tensor {
+    if (isTracked([x, context, ...this.parameters()])) {
+      throw new FlowError(
+        'UNSUPPORTED',
+        expected(
+          'ParallelWaveNet',
+          'gradient of log p',
+          'none',
+          'one wanted',
+          'pass { loss: distillation(teacher) } to fit',
+        ),
+      );
+    }
+    return bySequences(this, x, context, (part, its) =>
+      scope(() => {
+        const z = this.invert(part, its);
+        const { logScale } = this.pass(z, its);
+        const ofNoise = this.base === 'logistic' ? logisticLogProb(z) : normalLogProb(z);
+        return sub(ofNoise, sum(cast(logScale, 'float64'), -1));
+      }),
+    );
+  }
+
+  /** Log-density in nats. @param x [N, T], T = `length` @returns [N] float64 */
+  logProb(x: Rows, context: Rows | null = null): Tensor {
+    return scope(() => {
+      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
+      const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
+      return this.logProbOfRows(rows, its);
+    });
+  }
+
+  dequantize(x: Tensor): Tensor {
+    return cast(x, this.dtype);
+  }
+
+  /**
+   * Draws sequences, all moments at once.
+   *
+   * @param options `temperature`: spread of the noise, default 1
+   * @returns [samples, length]
+   */
+  sample(
+    samples: number,
+    options: WaveSampleOptions & { readonly temperature?: number } = {},
+  ): Tensor {
+    const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
+    return scope(() => {
+      const stream = new RandomStream(seed);
+      const z = this.drawNoise(samples, length, stream, options.temperature ?? 1);
+      stream.dispose();
+      const features = this.#condition?.contextFeatures(length) ?? 0;
+      const context = waveContext('sample', options.context ?? null, samples, features, this.dtype);
+      return bySequences(this, z, context, (part, its) => this.pass(part, its).x);
+    });
+  }
+
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<ParallelWaveNet> {
+    const model = await loadModule(path);
+    if (model instanceof ParallelWaveNet) return model;
+    const { kind } = model.config();
+    model.dispose();
+    const remedy = 'load it with its own class';
+    throw new FlowError(
+      'FORMAT',
+      expected('ParallelWaveNet.load', path, 'a Parallel WaveNet', `a ${kind}`, remedy),
+    );
+  }
+
+  config(): Config {
+    const { local, stacks, description, ...rest } = this.#options;
+    return withoutUndefined({
+      kind: 'parallelWaveNet',
+      ...rest,
+      stacks: stacks && [...stacks],
+      local: local && { ...local },
+      description: description && { ...description },
+    }) as Config;
+  }
+}
+
+register<ParallelWaveNetOptions & Config & { readonly kind: 'parallelWaveNet' }>(
+  'parallelWaveNet',
+  (config) => new ParallelWaveNet(config),
+);
