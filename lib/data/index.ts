@@ -19,6 +19,17 @@ export {
 export { readNpy } from './readers/npy';
 export { type ParquetOptions, readParquet } from './readers/parquet';
 export { detectFormat, readTable, type TableFormat, type TableOptions } from './readers/readTable';
+export { readWav, readWavFolder, soundRows, type WavFolder } from './readers/wav';
+export {
+  linearDecode,
+  linearEncode,
+  muLawDecode,
+  muLawEncode,
+  type Sound,
+  type SoundFile,
+  toMono,
+} from './sound';
 export type { ColumnKey, ReadOptions, Table, TableData } from './table';
 export { type CsvWriteOptions, type Writable, writeCsv } from './writers/csv';
 export { writeNpy } from './writers/npy';
+export { type WavWriteOptions, writeWav } from './writers/wav';
