@@ -6,7 +6,7 @@ from torch import nn
 
 import models
 
-CASES = ["naf:step", "naf:logProb", "naf:sample256"]
+CASES = ["naf:step", "naf:logProb", "naf:sample64"]
 FEATURES, HIDDEN, TRANSFORMS, SIGMOIDS, BATCH = 63, [256, 256], 3, 8, 256
 
 

@@ -27,7 +27,7 @@ MAF = {
     "maf-mnist": (784, [1024], 5, 128),
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
-SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample256": 256}
+SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
          *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES]
