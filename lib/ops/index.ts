@@ -80,6 +80,15 @@ export { cast, clone, contiguous, reshape } from './reshape';
 export { type ResidualSeries, residualSeries, type SeriesLayer } from './residualSeries';
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
+export {
+  type SplineKind,
+  type SplineOptions,
+  type SplineTails,
+  spline,
+  splineInverse,
+  splineParameters,
+  splineSettings,
+} from './spline';
 export { squeeze, unsqueeze } from './squeeze';
 export { type StftOptions, stftPower } from './stft';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';

@@ -44,6 +44,7 @@ import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
 import { contract as residualSeries } from './residualSeries';
 import { contract as sgd } from './sgd';
+import { contract as spline } from './spline';
 import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
@@ -89,6 +90,7 @@ export const contracts: readonly OpContract[] = [
   random,
   reduce,
   reshape,
+  spline,
   squeeze,
   sum,
   sylvester,
