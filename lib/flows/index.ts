@@ -9,3 +9,4 @@ export * from './latent';
 export * from './monotone';
 export * from './realnvpImage';
 export * from './residual';
+export * from './spline';

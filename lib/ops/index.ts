@@ -66,6 +66,7 @@ export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFa
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { madeMonotoneInverse } from './madeMonotoneInverse';
+export { madeSplineInverse } from './madeSplineInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';

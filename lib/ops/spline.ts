@@ -153,6 +153,29 @@ function define(inverse: boolean): OpDefinition<Attributes> {
   };
 }
 
+/** The attributes of the forward map as made_inverse reads them too: without the direction. */
+export function encodeSpline(where: string, options: SplineOptions): readonly number[] {
+  return encode({ ...splineSettings(where, options), inverse: false }).slice(0, -1);
+}
+
+/**
+ * Backward of {@link spline} by y and logDet together: gradients by x [N, D] and, a row a sample, by params [N, D·P].
+ *
+ * @param dy [N, D], or null for zero
+ * @param dLogDet [N] float64, or null for zero
+ */
+export function splineGrad(
+  x: Tensor,
+  params: Tensor,
+  dy: Tensor | null,
+  dLogDet: Tensor | null,
+  options: SplineOptions,
+): { dx: Tensor; dParams: Tensor } {
+  const settings = { ...splineSettings('splineGrad', options), inverse: false };
+  const [dx, dParams] = apply(gradient, [x, params, dy, dLogDet], settings) as [Tensor, Tensor];
+  return { dx, dParams };
+}
+
 const forward = define(false);
 const backward = define(true);
 

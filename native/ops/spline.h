@@ -15,17 +15,17 @@ struct SplineTag {
   static constexpr SplineKind value = kind;
 };
 
-// Calls body(SplineTag<kind>{}, shape).
+// Calls body(SplineTag<kind>{}, shape) for the attributes from `first`.
 template <class F>
-bool with_spline(const Call& call, const F& body) {
-  const double* a = call.attr;
+bool with_spline(const Call& call, int first, const F& body) {
+  const double* a = call.attr + first;
   FLOW_CHECK(call, a[1] >= 0 && a[1] <= 2, "tails: expected a code from 0 to 2, got %g", a[1]);
   FLOW_CHECK(call, a[2] >= 1 && a[2] <= 1024, "bins: expected 1 to 1024, got %g", a[2]);
   FLOW_CHECK(call, a[3] < a[4], "box: expected left below right, got %g and %g", a[3], a[4]);
   for (int k = 5; k < 7; ++k)
     FLOW_CHECK(call, a[k] >= 0 && a[k] * a[2] < 1, "least width and height: expected less than 1/bins, got %g", a[k]);
   FLOW_CHECK(call, a[7] > 0 && a[7] < 1, "least slope: expected a number in (0, 1), got %g", a[7]);
-  const SplineShape shape{static_cast<SplineTails>(call.int_attr(1)), call.int_attr(2), a[3], a[4], a[5], a[6], a[7],
+  const SplineShape shape{static_cast<SplineTails>(call.int_attr(first + 1)), call.int_attr(first + 2), a[3], a[4], a[5], a[6], a[7],
                           log(expm1(1.0 - a[7])),
                           call.in[0].dtype == DType::f32 ? 1.1920929e-07 : 2.220446049250313e-16};
   if (a[0] == 0) return body(SplineTag<SplineKind::rational_quadratic>{}, shape);

@@ -38,7 +38,7 @@ void run_rows(const Call& call, const SplineShape& s, int64_t first_row, int64_t
 
 bool spline_grad(const Call& call) {
   const Operand& in = call.in[0];
-  return with_spline(call, [&](auto tag, const SplineShape& shape) {
+  return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
     const int64_t count = shape.count(kind);
     if (!check_spline_params(call, call.in[1], in, count) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||
