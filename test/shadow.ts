@@ -184,7 +184,7 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   // Sums of K exponentials over their sum, bins of some hundredths of the box, and in the inverse slopes as small; a cubic
   // may be flat to a thousandth in the middle of a bin.
   spline: ({ inputs: [x], attributes: { 0: kind, 8: inverse } }) => ({
-    units: (inverse ? (kind === 3 ? 1 << 16 : 4096) : 512) + x!.cols,
+    units: (inverse ? (kind === 3 ? 1 << 14 : 4096) : 512) + x!.cols,
     eps: 'operands',
     of: 'inputs',
   }),
