@@ -10,6 +10,7 @@ import { flowCases } from './cases/flows.mjs';
 import { kernelCases } from './cases/kernels.mjs';
 import { linearAlgebraCases } from './cases/linearAlgebra.mjs';
 import { memoryCases } from './cases/memory.mjs';
+import { pixelCases } from './cases/pixels.mjs';
 import { sequenceCases } from './cases/sequences.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
@@ -35,6 +36,7 @@ const all = [
   ...kernelCases,
   ...convolutionCases,
   ...sequenceCases,
+  ...pixelCases,
 ];
 if (options.list) {
   for (const { name } of all) console.log(name);

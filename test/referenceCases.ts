@@ -444,32 +444,6 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       ...flags,
     );
   }
-  // Kind, tails, bins and the numbers that a feature takes.
-  const splines = [
-    [0, 0, 4, 11],
-    [0, 1, 2, 7],
-    [0, 2, 3, 9],
-    [1, 0, 3, 5],
-    [1, 2, 2, 4],
-    [2, 0, 4, 4],
-    [3, 0, 3, 6],
-    [3, 1, 2, 6],
-  ] as const;
-  for (const [kind, tails, bins, count] of splines) {
-    for (const inverse of [0, 1]) {
-      const attributes = [kind, tails, bins, -1.5, 1.5, 1e-3, 1e-3, 1e-3, inverse];
-      // A cubic of wilder numbers is nearly flat somewhere, where no two roots agree.
-      const scale = kind === 3 ? 0.4 : 1;
-      const sides = () => [real([n, d]), real([bins % 2 ? n : 1, d * count], scale)];
-      add('spline', sides, () => [out(n, d), out64(n)], ...attributes);
-      add(
-        'spline_grad',
-        () => [...sides(), real([n, d]), f64([n])],
-        () => [out(n, d), out(n, d * count)],
-        ...attributes,
-      );
-    }
-  }
   // Triangles of few rows: an inverse passes the error of a root on to all rows before it.
   for (const m of [1, 5]) {
     const count = m * m + 3 * m;
@@ -742,6 +716,29 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       ],
       () => [out(n, length)],
       ...[kind, u, -1, length, ...dilations],
+    );
+  }
+  add(
+    'discrete_sample',
+    () => [real([n, d]), uniform([n, d])],
+    () => [out(n, d)],
+    ...[2, 2, 0],
+  );
+  // LSTMs of 3 states over one image of 2n × d pixels; backwards over n of 2 × d.
+  for (const direction of [0, 1, 2]) {
+    const taps = direction === 0 ? 3 : 2;
+    const map = (channels: number) => [2 * n * d, channels];
+    add(
+      'spatial_lstm',
+      () => [real(map(12)), real([12, 3 * taps], 0.5)],
+      () => [out(2 * n * d, 3), out(2 * n * d, 12), out(2 * n * d, 3)],
+      ...[2 * n, d, direction],
+    );
+    add(
+      'spatial_lstm_grad',
+      () => [real(map(3)), real([12, 3 * taps], 0.5), positive(map(12)), real(map(3))],
+      () => [out(2 * n * d, 12)],
+      ...[2, d, direction],
     );
   }
   return list;

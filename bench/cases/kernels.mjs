@@ -70,7 +70,6 @@ export function kernel(op, label, cost, make, { reference = true } = {}) {
 const f64 = { dtype: 'float64' };
 const int32 = { dtype: 'int32' };
 const positive = { fill: (i) => 0.1 + ((i * 7919) % 1000) / 1000 };
-const levels = (rows, cols) => matrix(rows, cols, { fill: (i) => (i * 37) % 256 });
 const hidden = (options) => matrix(N, H, options);
 /** Bytes of `count` float32 matrices of N × H. */
 const each = (count) => ({ bytes: count * N * H * 4 });
@@ -160,38 +159,6 @@ const sums = [
     [hidden(), vector(N, f64)],
     [hidden(), null],
     [0],
-  ]),
-  // An image of 256 pixels of 256 levels; a mixture of 10 for three colours.
-  kernel('categorical_log_prob', '256 × 256 levels', { bytes: 4 * 256 * 256 }, () => [
-    [matrix(256, 256), levels(256, 1)],
-    [vector(1, f64), null],
-    [256, 256],
-  ]),
-  kernel('categorical_log_prob_grad', '256 × 256 levels', { bytes: 8 * 256 * 256 }, () => [
-    [matrix(256, 256), levels(256, 1), matrix(256, 2), vector(1, f64)],
-    [matrix(256, 256)],
-    [256, 256],
-  ]),
-  kernel(
-    'logistic_mixture_log_prob',
-    '1024 × 10 mixtures, 3 colours',
-    { bytes: 4 * 1024 * 103 },
-    () => [[matrix(1024, 100), levels(1024, 3)], [vector(1, f64)], [256, -7, 1024]],
-  ),
-  kernel(
-    'logistic_mixture_log_prob_grad',
-    '1024 × 10 mixtures, 3 colours',
-    { bytes: 4 * 1024 * 203 },
-    () => [
-      [matrix(1024, 100), levels(1024, 3), vector(1, f64)],
-      [matrix(1024, 100)],
-      [256, -7, 1024],
-    ],
-  ),
-  kernel('discrete_sample', '256 × 256 levels', { bytes: 4 * 256 * 256 }, () => [
-    [matrix(256, 256), matrix(256, 1, { fill: () => 0.5 })],
-    [matrix(256, 1)],
-    [0, 256, 0],
   ]),
   kernel('column_moments', size, each(1), () => [[hidden()], [vector(H, f64), vector(H, f64)]]),
   kernel('batch_norm', size, each(2), () => [
@@ -615,29 +582,6 @@ const linearAlgebra = [
     [matrix(rows, 128), matrix(rows, 128)],
     [matrix(128, 128)],
     [0, 0, 0, 0],
-  ]),
-  // NSF: 63 features of 23 numbers each; what is read and written.
-  ...[0, 1].flatMap((inverse) => [
-    kernel(
-      'spline',
-      `${inverse ? 'inverse ' : ''}256x63, 8 bins`,
-      { bytes: 256 * 63 * 25 * 4 },
-      () => [
-        [matrix(256, 63), matrix(256, 63 * 23)],
-        [matrix(256, 63), vector(256, f64)],
-        [0, 0, 8, -3, 3, 1e-3, 1e-3, 1e-3, inverse],
-      ],
-    ),
-    kernel(
-      'spline_grad',
-      `${inverse ? 'inverse ' : ''}256x63, 8 bins`,
-      { bytes: 256 * 63 * 49 * 4 },
-      () => [
-        [matrix(256, 63), matrix(256, 63 * 23), matrix(256, 63), vector(256, f64)],
-        [matrix(256, 63), matrix(256, 63 * 23)],
-        [0, 0, 8, -3, 3, 1e-3, 1e-3, 1e-3, inverse],
-      ],
-    ),
   ]),
   // The middle of a Sylvester flow of 64 samples' own parameters: two triangles of 32 rows; inverse: 32 roots each.
   ...[0, 1].flatMap((inverse) => [

@@ -18,7 +18,7 @@ import autoencoders
 import conv_nets
 import linear_algebra
 import models
-import neural
+import pixels
 import sequences
 
 MAF = {
@@ -27,10 +27,10 @@ MAF = {
     "maf-mnist": (784, [1024], 5, 128),
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
-SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64}
+SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
-         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES]
+         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *pixels.CASES]
 
 
 def build(name):
@@ -38,8 +38,6 @@ def build(name):
     if name in MAF:
         features, hidden, transforms, batch = MAF[name]
         return models.Maf(features, hidden, transforms), torch.randn(batch, features)
-    if name == "naf":
-        return neural.build()
     if name == "realnvp":
         return models.RealNvp(64, [256, 256], 8), torch.randn(256, 64)
     steps, hidden = GLOW[name]
@@ -93,6 +91,8 @@ def repetition(case, variant):
         return conv_nets.repetition(case, variant)
     if case in linear_algebra.CASES:
         return linear_algebra.repetition(case, variant)
+    if case in pixels.CASES:
+        return pixels.repetition(case, variant)
     if case in sequences.CASES:
         return sequences.repetition(case, variant)
     compiled = variant == "compile"

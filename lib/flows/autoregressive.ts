@@ -1,5 +1,4 @@
 /** Recipes: masked and inverse autoregressive flows. */
-import { Autoregressive } from '../bijections/autoregressive';
 import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
@@ -9,18 +8,17 @@ import {
   type MaskedAutoregressiveOptions,
 } from '../bijections/maskedAutoregressive';
 import { Permutation } from '../bijections/permutation';
-import type { Transformer } from '../bijections/transformer';
 import { type Distribution, StandardNormal } from '../distributions';
-import type { MadeOptions } from '../nn/made';
 import { Flow, type FlowParts } from './flow';
 
-/** What chains of autoregressive maps share, whatever the map. */
-export interface AutoregressiveFlowOptions
-  extends Omit<MadeOptions, 'outputsPerFeature'>,
+export interface MafOptions
+  extends Omit<MaskedAutoregressiveOptions, 'features'>,
     Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** D. */
+  readonly features: number;
   /** K: autoregressive transforms; default 5. */
   readonly transforms?: number;
-  /** Batch norm after each transform. Default false. */
+  /** Batch norm after each transform, as in the MAF paper. Default false. */
   readonly batchNorm?: boolean;
   /** What happens to the order of the features between two transforms; default reverse. */
   readonly permutation?: 'reverse' | 'random' | 'none';
@@ -28,17 +26,7 @@ export interface AutoregressiveFlowOptions
   readonly base?: Distribution;
 }
 
-export interface MafOptions
-  extends AutoregressiveFlowOptions,
-    Pick<MaskedAutoregressiveOptions, 'scale'> {}
-
-type MadeNetworkOptions = Omit<MadeOptions, 'outputsPerFeature'>;
-
-/** K maps, each with a seed of its own, with the order of the features changed between them. */
-function autoregressiveChain<O extends AutoregressiveFlowOptions>(
-  options: O,
-  make: (network: Omit<O, keyof AutoregressiveFlowOptions> & MadeNetworkOptions) => Bijection,
-): Chain {
+function autoregressiveChain(options: MafOptions): Chain {
   const {
     transforms = 5,
     batchNorm = false,
@@ -57,14 +45,15 @@ function autoregressiveChain<O extends AutoregressiveFlowOptions>(
     if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
     if (k > 0 && permutation === 'random')
       bijections.push(Permutation.random(features, seed + 7919 * k));
-    const own = { ...network, features, dtype, seed: seed + 104729 * (k + 1) };
-    bijections.push(make(own as unknown as Parameters<typeof make>[0]));
+    bijections.push(
+      new MaskedAutoregressive({ ...network, features, dtype, seed: seed + 104729 * (k + 1) }),
+    );
     if (batchNorm) bijections.push(new BatchNorm({ features, dtype }));
   }
   return new Chain(bijections, features);
 }
 
-function flowOf(bijection: Bijection, options: AutoregressiveFlowOptions): Flow {
+function flowOf(bijection: Bijection, options: MafOptions): Flow {
   return new Flow({
     base: options.base ?? new StandardNormal(options.features, options.dtype),
     bijection,
@@ -74,30 +63,12 @@ function flowOf(bijection: Bijection, options: AutoregressiveFlowOptions): Flow 
   });
 }
 
-const mafChain = (options: MafOptions) =>
-  autoregressiveChain(options, (network) => new MaskedAutoregressive(network));
-
-/**
- * A chain of autoregressive maps with any transformer, made anew for each of them: what the recipes of neural autoregressive,
- * polynomial and other flows are made of.
- */
-export function transformerFlow(
-  options: AutoregressiveFlowOptions,
-  transformer: () => Transformer,
-): Flow {
-  const chain = autoregressiveChain(
-    options,
-    (network) => new Autoregressive({ ...network, transformer: transformer() }),
-  );
-  return flowOf(chain, options);
-}
-
 /**
  * Masked autoregressive flow (Papamakarios et al. 2017): K MADEs with the order reversed between them.
  * Scoring and training are one pass; sampling is the incremental inverse, about one pass too.
  */
 export function maf(options: MafOptions): Flow {
-  return flowOf(mafChain(options), options);
+  return flowOf(autoregressiveChain(options), options);
 }
 
 /**
@@ -105,7 +76,7 @@ export function maf(options: MafOptions): Flow {
  * and can be differentiated (reverse KL); scoring data uses the incremental inverse.
  */
 export function iaf(options: MafOptions): Flow {
-  return flowOf(new Invert(mafChain(options)), options);
+  return flowOf(new Invert(autoregressiveChain(options)), options);
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */

@@ -7,12 +7,12 @@ import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
-import { refuseSecondGradient, requireFloat, requireSameDType } from './check';
+import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
 import { apply, type OpDefinition } from './define';
 import { contiguous } from './reshape';
 
 /** Mirrored by native/ops/discrete_sample.cc. */
-const kinds = { categorical: 0, mixture: 1 } as const;
+const kinds = { categorical: 0, mixture: 1, bernoulli: 2 } as const;
 
 /** Levels that float32 can hold. */
 const mostLevels = 2 ** 24;
@@ -125,6 +125,28 @@ export function categoricalSample(logits: Tensor, uniform: Tensor): Tensor {
   const spec = { shape: uniform.shape, dtype: logits.dtype };
   const attributes = [kinds.categorical, logits.cols / uniform.cols, 0];
   return execute('discrete_sample', [logits, uniform], [spec], attributes)[0] as Tensor;
+}
+
+/**
+ * 1 where the uniform number is below the sigmoid of the logit, else 0. A function of its arguments: pass the numbers of a
+ * {@link RandomStream}.
+ *
+ * @param logits [M, C]
+ * @param uniform [M, C] in [0, 1), of the type of logits
+ * @returns [M, C] of 0 and 1, of the type of logits; not differentiable
+ */
+export function bernoulliSample(logits: Tensor, uniform: Tensor): Tensor {
+  const op = 'bernoulliSample';
+  requireFloat(op, 'logits', logits);
+  requireSameDType(op, 'uniform', uniform, logits);
+  requireShape(op, 'uniform', uniform, logits.shape, 'one number a logit');
+  const spec = { shape: logits.shape, dtype: logits.dtype };
+  return execute(
+    'discrete_sample',
+    [logits, uniform],
+    [spec],
+    [kinds.bernoulli, 2, 0],
+  )[0] as Tensor;
 }
 
 export interface LogisticMixtureOptions {

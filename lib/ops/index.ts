@@ -43,6 +43,7 @@ export {
   convStack,
 } from './convStack';
 export {
+  bernoulliSample,
   categoricalLogProb,
   categoricalSample,
   discretizedLogisticMixtureLogProb,
@@ -66,7 +67,6 @@ export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFa
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { madeMonotoneInverse } from './madeMonotoneInverse';
-export { madeSplineInverse } from './madeSplineInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';
@@ -75,6 +75,7 @@ export { type MlpLayer, mlp } from './mlp';
 export { monotone } from './monotone';
 export { type MonotoneFamily, monotoneParams } from './monotoneFamily';
 export { type MonotoneRoots, monotoneInverse } from './monotoneInverse';
+export { type PixelDraw, pixelSample } from './pixelSample';
 export { RandomStream } from './random';
 export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
@@ -82,14 +83,12 @@ export { type ResidualSeries, residualSeries, type SeriesLayer } from './residua
 export { concatRows, copyInto, rowsView } from './rows';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export {
-  type SplineKind,
-  type SplineOptions,
-  type SplineTails,
-  spline,
-  splineInverse,
-  splineParameters,
-  splineSettings,
-} from './spline';
+  type SpatialDirection,
+  type SpatialLstmOptions,
+  spatialLstm,
+  spatialLstmTaps,
+  spatialLstmWidth,
+} from './spatialLstm';
 export { squeeze, unsqueeze } from './squeeze';
 export { type StftOptions, stftPower } from './stft';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';

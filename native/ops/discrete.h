@@ -97,6 +97,12 @@ inline int64_t draw_category(const T* l, int64_t n, double u, T* e) {
   return last;  // rounding, or NaN
 }
 
+// 1 with the probability σ(l).
+template <class T>
+inline T draw_bit(T l, T u) {
+  return u < sigmoid(l) ? T(1) : T(0);
+}
+
 // ---- mixtures of logistics ----------------------------------------------------------------------------
 
 struct LogisticMixture {

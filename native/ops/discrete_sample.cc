@@ -2,6 +2,7 @@
 //   0 categorical: in logits [rows, C·L], u [rows, C]: the smallest level whose cumulated probability is above u
 //   1 mixture of discretised logistics (discrete.h): in params, u [rows, 1 + C]: the mixture by the first number, each channel by
 //     the inverse of its distribution function
+//   2 Bernoulli: in logits [rows, C], u [rows, C]: 1 where u is below the sigmoid of the logit
 // out: x [rows, C] of the type of the parameters.
 #include "ops/discrete.h"
 
@@ -10,11 +11,11 @@ namespace {
 
 bool discrete_sample(const Call& call) {
   const Operand &params = call.in[0], &u = call.in[1], &out = call.out[0];
-  const bool mixture = call.attr[0] == 1;
-  FLOW_CHECK(call, mixture || call.attr[0] == 0, "kind: expected 0 or 1, got %g", call.attr[0]);
+  const bool mixture = call.attr[0] == 1, bits = call.attr[0] == 2;
+  FLOW_CHECK(call, whole_attr(call, 0, 0, 2), "kind: expected 0 to 2, got %g", call.attr[0]);
   LogisticMixture m{1, out.cols, 0, 0};
   if (mixture && !read_mixture(call, params, out.cols, 1, m)) return false;
-  FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * call.int_attr(1)),
+  FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * (bits ? 1 : call.int_attr(1))),
              "logits: expected %lld·%g columns, got %lld", ll(out.cols), call.attr[1], ll(params.cols));
   if (!check_like(call, u, "u", params, out.cols + (mixture ? 1 : 0)) || !check_like(call, out, "output", params, out.cols))
     return false;
@@ -31,7 +32,8 @@ bool discrete_sample(const Call& call) {
           continue;
         }
         for (int64_t c = 0; c < out.cols; ++c)
-          x[c] = static_cast<T>(draw_category(p + c * levels, levels, static_cast<double>(uniform[c]), e));
+          x[c] = bits ? draw_bit(p[c], uniform[c])
+                      : static_cast<T>(draw_category(p + c * levels, levels, static_cast<double>(uniform[c]), e));
       }
     });
     return true;

@@ -22,16 +22,20 @@ int64_t category(const L& l, int64_t n, double u) {
 
 bool discrete_sample(const Call& call) {
   const Operand &params = call.in[0], &uniform = call.in[1], &out = call.out[0];
-  const bool mixture = call.attr[0] == 1;
+  const bool mixture = call.attr[0] == 1, bits = call.attr[0] == 2;
   const int64_t levels = call.int_attr(1), channels = out.cols;
   const Mixture mix(params, channels, call.attr[1], call.attr[2]);
-  FLOW_AGREE(call, mixture ? mix.fits(params) : levels > 0 && params.cols == channels * levels);
+  FLOW_AGREE(call, mixture ? mix.fits(params) : levels > 0 && params.cols == channels * (bits ? 1 : levels));
   FLOW_AGREE(call, is(uniform, params.rows, channels + (mixture ? 1 : 0), params.dtype));
   FLOW_AGREE(call, is(out, params.rows, channels, params.dtype));
   return for_float(call, params.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Matrix<T> p(params), u(uniform), x(out);
     for (int64_t r = 0; r < params.rows; ++r) {
+      if (bits) {
+        for (int64_t c = 0; c < channels; ++c) x(r, c) = u(r, c) < sigmoid(p(r, c)) ? T(1) : T(0);
+        continue;
+      }
       if (!mixture) {
         for (int64_t c = 0; c < channels; ++c)
           x(r, c) = static_cast<T>(

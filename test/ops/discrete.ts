@@ -1,4 +1,5 @@
 import {
+  bernoulliSample,
   categoricalLogProb,
   categoricalSample,
   discretizedLogisticMixtureLogProb,
@@ -176,6 +177,20 @@ const cases: OpCase[] = [
       values: Array.from(u, (value, i) =>
         reference.drawCategory(logits.subarray(7 * i, 7 * (i + 1)), value),
       ),
+    }),
+    units: 0,
+    gradient: false,
+  },
+  {
+    name: 'draws of bits',
+    inputs: [
+      { shape: [5, 17], constant: true },
+      { shape: [5, 17], values: uniform, constant: true },
+    ],
+    run: (logits, u) => bernoulliSample(logits, u),
+    expected: (logits, u) => ({
+      shape: [5, 17],
+      values: logits.map((l, i) => (u[i]! < 1 / (1 + Math.exp(-l)) ? 1 : 0)),
     }),
     units: 0,
     gradient: false,

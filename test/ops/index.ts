@@ -44,7 +44,7 @@ import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
 import { contract as residualSeries } from './residualSeries';
 import { contract as sgd } from './sgd';
-import { contract as spline } from './spline';
+import { contract as spatialLstm } from './spatialLstm';
 import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
@@ -90,7 +90,7 @@ export const contracts: readonly OpContract[] = [
   random,
   reduce,
   reshape,
-  spline,
+  spatialLstm,
   squeeze,
   sum,
   sylvester,
@@ -121,5 +121,6 @@ export const testedApart: Readonly<Record<string, string>> = {
   clip: 'optimizers.test.ts',
   check_finite: 'optimizers.test.ts',
   made_inverse: 'madeInverse.test.ts',
+  pixel_sample: '../models/pixel.test.ts',
   made_inverse_grad: 'madeInverse.test.ts',
 };

@@ -6,13 +6,11 @@ import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
-import { monotoneModels } from './monotone';
 import { vaeModels } from './vae';
 
 const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
   ...couplingModels,
-  ...monotoneModels,
   ...vaeModels,
 };
 

@@ -1,0 +1,221 @@
+/**
+ * PixelCNN, plain and gated.
+ *
+ * Plain: van den Oord et al. 2016a, "Pixel Recurrent Neural Networks", section 3.5 and figure 5: a 7×7 convolution of mask A, residual blocks
+ * of mask B, two 1×1 layers. Gated: van den Oord et al. 2016b, "Conditional Image Generation with PixelCNN Decoders", figure 2: a vertical
+ * stack that sees the rows above and a horizontal one that sees the pixels to the left and the vertical one, so that no pixel
+ * before is out of sight.
+ */
+import { expected, FlowError } from '../errors';
+import { ContextLayer } from '../nn/contextLayer';
+import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
+import { type Config, withoutUndefined } from '../nn/module';
+import { register } from '../nn/registry';
+import { RandomStream, rasterTaps } from '../ops';
+import { requireOdd, requireSizes } from './pixelGraph';
+import { loadPixelModel, PixelModel, type PixelModelOptions } from './pixelModel';
+
+export interface PixelCnnOptions extends PixelModelOptions {
+  /** Residual blocks, or gated layers after the first. Default 7. */
+  readonly layers?: number;
+  /** h: channels inside a residual block, whose input has 2h; channels of a gated stack. Default 64. */
+  readonly hidden?: number;
+  /** Vertical and horizontal stacks with gates, no blind spot. Default false. */
+  readonly gated?: boolean;
+  /** Side of the first kernel, odd. Default 7. */
+  readonly firstKernel?: number;
+  /** Side of the other kernels, odd. Default 3. */
+  readonly kernel?: number;
+  /** Channels of the 1×1 layer before the last. Default 2·hidden. */
+  readonly head?: number;
+  /** Width of a context, as of classes; gated only. Default 0. */
+  readonly contextFeatures?: number;
+}
+
+type Kernel = readonly [number, number];
+type ConvOptions = Partial<MaskedConv2dOptions> & {
+  inputs: number;
+  outputs: number;
+  kernel: Kernel;
+};
+
+export class PixelCnn extends PixelModel {
+  readonly contextFeatures: number;
+  readonly #options: PixelCnnOptions;
+  readonly #stream: RandomStream;
+
+  constructor(options: PixelCnnOptions) {
+    super(options);
+    const { layers = 7, hidden = 64, firstKernel = 7, kernel = 3, head = 2 * hidden } = options;
+    requireSizes('PixelCnn', { layers });
+    requireOdd('PixelCnn', { firstKernel, kernel });
+    this.requireGroups('PixelCnn', { hidden, head });
+    this.#options = options;
+    this.contextFeatures = options.contextFeatures ?? 0;
+    const countable = Number.isSafeInteger(this.contextFeatures) && this.contextFeatures >= 0;
+    if (!countable || (this.contextFeatures > 0 && !options.gated)) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'PixelCnn',
+          'contextFeatures',
+          options.gated ? 'a whole number ≥ 0' : '0 without gates',
+          String(this.contextFeatures),
+          'set gated to condition on a context',
+        ),
+      );
+    }
+    this.#stream = new RandomStream(options.seed ?? 0);
+    const sizes = { layers, hidden, first: firstKernel, kernel };
+    const features = options.gated ? this.#gatedStacks(sizes) : this.#residualBlocks(sizes);
+    const before = this.graph.conv(
+      this.graph.relu(features),
+      this.#conv('head.0', {
+        inputs: this.graph.channels(features),
+        outputs: head,
+        kernel: [1, 1],
+        activation: 'relu',
+      }),
+    );
+    this.graph.conv(
+      before,
+      this.#conv('head.1', { inputs: head, outputs: this.output.columns, kernel: [1, 1] }),
+    );
+    this.#stream.dispose();
+  }
+
+  /** A convolution that sees its own pixel by mask B, unless `groups` says otherwise. */
+  #conv(name: string, options: ConvOptions): MaskedConv2d {
+    const { height, width } = this.image;
+    const groups = { count: this.output.groups, own: true };
+    return this.child(
+      name,
+      new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
+    );
+  }
+
+  /** The taps of mask A: the pixel itself only for the colours before. */
+  #firstTaps(kernel: Kernel) {
+    return {
+      kernel,
+      taps: rasterTaps(kernel, { self: this.output.groups > 1 }),
+    };
+  }
+
+  #residualBlocks({ layers, hidden, first, kernel }: Sizes): number {
+    const { graph, image } = this;
+    const colors = this.output.groups;
+    let x = graph.conv(
+      0,
+      this.#conv('first', {
+        ...this.#firstTaps([first, first]),
+        inputs: image.channels,
+        outputs: 2 * hidden,
+        groups: { count: colors, own: false },
+      }),
+    );
+    const square: Kernel = [kernel, kernel];
+    const activation = 'relu';
+    for (let k = 0; k < layers; k++) {
+      const block = (part: string, options: ConvOptions) =>
+        this.#conv(`blocks.${k}.${part}`, options);
+      const down = block('down', {
+        inputs: 2 * hidden,
+        outputs: hidden,
+        kernel: [1, 1],
+        activation,
+      });
+      const middle = block('middle', {
+        inputs: hidden,
+        outputs: hidden,
+        kernel: square,
+        taps: rasterTaps(square, { self: true }),
+        activation,
+      });
+      const up = block('up', { inputs: hidden, outputs: 2 * hidden, kernel: [1, 1] });
+      x = graph.conv(graph.conv(graph.conv(graph.relu(x), down), middle), up, { addend: x });
+    }
+    return x;
+  }
+
+  #gatedStacks({ layers, hidden, first, kernel }: Sizes): number {
+    const { graph, image } = this;
+    const colors = this.output.groups;
+    const outputs = 2 * hidden;
+    let [v, h] = [0, 0];
+    for (let k = 0; k <= layers; k++) {
+      const name = (part: string) => `layers.${k}.${part}`;
+      const side = k === 0 ? first : kernel;
+      const inputs = k === 0 ? image.channels : hidden;
+      // Rows above, and from the second layer on its own row, whose maps have seen rows above only.
+      const rows = (side - 1) / 2 + (k === 0 ? 0 : 1);
+      const vertical = this.#conv(name('vertical'), {
+        inputs,
+        outputs,
+        kernel: [side, side],
+        taps: Array.from({ length: rows * side }, (_, place) => place),
+        groups: { count: 1, own: true },
+      });
+      const across = this.#conv(name('across'), {
+        inputs: outputs,
+        outputs,
+        kernel: [1, 1],
+        bias: false,
+        groups: { count: 1, own: true },
+      });
+      const strip: Kernel = [1, side];
+      const horizontal = this.#conv(name('horizontal'), {
+        inputs,
+        outputs,
+        kernel: strip,
+        taps: rasterTaps(strip, { self: k > 0 || colors > 1 }),
+        groups: { count: colors, own: k > 0, parts: 2 },
+      });
+      const out = this.#conv(name('out'), { inputs: hidden, outputs: hidden, kernel: [1, 1] });
+      const below = graph.conv(v, vertical, {
+        addend: this.#context(name('verticalContext'), outputs),
+        phase: 'row',
+      });
+      const seen = graph.conv(below, across, {
+        addend: this.#context(name('context'), outputs),
+        phase: 'row',
+      });
+      const gates = graph.conv(h, horizontal, { addend: seen, parts: 2 });
+      const gated = graph.gate(gates);
+      h = graph.conv(gated, out, { addend: k === 0 ? null : h });
+      if (k < layers) v = graph.gate(below, 'row');
+    }
+    return h;
+  }
+
+  #context(name: string, units: number): number | null {
+    if (this.contextFeatures === 0) return null;
+    return this.graph.context(
+      this.child(
+        name,
+        new ContextLayer(this.contextFeatures, units, this.positions, this.dtype, this.#stream),
+      ),
+    );
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<PixelCnn> {
+    return loadPixelModel(path, PixelCnn);
+  }
+
+  config(): Config {
+    return withoutUndefined({ kind: 'pixelCnn', ...this.#options }) as unknown as Config;
+  }
+}
+
+interface Sizes {
+  readonly layers: number;
+  readonly hidden: number;
+  readonly first: number;
+  readonly kernel: number;
+}
+
+register<PixelCnnOptions & Config & { readonly kind: 'pixelCnn' }>(
+  'pixelCnn',
+  (config) => new PixelCnn(config),
+);

@@ -1,0 +1,240 @@
+/** Autoregressive models of images: p(x) = Π p(x_i | x_<i), pixel by pixel in raster order, colour by colour. */
+import { type FloatDType, typedArray } from '../dtype';
+import { expected, FlowError } from '../errors';
+import { inChunks } from '../flows/chunks';
+import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { Module } from '../nn/module';
+import { cast, pixelSample, RandomStream, reshape } from '../ops';
+import { formatShape, type ImageShape } from '../shape';
+import { type Rows, rowsTensor } from '../tensor/input';
+import { scope } from '../tensor/scope';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { PixelGraph, requireSizes } from './pixelGraph';
+import { PixelOutput, type PixelOutputOptions } from './pixelOutput';
+
+export interface PixelModelOptions extends PixelOutputOptions {
+  /** Sides and channels. Rows are height·width·channels numbers, channels last. */
+  readonly image: ImageShape;
+  /** What the rows are, for whoever opens the file. */
+  readonly description?: Readonly<Record<string, string>>;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+export interface PixelSampleOptions {
+  /** Same seed, same images. Default: another one each time. */
+  readonly seed?: number;
+  /** One row for all images, or one row an image. */
+  readonly context?: Rows | null;
+  /**
+   * cached (default): each activation is computed once, about the work of one pass. naive: a whole pass a pixel, as a check;
+   * with the same seed the same bits.
+   */
+  readonly method?: 'cached' | 'naive';
+}
+
+export abstract class PixelModel extends Module {
+  readonly image: ImageShape;
+  readonly features: number;
+  abstract readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+  readonly description: Readonly<Record<string, string>>;
+  readonly output: PixelOutput;
+  protected readonly graph: PixelGraph;
+
+  constructor(options: PixelModelOptions) {
+    super();
+    const where = this.constructor.name;
+    const { height, width, channels } = options.image;
+    requireSizes(where, { height, width, channels });
+    this.image = { height, width, channels };
+    this.features = height * width * channels;
+    this.dtype = options.dtype ?? 'float32';
+    this.description = options.description ?? {};
+    this.output = new PixelOutput(where, channels, options);
+    this.graph = new PixelGraph(this.image);
+  }
+
+  /** height·width. */
+  get positions(): number {
+    return this.image.height * this.image.width;
+  }
+
+  /** Throws unless `hidden` channels can stand in equal groups, one a colour. */
+  protected requireGroups(where: string, sizes: Readonly<Record<string, number>>): void {
+    requireSizes(where, sizes);
+    const { groups } = this.output;
+    for (const [what, size] of Object.entries(sizes)) {
+      if (size % groups === 0) continue;
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          where,
+          what,
+          `a multiple of the ${groups} colours`,
+          String(size),
+          'or choose the output mixture',
+        ),
+      );
+    }
+  }
+
+  /**
+   * The parameters of each pixel's distribution, of the pixels before it.
+   *
+   * @param x [N, D] levels, float
+   * @returns [N·height·width, columns of the output]
+   */
+  predict(x: Tensor, context: Tensor | null = null): Tensor {
+    return scope(() => {
+      const pixels = reshape(x, [x.rows * this.positions, this.image.channels]);
+      return this.graph.run(this.output.scale(pixels), context);
+    });
+  }
+
+  #context(where: string, context: Rows | null, rows: number): Tensor | null {
+    const { contextFeatures } = this;
+    const bad = (got: string) =>
+      new FlowError(
+        'SHAPE',
+        expected(
+          where,
+          'context',
+          contextFeatures === 0
+            ? 'none'
+            : `[${rows}, ${contextFeatures}] or [1, ${contextFeatures}]`,
+          got,
+          contextFeatures === 0 ? 'leave it out' : 'pass one row an image, or one for all',
+        ),
+      );
+    if (context === null) {
+      if (contextFeatures > 0) throw bad('none');
+      return null;
+    }
+    if (contextFeatures === 0) throw bad('some');
+    const given = cast(
+      rowsTensor(where, 'context', context, contextFeatures, this.dtype),
+      this.dtype,
+    );
+    if (given.rows === rows) return given;
+    if (given.rows !== 1) throw bad(formatShape(given.shape));
+    const one = given.dataSync();
+    const all = typedArray(this.dtype, rows * contextFeatures);
+    for (let row = 0; row < rows; row++) all.set(one, row * contextFeatures);
+    return tensorOfArray(all, [rows, contextFeatures]);
+  }
+
+  /**
+   * @param x [N, D] levels, float
+   * @returns [N] float64, on the tape
+   */
+  logProbOfRows(x: Tensor, context: Tensor | null = null): Tensor {
+    return scope(() => this.output.logProb(this.predict(x, context), x));
+  }
+
+  /**
+   * Log-probability of images.
+   *
+   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none
+   * @returns [N] float64, nats
+   */
+  logProb(x: Rows, context: Rows | null = null): Tensor {
+    return scope(() => {
+      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
+      const conditions = this.#context('logProb', context, rows.rows);
+      return inChunks(rows, conditions, (part, its) => this.logProbOfRows(part, its));
+    });
+  }
+
+  /** Bits a dimension of a log-probability in nats. */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
+  dequantize(x: Tensor): Tensor {
+    return cast(x, this.dtype);
+  }
+
+  /**
+   * Draws images pixel by pixel.
+   *
+   * @returns [samples, D] levels
+   */
+  sample(samples: number, options: PixelSampleOptions = {}): Tensor {
+    if (!Number.isSafeInteger(samples) || samples < 0) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'sample',
+          'samples',
+          'a whole number ≥ 0',
+          String(samples),
+          'pass how many images to draw',
+        ),
+      );
+    }
+    return scope(() => {
+      const context = this.#context('sample', options.context ?? null, samples);
+      const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
+      const uniform = stream.uniform([samples * this.positions, this.output.uniforms], this.dtype);
+      stream.dispose();
+      if (samples === 0) return reshape(uniform, [0, this.features]);
+      const levels =
+        options.method === 'naive' ? this.#naive(uniform, context) : this.#cached(uniform, context);
+      return reshape(levels, [samples, this.features]);
+    });
+  }
+
+  #cached(uniform: Tensor, context: Tensor | null): Tensor {
+    const values = this.output.values(this.dtype);
+    return pixelSample(uniform, values, this.image, this.output.draws, this.graph.encode(context));
+  }
+
+  /** A pass over all pixels for each pixel and group of colours. */
+  #naive(uniform: Tensor, context: Tensor | null): Tensor {
+    const { channels } = this.image;
+    const { groups } = this.output;
+    const positions = this.positions;
+    const values = typedArray(this.dtype, uniform.rows * channels);
+    const x = tensorOfArray(values, [uniform.rows / positions, this.features]);
+    for (let pixel = 0; pixel < positions; pixel++) {
+      for (let group = 0; group < groups; group++) {
+        const drawn = scope(() => this.output.draw(this.predict(x, context), uniform).dataSync());
+        for (let row = pixel; row < uniform.rows; row += positions) {
+          for (let c = 0; c < channels; c++) {
+            if (groups > 1 && c !== group) continue;
+            values[row * channels + c] = drawn[row * channels + c] as number;
+          }
+        }
+        x.write(values);
+      }
+    }
+    return reshape(x, [uniform.rows, channels]);
+  }
+
+  /** Writes architecture and weights into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+}
+
+/** Reads a model that must be of one class. @throws FlowError FILE, FORMAT */
+export async function loadPixelModel<M extends PixelModel>(
+  path: string,
+  kind: abstract new (...args: never[]) => M,
+): Promise<M> {
+  const model = await loadModule(path);
+  if (model instanceof kind) return model;
+  const found = model.config().kind;
+  model.dispose();
+  throw new FlowError(
+    'FORMAT',
+    expected(
+      `${kind.name}.load`,
+      path,
+      `a ${kind.name}`,
+      `a ${found}`,
+      'load it with its own class',
+    ),
+  );
+}

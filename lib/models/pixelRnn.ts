@@ -1,0 +1,162 @@
+/**
+ * PixelRNN: Row LSTM and Diagonal BiLSTM (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", sections 3.1 to 3.4,
+ * table 1): a 7×7 convolution of mask A, LSTM layers with residual connections, two 1×1 layers.
+ */
+import { uniformByFanIn } from '../nn/initialization';
+import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
+import { type Config, Module, withoutUndefined } from '../nn/module';
+import { register } from '../nn/registry';
+import { RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
+import type { Tensor } from '../tensor/tensor';
+import { requireOdd, requireSizes } from './pixelGraph';
+import { loadPixelModel, PixelModel, type PixelModelOptions } from './pixelModel';
+
+export interface PixelRnnOptions extends PixelModelOptions {
+  /** row: each state from the three above it. diagonal: two scans, together from all pixels before. Default diagonal. */
+  readonly scan?: 'row' | 'diagonal';
+  /** LSTM layers. Default 7. */
+  readonly layers?: number;
+  /** h: channels of a state; the maps between layers have 2h. Default 16. */
+  readonly hidden?: number;
+  /** Side of the first kernel, odd. Default 7. */
+  readonly firstKernel?: number;
+  /** Channels of the 1×1 layer before the last. Default 2·hidden. */
+  readonly head?: number;
+}
+
+type ConvOptions = Partial<MaskedConv2dOptions> & {
+  inputs: number;
+  outputs: number;
+  kernel: readonly [number, number];
+};
+
+/** The state-to-state weight of a scan: [4·hidden, taps·hidden]. */
+class Recurrence extends Module {
+  readonly weight: Tensor;
+
+  constructor(model: PixelRnn, hidden: number, direction: SpatialDirection, stream: RandomStream) {
+    super();
+    const inputs = spatialLstmWidth(direction) * hidden;
+    this.weight = this.parameter(
+      'weight',
+      uniformByFanIn(stream, [4 * hidden, inputs], inputs, model.dtype),
+    );
+  }
+
+  config(): Config {
+    return { kind: 'pixelRnnRecurrence', shape: [...this.weight.shape] };
+  }
+}
+
+export class PixelRnn extends PixelModel {
+  readonly contextFeatures = 0;
+  readonly #options: PixelRnnOptions;
+  readonly #stream: RandomStream;
+
+  constructor(options: PixelRnnOptions) {
+    super(options);
+    const {
+      scan = 'diagonal',
+      layers = 7,
+      hidden = 16,
+      firstKernel = 7,
+      head = 2 * hidden,
+    } = options;
+    requireSizes('PixelRnn', { layers });
+    requireOdd('PixelRnn', { firstKernel });
+    this.requireGroups('PixelRnn', { hidden, head });
+    this.#options = options;
+    this.#stream = new RandomStream(options.seed ?? 0);
+    const { graph } = this;
+    const groups = this.output.groups;
+    const first = [firstKernel, firstKernel] as const;
+    let x = graph.conv(
+      0,
+      this.#conv('first', {
+        inputs: this.image.channels,
+        outputs: 2 * hidden,
+        kernel: first,
+        taps: rasterTaps(first, { self: groups > 1 }),
+        groups: { count: groups, own: false },
+      }),
+    );
+    for (let k = 0; k < layers; k++) {
+      const name = `layers.${k}`;
+      const states = scan === 'row' ? this.#row(name, x, hidden) : this.#diagonal(name, x, hidden);
+      const up = this.#conv(`${name}.up`, { inputs: hidden, outputs: 2 * hidden, kernel: [1, 1] });
+      x = graph.conv(states, up, { addend: x });
+    }
+    const before = graph.conv(
+      graph.relu(x),
+      this.#conv('head.0', {
+        inputs: 2 * hidden,
+        outputs: head,
+        kernel: [1, 1],
+        activation: 'relu',
+      }),
+    );
+    graph.conv(
+      before,
+      this.#conv('head.1', { inputs: head, outputs: this.output.columns, kernel: [1, 1] }),
+    );
+    this.#stream.dispose();
+  }
+
+  #conv(name: string, options: ConvOptions): MaskedConv2d {
+    const { height, width } = this.image;
+    const groups = { count: this.output.groups, own: true };
+    return this.child(
+      name,
+      new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
+    );
+  }
+
+  #lstm(name: string, gates: number, hidden: number, direction: SpatialDirection): number {
+    const recurrence = this.child(name, new Recurrence(this, hidden, direction, this.#stream));
+    return this.graph.lstm(gates, recurrence.weight, direction);
+  }
+
+  /** Input-to-state along the row, 1×3 with mask B; state-to-state from the three states above. */
+  #row(name: string, x: number, hidden: number): number {
+    const kernel = [1, 3] as const;
+    const toState = this.#conv(`${name}.input`, {
+      inputs: 2 * hidden,
+      outputs: 4 * hidden,
+      kernel,
+      taps: rasterTaps(kernel, { self: true }),
+      groups: { count: this.output.groups, own: true, parts: 4 },
+    });
+    return this.#lstm(`${name}.down`, this.graph.conv(x, toState, { parts: 4 }), hidden, 'down');
+  }
+
+  /** Input-to-state 1×1; state-to-state from the state before on the row and the one above. */
+  #diagonal(name: string, x: number, hidden: number): number {
+    const { graph } = this;
+    const toState = (side: string, count: number) =>
+      this.#conv(`${name}.${side}Input`, {
+        inputs: 2 * hidden,
+        outputs: 4 * hidden,
+        kernel: [1, 1],
+        groups: { count, own: true, parts: 4 },
+      });
+    const right = graph.conv(x, toState('right', this.output.groups), { parts: 4 });
+    const fromLeft = this.#lstm(`${name}.right`, right, hidden, 'right');
+    // What comes from the right is used one row below, where all colours of its row are known.
+    const left = graph.conv(x, toState('left', 1), { phase: 'above' });
+    return graph.add(fromLeft, this.#lstm(`${name}.left`, left, hidden, 'left'));
+  }
+
+  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
+  static async load(path: string): Promise<PixelRnn> {
+    return loadPixelModel(path, PixelRnn);
+  }
+
+  config(): Config {
+    return withoutUndefined({ kind: 'pixelRnn', ...this.#options }) as unknown as Config;
+  }
+}
+
+register<PixelRnnOptions & Config & { readonly kind: 'pixelRnn' }>(
+  'pixelRnn',
+  (config) => new PixelRnn(config),
+);
