@@ -1,6 +1,6 @@
 import { PNG } from 'pngjs';
 import { expected, FlowError } from '../errors';
-import { viridis } from './colors';
+import { SERIES_COLORS, viridis } from './colors';
 import { type ChartOptions, frame, px } from './frame';
 
 /** What {@link densityChart} takes. */
@@ -15,6 +15,8 @@ export interface DensityChartOptions extends ChartOptions {
   density?: { values: ArrayLike<number>; rows: number; cols: number };
   /** Points `[N, 2]`, row-major, drawn over the density. */
   points?: ArrayLike<number>;
+  /** Points of several kinds, each in a colour of its own, which the legend names. */
+  groups?: readonly { name: string; points: ArrayLike<number> }[];
 }
 
 const POINT = '#1f66ad';
@@ -29,7 +31,7 @@ const NAN_COLOR = [255, 0, 200] as const;
  * @throws FlowError `ARGUMENT` where a range is none; `SHAPE` where values and grid do not fit
  */
 export function densityChart(options: DensityChartOptions): string {
-  const { density, points, xRange, yRange } = options;
+  const { density, points, groups = [], xRange, yRange } = options;
   for (const [name, [low, high]] of Object.entries({ xRange, yRange })) {
     if (low < high && Number.isFinite(high - low)) continue;
     fail('ARGUMENT', name, 'two rising numbers', `[${low}, ${high}]`);
@@ -38,8 +40,15 @@ export function densityChart(options: DensityChartOptions): string {
     const expectation = `rows · cols = ${density.rows} · ${density.cols} values`;
     fail('SHAPE', 'density', expectation, `${density.values.length}`);
   }
-  if (points !== undefined && points.length % 2 !== 0) {
-    fail('SHAPE', 'points', 'two numbers a point', `${points.length} numbers`);
+  const clouds = groups.map((group, k) => ({
+    ...group,
+    color: SERIES_COLORS[k % SERIES_COLORS.length] as string,
+  }));
+  const plain = density === undefined ? POINT : POINT_ON_DENSITY;
+  if (points !== undefined) clouds.unshift({ name: '', points, color: plain });
+  for (const { points: own } of clouds) {
+    if (own.length % 2 !== 0)
+      fail('SHAPE', 'points', 'two numbers a point', `${own.length} numbers`);
   }
   const axis = ([low, high]: readonly [number, number]) => ({
     low,
@@ -47,7 +56,10 @@ export function densityChart(options: DensityChartOptions): string {
     scale: 'linear' as const,
   });
   const square = { width: 520, height: 520, ...options };
-  const surroundings = frame(square, axis(xRange), axis(yRange), [], density === undefined);
+  const legend = clouds.flatMap(({ name, color }) =>
+    name ? [{ name, color, dashed: false }] : [],
+  );
+  const surroundings = frame(square, axis(xRange), axis(yRange), legend, density === undefined);
   const { left, top, plotWidth, plotHeight } = surroundings;
   const parts: string[] = [];
   if (density !== undefined) {
@@ -57,11 +69,10 @@ export function densityChart(options: DensityChartOptions): string {
         `preserveAspectRatio="none" href="data:image/png;base64,${bytes}"/>`,
     );
   }
-  if (points !== undefined) {
-    const color = density === undefined ? POINT : POINT_ON_DENSITY;
+  for (const { points: own, color } of clouds) {
     const dots: string[] = [];
-    for (let i = 0; i < points.length; i += 2) {
-      const [x, y] = [points[i]!, points[i + 1]!];
+    for (let i = 0; i < own.length; i += 2) {
+      const [x, y] = [own[i]!, own[i + 1]!];
       if (!(x >= xRange[0] && x <= xRange[1] && y >= yRange[0] && y <= yRange[1])) continue;
       dots.push(`M${px(surroundings.x(x))} ${px(surroundings.y(y))}h0`);
     }

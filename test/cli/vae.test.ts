@@ -46,7 +46,7 @@ describe('on a table', () => {
 
     const told = await flowKernels('info', out);
     expect(told.stdout).toMatch(
-      /kind +vae[^]*posterior +inverse of\n +2 × \[masked autoregressive/,
+      /kind +vae[\s\S]*posterior +inverse of\n +2 × \[masked autoregressive/,
     );
     const scored = await flowKernels('score', out, table, '--importance', '10', '-q');
     expect(scored.stdout.trim().split('\n')).toHaveLength(601);

@@ -1,6 +1,6 @@
 import { PNG } from 'pngjs';
 import { describe, expect, it } from 'vitest';
-import { densityChart, imageSheet, lineChart } from '../../lib/plot';
+import { densityChart, imageSheet, lineChart, sideBySide } from '../../lib/plot';
 import { linearTicks, logTicks, numberLabel } from '../../lib/plot/ticks';
 
 /** Pixels of a PNG file as [red, green, blue] by row and column, and its size. */
@@ -292,6 +292,20 @@ describe('densityChart', () => {
     expect(d).toBe(`M${left} ${top + height}h0M${left + width} ${top}h0`);
   });
 
+  it('draws points of several kinds in colours that the legend names', () => {
+    const groups = [
+      { name: 'one', points: [1, 0] },
+      { name: 'two', points: [2, 0, 2, 0.5] },
+    ];
+    const svg = densityChart({ ...ranges, groups });
+    const dots = [...svg.matchAll(/<path d="((?:M[\d. ]+h0)+)" stroke="(#\w+)"/g)];
+    expect(dots.map(([, d, color]) => [d!.match(/h0/g)!.length, color])).toEqual([
+      [1, '#1f66ad'],
+      [2, '#d9601a'],
+    ]);
+    expect(svg).toMatch(/stroke="#d9601a" stroke-width="2.5"[\s\S]*>two<\/text>/);
+  });
+
   it('draws densities that are flat, zero or infinite', () => {
     for (const values of [
       [0, 0],
@@ -314,5 +328,22 @@ describe('densityChart', () => {
     expect(() => densityChart({ ...ranges, xRange: [1, 1] })).toThrow(
       expect.objectContaining({ code: 'ARGUMENT' }),
     );
+  });
+});
+
+describe('sideBySide', () => {
+  it('puts charts next to each other, each clipped by its own frame', () => {
+    const ranges = { xRange: [0, 1], yRange: [0, 1], points: [0.5, 0.5] } as const;
+    const picture = sideBySide([
+      densityChart({ ...ranges, width: 300, height: 200 }),
+      densityChart({ ...ranges, width: 200, height: 250 }),
+    ]);
+    expect(picture).toMatch(/^<svg [^>]*width="500" height="250" viewBox="0 0 500 250">/);
+    expect(picture.match(/<svg x="\d+"/g)).toEqual(['<svg x="0"', '<svg x="300"']);
+    for (const k of [0, 1]) {
+      expect(picture.split(`id="plot${k}"`)).toHaveLength(2);
+      expect(picture.split(`url(#plot${k})`)).toHaveLength(2);
+    }
+    expect(() => sideBySide(['text'])).toThrow(/chart 0: expected a chart, got text/);
   });
 });
