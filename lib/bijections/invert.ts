@@ -5,17 +5,25 @@ import { build, register } from '../nn/registry';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
-export class Invert extends Bijection {
+/** The fast direction of what is turned round. */
+export type Turned<Direction> = Direction extends 'forward'
+  ? 'inverse'
+  : Direction extends 'inverse'
+    ? 'forward'
+    : 'both';
+
+/** Its type says which direction is one pass: `Invert<MaskedAutoregressive>` is fast from noise to data. */
+export class Invert<B extends Bijection = Bijection> extends Bijection {
   override readonly features: number;
   override readonly contextFeatures: number;
-  override readonly fastDirection: 'both' | 'forward' | 'inverse';
+  override readonly fastDirection: Turned<B['fastDirection']>;
 
-  constructor(readonly bijection: Bijection) {
+  constructor(readonly bijection: B) {
     super();
     this.features = bijection.features;
     this.contextFeatures = bijection.contextFeatures;
     const turned = { both: 'both', forward: 'inverse', inverse: 'forward' } as const;
-    this.fastDirection = turned[bijection.fastDirection];
+    this.fastDirection = turned[bijection.fastDirection] as Turned<B['fastDirection']>;
     this.child('bijection', bijection);
   }
 

@@ -9,7 +9,7 @@ import {
 } from '../bijections/maskedAutoregressive';
 import { Permutation } from '../bijections/permutation';
 import { type Distribution, StandardNormal } from '../distributions';
-import { Flow, type FlowParts } from './flow';
+import { Flow, type FlowParts, type SamplingFlow, type ScoringFlow } from './flow';
 
 export interface MafOptions
   extends Omit<MaskedAutoregressiveOptions, 'features'>,
@@ -65,21 +65,23 @@ function flowOf(bijection: Bijection, options: MafOptions): Flow {
 
 /**
  * Masked autoregressive flow (Papamakarios et al. 2017): K MADEs with the order reversed between them.
- * Scoring and training are one pass; sampling is the incremental inverse, about one pass too.
+ * Scoring and training are one pass; sampling is the incremental inverse, about one pass too. With the same options,
+ * seed and weights it is the inverse of {@link iaf}.
  */
-export function maf(options: MafOptions): Flow {
-  return flowOf(autoregressiveChain(options), options);
+export function maf(options: MafOptions): ScoringFlow {
+  return flowOf(autoregressiveChain(options), options) as ScoringFlow;
 }
 
 /**
  * Inverse autoregressive flow (Kingma et al. 2016) as a density: the chain of a MAF turned round. Sampling is one pass
- * and can be differentiated (reverse KL); scoring data uses the incremental inverse.
+ * and can be differentiated (reverse KL); scoring data uses the incremental inverse. With the same options, seed and weights
+ * it is the inverse of {@link maf}.
  */
-export function iaf(options: MafOptions): Flow {
-  return flowOf(new Invert(autoregressiveChain(options)), options);
+export function iaf(options: MafOptions): SamplingFlow {
+  return flowOf(new Invert(autoregressiveChain(options)), options) as SamplingFlow;
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */
-export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): Flow {
+export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): ScoringFlow {
   return maf({ ...options, transforms: 1 });
 }

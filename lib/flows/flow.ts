@@ -362,6 +362,12 @@ function warnOfUnsolved(
   );
 }
 
+/** A flow that scores and trains in one plain pass; its samples are an inverse: MAF. */
+export type ScoringFlow = Flow & { readonly fastDirection: 'forward' };
+
+/** A flow that samples in one plain pass, with gradients along it; its density is an inverse: IAF. */
+export type SamplingFlow = Flow & { readonly fastDirection: 'inverse' };
+
 type FlowConfig = {
   kind: 'flow';
   base: Config;
