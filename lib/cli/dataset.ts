@@ -7,6 +7,7 @@ import type { TypedArray } from '../dtype';
 import { expected, FlowError, isFlowError } from '../errors';
 import type { ReadingOptions } from './grammar/reading';
 import { classContext, holdsImages, type LabelledTable, padded, readImages } from './imageData';
+import { holdsSound, readSound, readSoundFor, type SoundDescription, waveOutputs } from './sound';
 import { UsageError } from './status';
 
 /** A matrix of numbers, row-major. */
@@ -32,6 +33,8 @@ export interface Dataset {
   readonly classes?: readonly string[] | null;
   /** Labels that came with the images, whether they are the context or not. */
   readonly labels?: { readonly values: ArrayLike<number>; readonly classes: string[] } | null;
+  /** Set where the rows are sound. */
+  readonly sound?: SoundDescription | null;
   /** Rows left out because of missing values. */
   readonly droppedRows: number;
 }
@@ -72,6 +75,15 @@ export async function readDataset(
   const { contextColumns, labels } = options;
   if (contextColumns && labels !== undefined) {
     throw new UsageError('choose one of --context-columns and --labels');
+  }
+  if (holdsSound(path)) {
+    const { columns, exclude, size, pad } = options;
+    if (columns || exclude || contextColumns || labels !== undefined || size || pad) {
+      throw new UsageError(
+        '--columns, --exclude, --context-columns, --labels, --size and --pad are not for sound',
+      );
+    }
+    return await readSound(path, options);
   }
   if (!holdsImages(path)) {
     if (options.size !== undefined) {
@@ -189,11 +201,12 @@ export interface DataDescription {
   readonly image: ImageShape | null;
   /** The classes that the context has a column of each. */
   readonly classes: readonly string[] | null;
+  readonly sound: SoundDescription | null;
 }
 
 /** The description as texts, for the model file. */
 export function describeData(dataset: Dataset, options: ReadingOptions): Record<string, string> {
-  const { columns, contextColumns, image, classes } = dataset;
+  const { columns, contextColumns, image, classes, sound } = dataset;
   const description: Record<string, string> = {};
   const put = (key: string, value: unknown) => {
     if (value !== null && value !== undefined) description[key] = JSON.stringify(value);
@@ -204,6 +217,7 @@ export function describeData(dataset: Dataset, options: ReadingOptions): Record<
   put('selectedContext', contextColumns ? null : options.contextColumns);
   put('image', image);
   put('classes', classes);
+  put('sound', sound);
   return description;
 }
 
@@ -228,7 +242,17 @@ export function readDescription(description: Readonly<Record<string, string>>): 
     selectedContext: list('selectedContext', isKey),
     image: image?.length === 3 ? (image as unknown as ImageShape) : null,
     classes: list('classes', isName),
+    sound: soundIn(description),
   };
+}
+
+function soundIn(description: Readonly<Record<string, string>>): SoundDescription | null {
+  try {
+    const { rate, output } = JSON.parse(description['sound'] ?? 'null') as SoundDescription;
+    return Number.isSafeInteger(rate) && waveOutputs.includes(output) ? { rate, output } : null;
+  } catch {
+    return null;
+  }
 }
 
 /** The model that data are read for. */
@@ -248,6 +272,9 @@ export async function readDatasetFor(
   options: ReadingOptions,
 ): Promise<Dataset> {
   const memory = readDescription(model.description);
+  if (memory.sound && holdsSound(path)) {
+    return await readSoundFor(path, memory.sound, model.features);
+  }
   if (memory.image && (holdsImages(path) || memory.classes)) {
     return await readImagesFor(path, memory, options);
   }

@@ -3,13 +3,15 @@ import { oneHot } from '../data/images';
 import { readTable } from '../data/readers/readTable';
 import { writeCsv } from '../data/writers/csv';
 import { writeNpy } from '../data/writers/npy';
-import { type GenerativeModel, loadModel } from '../models';
+import { writeWav } from '../data/writers/wav';
+import { type GenerativeModel, loadModel, ParallelWaveNet, WaveNet } from '../models';
 import { setThreads } from '../runtime';
 import { checkWidth, type ImageShape, outputKind, readDescription } from './dataset';
 import { modelPath } from './folder';
 import type { SampleCommandOptions } from './grammar/sample';
 import { writeImages } from './outputs';
 import { floatMatrix } from './preprocess';
+import { type SoundDescription, samplesOf } from './sound';
 import { exitStatus, type Terminal, UsageError, write } from './status';
 import { grouped } from './text';
 
@@ -18,7 +20,8 @@ export async function sample(
   model: string,
   options: SampleCommandOptions,
 ): Promise<number> {
-  const kind = options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png']);
+  const kind =
+    options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png', 'wav']);
   const given = [options.context, options.contextFile, options.class].filter(
     (o) => o !== undefined,
   );
@@ -28,11 +31,20 @@ export async function sample(
   if (options.threads) setThreads(options.threads);
   const flow = await loadModel(await modelPath(model));
   try {
-    const { image, columns } = readDescription(flow.description);
+    const { image, columns, sound } = readDescription(flow.description);
     if (kind === 'png' && !image) {
       throw new UsageError(
         `--out ${options.out}: the model's rows are no images: choose .csv or .npy`,
       );
+    }
+    if (kind === 'wav' && !sound) {
+      throw new UsageError(
+        `--out ${options.out}: the model's rows are no sound: choose .csv or .npy`,
+      );
+    }
+    const { length } = options;
+    if (length !== undefined && !(flow instanceof WaveNet || flow instanceof ParallelWaveNet)) {
+      throw new UsageError('--length is for models of sequences: wavenet');
     }
     const context = await contextOf(flow, options);
     const count = options.contextFile && context ? context.rows : options.number;
@@ -40,11 +52,20 @@ export async function sample(
       temperature: options.temperature,
       context,
       ...(options.seed === undefined ? {} : { seed: options.seed }),
+      ...(length === undefined ? {} : { length }),
     });
     const data = drawn.dataSync() as Float32Array | Float64Array;
     drawn.dispose();
-    const table = { data, rows: count, cols: flow.features, columns: columns ?? undefined };
-    if (kind === 'png') await writeImages(options.out!, flow, data, image as ImageShape);
+    const table = {
+      data,
+      rows: count,
+      cols: length ?? flow.features,
+      columns: columns ?? undefined,
+    };
+    if (kind === 'wav') {
+      const { rate } = sound as SoundDescription;
+      await writeWav(options.out!, { samples: samplesOf(data, sound as SoundDescription), rate });
+    } else if (kind === 'png') await writeImages(options.out!, flow, data, image as ImageShape);
     else if (kind === 'npy') await writeArray(options.out!, flow, table, image);
     else if (kind === 'csv') await writeCsv(options.out!, table);
     else await printRows(terminal, table);

@@ -27,6 +27,7 @@ import {
   prepareRows,
   warningsAbout,
 } from './preprocess';
+import { holdsSound } from './sound';
 import { epochsWithin } from './speed';
 import { type Parts, splitDataset } from './split';
 import { type Terminal, UsageError, write } from './status';
@@ -59,13 +60,14 @@ export async function train(
     throw new UsageError('train: the data file is missing');
   const files = runFiles(options.out ?? freshFolder(data as string, options.model));
   const record = options.resume ? await readRunRecord(files) : null;
-  const chosen = withAbsolutePaths(
-    record ? mergeOptions(record, withAbsolutePaths(given)) : options,
-  );
+  let chosen = withAbsolutePaths(record ? mergeOptions(record, withAbsolutePaths(given)) : options);
   if (!record) refuseUsedFolder(files, options.force ?? false);
   if (chosen.threads) setThreads(chosen.threads);
 
   const path = data ?? (record as { data: string }).data;
+  if (chosen.model === 'wavenet' && !chosen.output && holdsSound(path)) {
+    chosen = { ...chosen, output: 'mulaw' };
+  }
   const raw = await readDataset(path, chosen);
   const preprocess = modelPreprocess(chosen, raw.image) ?? choosePreprocess(chosen, raw);
   const parts = await partsOf(raw, chosen, preprocess);
@@ -197,9 +199,10 @@ async function completePlan(
   build: () => GenerativeModel,
 ): Promise<Plan> {
   const image = trainPart.image !== null;
-  const batchSize = Math.min(options.batchSize ?? (image ? 128 : 256), trainPart.rows.rows);
+  const { batchSize: usual = image ? 128 : 256, ...defaults } = modelDefaults(options, image);
+  const batchSize = Math.min(options.batchSize ?? usual, trainPart.rows.rows);
   const plan = {
-    ...modelDefaults(options, image),
+    ...defaults,
     ...withoutUndefined(options),
     batchSize,
     lr: options.lr ?? 1e-3,

@@ -7,7 +7,9 @@ import { loadModule, type ModelFileOptions } from '../flows/modelFile';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
+import { ParallelWaveNet } from './parallelWaveNet';
 import { Vae } from './vae';
+import { WaveNet } from './waveNet';
 
 export interface GenerativeModel extends DensityModel {
   readonly preprocessing: Bijection | null;
@@ -34,6 +36,8 @@ export interface GenerativeModel extends DensityModel {
       readonly context?: Rows | null;
       readonly temperature?: number;
       readonly seed?: number;
+      /** Of sequences; default: that of the training. */
+      readonly length?: number;
     },
   ): Tensor;
 
@@ -42,11 +46,11 @@ export interface GenerativeModel extends DensityModel {
 }
 
 function isGenerative(module: Module): module is Module & GenerativeModel {
-  return module instanceof Flow || module instanceof Vae;
+  return [Flow, Vae, WaveNet, ParallelWaveNet].some((kind) => module instanceof kind);
 }
 
 /**
- * Reads a model of any kind that `save` wrote: a Flow, a Vae.
+ * Reads a model of any kind that `save` wrote: a Flow, a Vae, a WaveNet or a Parallel WaveNet.
  *
  * @throws FlowError FILE, FORMAT
  */

@@ -9,7 +9,8 @@ import { isTracked } from '../autograd/tape';
 import { StandardLogistic, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { DensityModel } from '../flows/density';
+
+import type { Dequantization } from '../flows/flow';
 import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
@@ -33,6 +34,7 @@ import {
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import type { GenerativeModel } from './generative';
 import {
   bySequences,
   conditionOf,
@@ -65,10 +67,12 @@ export interface StudentPass {
   readonly logScale: Tensor;
 }
 
-export class ParallelWaveNet extends Module implements DensityModel {
+export class ParallelWaveNet extends Module implements GenerativeModel {
   readonly features: number;
   readonly contextFeatures: number;
   readonly dtype: FloatDType;
+  readonly preprocessing = null;
+  readonly dequantization: Dequantization | null = null;
   readonly base: 'logistic' | 'normal';
   readonly description: Readonly<Record<string, string>>;
   readonly #options: ParallelWaveNetOptions;
@@ -219,6 +223,11 @@ export class ParallelWaveNet extends Module implements DensityModel {
     });
   }
 
+  /** −log p / (T·ln 2). */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
   dequantize(x: Tensor): Tensor {
     return cast(x, this.dtype);
   }
@@ -226,13 +235,10 @@ export class ParallelWaveNet extends Module implements DensityModel {
   /**
    * Draws sequences, all moments at once.
    *
-   * @param options `temperature`: spread of the noise, default 1
+   * @param options `temperature`: spread of the noise
    * @returns [samples, length]
    */
-  sample(
-    samples: number,
-    options: WaveSampleOptions & { readonly temperature?: number } = {},
-  ): Tensor {
+  sample(samples: number, options: WaveSampleOptions = {}): Tensor {
     const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
     return scope(() => {
       const stream = new RandomStream(seed);

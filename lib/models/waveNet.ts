@@ -6,12 +6,14 @@
 import { isTracked } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { DensityModel } from '../flows/density';
+
+import type { Dequantization } from '../flows/flow';
 import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
 import { receptiveField, WaveCondition, WaveNetwork } from '../nn/waveNetwork';
 import {
+  add,
   affineScalar,
   cast,
   categoricalLogProb,
@@ -32,7 +34,8 @@ import {
 } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
-import { isRecording, type Tensor } from '../tensor/tensor';
+import { isRecording, type Tensor, tensorOfArray } from '../tensor/tensor';
+import type { GenerativeModel } from './generative';
 
 /** What a value of the sequence is, and how its distribution is written. */
 export type WaveOutput =
@@ -92,6 +95,10 @@ export interface WaveSampleOptions {
   readonly length?: number;
   /** One row for all samples, or one row a sample. */
   readonly context?: Rows | null;
+  /**
+   * Above 1 more varied, below 1 more probable values: logits are divided by it, deviations and scales multiplied. Default 1.
+   */
+  readonly temperature?: number;
   /** Default: a new one each call. */
   readonly seed?: number;
 }
@@ -213,10 +220,12 @@ export function bySequences(
   });
 }
 
-export class WaveNet extends Module implements DensityModel {
+export class WaveNet extends Module implements GenerativeModel {
   readonly features: number;
   readonly contextFeatures: number;
   readonly dtype: FloatDType;
+  readonly preprocessing = null;
+  readonly dequantization: Dequantization | null;
   readonly description: Readonly<Record<string, string>>;
   readonly network: WaveNetwork;
   readonly output: Output;
@@ -242,6 +251,8 @@ export class WaveNet extends Module implements DensityModel {
     this.output = outputOf(output);
     this.features = length;
     this.dtype = dtype;
+    const { levels: count } = this.output;
+    this.dequantization = this.output.kind === 'gaussian' ? null : { levels: count };
     this.description = options.description ?? {};
     const condition = conditionOf({ ...options, seed: seed + 1, dtype });
     this.#condition = condition && this.child('condition', condition);
@@ -334,6 +345,11 @@ export class WaveNet extends Module implements DensityModel {
     });
   }
 
+  /** −log p / (T·ln 2). */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
   dequantize(x: Tensor): Tensor {
     return cast(x, this.dtype);
   }
@@ -356,20 +372,48 @@ export class WaveNet extends Module implements DensityModel {
       const stream = new RandomStream(seed);
       const noise = this.noise(samples, length, stream);
       stream.dispose();
-      return this.sampleFrom(noise, options.context ?? null);
+      return this.sampleFrom(noise, options.context ?? null, options.temperature ?? 1);
     });
   }
 
   /** The same of given random numbers: see {@link noise}. */
-  sampleFrom(noise: Tensor, context: Rows | null = null): Tensor {
+  sampleFrom(noise: Tensor, context: Rows | null = null, temperature = 1): Tensor {
     const { kind, levels, leastLogScale } = this.output;
     const length = kind === 'mixture' ? noise.cols / 2 : noise.cols;
     return scope(() => {
       const features = this.#condition?.contextFeatures(length) ?? 0;
       const its = waveContext('sample', context, noise.rows, features, this.dtype);
       const condition = this.#condition && its && this.#condition.apply(its, length);
-      return waveGenerate(noise, this.network.tensors, { kind, levels, leastLogScale, condition });
+      const options = { kind, levels, leastLogScale, condition } as const;
+      const { tensors } = this.network;
+      if (temperature === 1) return waveGenerate(noise, tensors, options);
+      if (kind === 'gaussian')
+        return waveGenerate(affineScalar(noise, temperature), tensors, options);
+      return waveGenerate(noise, { ...tensors, ...this.#tempered(temperature) }, options);
     });
+  }
+
+  /** The last layer, for another temperature: logits divided by it, of a mixture logarithms of scales moved by its logarithm. */
+  #tempered(temperature: number): { lastWeight: Tensor; lastBias: Tensor } {
+    const { lastWeight, lastBias } = this.network.tensors;
+    const { kind, components } = this.output;
+    const logits = kind === 'mixture' ? components : lastWeight.rows;
+    // 1e-6 draws the most probable value.
+    const inverse = 1 / Math.max(1e-6, temperature);
+    const of = (value: (row: number) => number) =>
+      cast(
+        tensorOfArray(
+          Float64Array.from({ length: lastWeight.rows }, (_, o) => value(o)),
+          [lastWeight.rows],
+        ),
+        this.dtype,
+      );
+    const factor = of((o) => (o < logits ? inverse : 1));
+    const shift = of((o) => (o >= 2 * logits ? Math.max(-60, Math.log(temperature)) : 0));
+    return {
+      lastWeight: mul(lastWeight, reshape(factor, [lastWeight.rows, 1])),
+      lastBias: add(mul(lastBias, factor), shift),
+    };
   }
 
   /** Writes architecture, weights and state into one safetensors file, atomically. */

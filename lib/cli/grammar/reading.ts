@@ -1,6 +1,7 @@
 /** How a data file is named and read. */
 import { type Command, Option } from 'commander';
 import type { ColumnKey } from '../../data/table';
+import type { WaveOutputKind } from '../sound';
 import { columns, whole } from '../words';
 
 /** How a data file is read. */
@@ -17,11 +18,15 @@ export interface ReadingOptions {
   readonly pad?: number;
   /** The file of the labels that the model is conditional on; true: those that come with the images. */
   readonly labels?: string | true;
+  /** Samples of a row of sound. */
+  readonly window?: number;
+  /** How samples of sound are written. */
+  readonly output?: WaveOutputKind;
 }
 
 export const formats =
   'DATA is CSV (any delimiter, .gz too), NPY, Parquet or IDX, one row a sample; or images: a folder of PNG and JPEG files ' +
-  '(subfolders are classes), a folder or file of CIFAR-10.';
+  '(subfolders are classes), a folder or file of CIFAR-10; or sound: a WAV file or a folder of them.';
 
 /** The options of a data file. */
 export function addReading(command: Command): Command {
@@ -47,6 +52,7 @@ export function addReading(command: Command): Command {
       'images of a folder: made smaller to this side, the middle kept',
       whole(1, 4096),
     )
+    .option('--window <samples>', 'sound: samples of a row (default: 4000)', whole(1))
     .option('--pad <pixels>', 'images: a black border, up to this side', whole(1, 4096))
     .option(
       '--labels [file]',

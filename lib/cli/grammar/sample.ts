@@ -11,6 +11,7 @@ export interface SampleCommandOptions {
   readonly context?: number[];
   readonly class?: string;
   readonly contextFile?: string;
+  readonly length?: number;
   readonly threads?: number;
   readonly quiet?: boolean;
 }
@@ -24,8 +25,9 @@ export function addSample(program: Command, actions: Actions<void>): void {
     .option('-n, --number <rows>', 'how many', whole(1), 1000)
     .option(
       '--out <file>',
-      '.csv, .npy, or .png where the rows are images (default: CSV on stdout)',
+      '.csv, .npy, .png where the rows are images, .wav where they are sound, one after the other (default: CSV on stdout)',
     )
+    .option('--length <samples>', 'wavenet: of each row (default: as in training)', whole(1))
     .option('--temperature <t>', 'spread of the base distribution', number(0, Infinity), 1)
     .option('--seed <number>', 'the same seed gives the same rows (default: a new one)', whole(0))
     .option('--context <numbers>', 'what all rows are conditioned on: 0.5,-1', numbers)
@@ -38,6 +40,7 @@ export function addSample(program: Command, actions: Actions<void>): void {
       `
 Examples:
   flow-kernels sample runs/first -n 1000 --out more.csv
+  flow-kernels sample runs/speech -n 1 --length 32000 --out speech.wav
   flow-kernels sample runs/demo -n 100 --temperature 0.9 --out digits.png`,
     )
     .action((model: string, options: SampleCommandOptions) => actions.sample(model, options));

@@ -1,10 +1,20 @@
 /** The command train. */
 import { type Command, Option } from 'commander';
 import type { Actions } from '../program';
+import { waveOutputs } from '../sound';
 import { columns, number, part, seconds, whole, widths } from '../words';
 import { addReading, formats, type ReadingOptions } from './reading';
 
-export const modelKinds = ['maf', 'iaf', 'made', 'realnvp', 'nice', 'glow', 'vae'] as const;
+export const modelKinds = [
+  'maf',
+  'iaf',
+  'made',
+  'realnvp',
+  'nice',
+  'glow',
+  'vae',
+  'wavenet',
+] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
 export interface TrainOptions extends ReadingOptions {
@@ -36,6 +46,8 @@ export interface TrainOptions extends ReadingOptions {
   readonly freeBits?: number;
   readonly klWarmup?: number;
   readonly importance?: number;
+  readonly layers?: number;
+  readonly stacks?: number;
   readonly dtype: 'float32' | 'float64';
   readonly batchSize?: number;
   readonly lr?: number;
@@ -157,8 +169,17 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .option('--free-bits <nats>', 'each latent costs at least so much', number(0, 1e3, true))
     .option('--kl-warmup <steps>', 'steps until the divergence counts fully', whole(1))
     .option('--importance <draws>', 'report log p by so many draws, not the ELBO', whole(2, 1e6))
+    .optionsGroup('WaveNets (--model wavenet; --hidden: channels, default 64):')
+    .addOption(
+      new Option(
+        '--output <kind>',
+        'of each sample: 256 mu-law levels, 65536 levels by mixtures of logistics, a Gaussian (default: sound mulaw, else gaussian)',
+      ).choices([...waveOutputs]),
+    )
+    .option('--layers <count>', 'of a stack, dilations 1, 2, 4, … (default: 10)', whole(1, 20))
+    .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64))
     .optionsGroup('Training:')
-    .option('--batch-size <rows>', 'rows a step (default: 256; images 128)', whole(2))
+    .option('--batch-size <rows>', 'rows a step (default: 256; images 128; wavenet 8)', whole(2))
     .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
     .addOption(
       new Option(
@@ -212,6 +233,7 @@ Examples:
   flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
   flow-kernels train photos --size 32 --model realnvp --time-limit 1h
   flow-kernels train train-images-idx3-ubyte.gz --model vae --posterior iaf --latents 32
+  flow-kernels train speech --model wavenet --window 8000 --time-limit 1h
   flow-kernels train --resume --out runs/first`,
     )
     .action((data: string | undefined, options: TrainOptions, self: Command) =>

@@ -7,11 +7,13 @@ import { autoregressiveModels } from './autoregressive';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { vaeModels } from './vae';
+import { waveNetModels } from './wavenet';
 
 const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
   ...couplingModels,
   ...vaeModels,
+  ...waveNetModels,
 };
 
 export function modelDefaults(options: TrainOptions, image: boolean): ModelDefaults {

@@ -19,6 +19,8 @@ export interface ModelInput
 export interface ModelDefaults {
   readonly hidden: number[];
   readonly scaleBound?: number;
+  /** Rows a step; left out: 256, of images 128. */
+  readonly batchSize?: number;
 }
 
 /** The options that not every model takes, as they stand on the command line. */
@@ -42,6 +44,9 @@ const words = {
   freeBits: '--free-bits',
   klWarmup: '--kl-warmup',
   importance: '--importance',
+  output: '--output',
+  layers: '--layers',
+  stacks: '--stacks',
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;
 
 export type ModelOption = keyof typeof words;
@@ -103,6 +108,6 @@ export function channelsOf(options: TrainOptions, { hidden }: ModelDefaults): nu
   const [channels, ...more] = options.hidden ?? hidden;
   if (more.length === 0) return channels as number;
   throw new UsageError(
-    `--hidden ${options.hidden?.join(',')}: --model ${options.model} on images takes one number, its channels`,
+    `--hidden ${options.hidden?.join(',')}: --model ${options.model} takes one number here, its channels`,
   );
 }
