@@ -30,8 +30,8 @@ export interface MlpOptions {
 }
 
 /**
- * Up to here the one instruction is the faster way: its tasks run a block of rows through all layers, with weights that were
- * packed once and stay in a core's cache, and few rows leave little to do between two meetings of the threads. Beyond, layer
+ * Up to here the one instruction is the faster way: its tasks run a block of rows through all layers, with weights that each
+ * thread packs once and that stay in its core's cache, and few rows leave little to do between two meetings of the threads. Beyond, layer
  * by layer, the threads meet seldom enough, and weights pass through the cache a panel at a time.
  */
 const mostRows = 1024;

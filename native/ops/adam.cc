@@ -8,6 +8,7 @@
 // the op adds 1 to step first; the gradients are scaled by min(1, max_norm/(norm + 1e-6)) where a norm is given), n
 // parameters, n first moments, n second moments. attributes: decoupled (0 or 1).
 #include "ops/tensor_list.h"
+#include "simd/prefetch.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -15,6 +16,9 @@ namespace {
 struct Rates {
   double clip, keep1, beta2, keep2, step_size, inverse_root, eps, l2, shrink;
 };
+
+// How far ahead of their update the parameters are asked for.
+constexpr uintptr_t ahead_bytes = 2048;
 
 template <class T>
 FLOW_INLINE void update(const Rates& rates, int64_t count, const T* gradient, T* parameter, T* first, T* second) {
@@ -24,6 +28,7 @@ FLOW_INLINE void update(const Rates& rates, int64_t count, const T* gradient, T*
   const V step_size(static_cast<T>(rates.step_size)), inverse_root(static_cast<T>(rates.inverse_root));
   const V eps(static_cast<T>(rates.eps));
   for_lanes<V>(count, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
+    prefetch_to_write(reinterpret_cast<uintptr_t>(parameter + i) + ahead_bytes);
     V p = load_live(parameter + i, live);
     V g = load_live(gradient + i, live) * clip;
     g = fma(l2, p, g);

@@ -28,14 +28,10 @@ bool mlp(const Call& call) {
     Pieces<T> pieces;
     int64_t at[max_layers];
     for (int64_t l = 0; l < net.layers; ++l) at[l] = pieces.take(packed_b_elements<T>(net.layer[l].units, net.layer[l].inputs));
-    const bool serial = is_small(net), alone = packs_alone(net);
-    T* shared = alone ? nullptr : pieces.get(4);
-    if (!alone) pack_weights<T>(net, 0, false, shared, at, serial);
     const uint64_t stamp = next_stamp();
     const RowBlocks blocks(net.rows);
-    run_mlp_tasks(blocks.count, serial, [&](int64_t block) {
-      const auto pack_all = [&](T* own) { pack_weights<T>(net, 0, false, own, at, true); };
-      const T* packed = alone ? thread_weights<T>(net, pieces, stamp, pack_all) : shared;
+    run_mlp_tasks(blocks.count, is_small(net), [&](int64_t block) {
+      const T* packed = thread_weights<T>(net, 0, false, pieces, at, stamp);
       const int64_t r0 = blocks.start(block), rows = blocks.start(block + 1) - r0;
       const T* from = x.as<T>() + r0 * x.ld;
       int64_t ld = x.ld;

@@ -6,6 +6,7 @@
 #pragma once
 #include "ops/linear.h"
 #include "simd/gemm_packed.h"
+#include "simd/prefetch.h"
 
 namespace flow::FLOW_ISA {
 
@@ -86,59 +87,45 @@ class Pieces {
   int64_t size_ = 0;
 };
 
-// Weights of fewer elements are packed by each thread for itself: that takes a microsecond, and to meet the others and fetch
-// what they packed from their caches takes longer.
-inline constexpr int64_t own_weights = 32 << 10;
-
-inline bool packs_alone(const MlpNetwork& net) {
-  int64_t elements = 0;
-  for (int64_t l = 0; l < net.layers; ++l) elements += net.layer[l].units * net.layer[l].inputs;
-  return elements <= own_weights;
-}
-
-// A number that no call had before.
+// A number that no call had before, and that no other op leaves in its scratch memory: small whole numbers are often there.
 inline uint64_t next_stamp() {
-  static uint64_t last = 0;
-  return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+  static uint64_t calls = 0;
+  return __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED) * 0x9E3779B97F4A7C15u;
 }
 
-// Asks for all weights at once: after an update half of them are in another core's cache, and come a line at a time where
-// packing asks for them.
-inline void fetch_weights(const MlpNetwork& net) {
-  const int64_t size = net.dtype == DType::f32 ? 4 : 8;
+// Asks for all weights at once: after an update half of them are in another core's cache.
+template <class T>
+void fetch_weights(const MlpNetwork& net) {
   for (int64_t l = 0; l < net.layers; ++l) {
     const Operand& weight = *net.layer[l].weight;
-    const char* bytes = static_cast<const char*>(weight.data);
-    for (int64_t at = 0; at < ((weight.rows - 1) * weight.ld + weight.cols) * size; at += 64) __builtin_prefetch(bytes + at, 0, 2);
+    for (int64_t unit = 0; unit < weight.rows; ++unit) prefetch_to_read(weight.as<T>() + unit * weight.ld, weight.cols);
   }
-}
-
-// The packed weights of this call in the thread's own memory, packed by its first task: pack_all(packed) does it.
-template <class T, class F>
-T* thread_weights(const MlpNetwork& net, const Pieces<T>& pieces, uint64_t stamp, const F& pack_all) {
-  T* memory = pieces.get(4);
-  uint64_t* found = reinterpret_cast<uint64_t*>(memory + pieces.size());
-  if (*found != stamp) {
-    fetch_weights(net);
-    pack_all(memory);
-    *found = stamp;
-  }
-  return memory;
 }
 
 // Packs the weights of the layers first … last, each to packed + at[layer].
 template <class T>
-void pack_weights(const MlpNetwork& net, int64_t first, bool backward, T* packed, const int64_t* at, bool serial) {
-  int64_t panels[max_layers + 1] = {0};
-  for (int64_t l = first; l < net.layers; ++l)
-    panels[l + 1] = panels[l] + packed_panels<T>(backward ? net.layer[l].inputs : net.layer[l].units);
-  run_mlp_tasks(panels[net.layers], serial, [&](int64_t task) {
-    int64_t l = first;
-    while (task >= panels[l + 1]) ++l;
+void pack_weights(const MlpNetwork& net, int64_t first, bool backward, T* packed, const int64_t* at) {
+  for (int64_t l = first; l < net.layers; ++l) {
     const MlpLayer& layer = net.layer[l];
     const int64_t n = backward ? layer.inputs : layer.units, k = backward ? layer.units : layer.inputs;
-    pack_b_panel<T>(layer.source<T>(backward), n, k, task - panels[l], packed + at[l]);
-  });
+    for (int64_t panel = 0; panel < packed_panels<T>(n); ++panel)
+      pack_b_panel<T>(layer.source<T>(backward), n, k, panel, packed + at[l]);
+  }
+}
+
+// The packed weights of the call `stamp` in the thread's own memory, packed in its first task. Each thread packs for itself: to
+// meet the others and fetch what they packed from their caches takes longer (256 → 256 networks on two cores: forward 130 →
+// 97 µs).
+template <class T>
+T* thread_weights(const MlpNetwork& net, int64_t first, bool backward, const Pieces<T>& pieces, const int64_t* at, uint64_t stamp) {
+  T* memory = pieces.get(4);
+  uint64_t* found = reinterpret_cast<uint64_t*>(memory + pieces.size());
+  if (*found != stamp) {
+    fetch_weights<T>(net);
+    pack_weights<T>(net, first, backward, memory, at);
+    *found = stamp;
+  }
+  return memory;
 }
 
 }  // namespace flow::FLOW_ISA

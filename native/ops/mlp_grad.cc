@@ -7,6 +7,7 @@
 // A bias' gradient: 32 rows are summed in the element type, the rest in float64, in order.
 #include "ops/mlp.h"
 #include "ops/lanes.h"
+#include "simd/prefetch.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -56,11 +57,10 @@ struct Backward {
   bool in_parts;
   int64_t widest = 0;
   T* memory = nullptr;
-  T* shared_weights = nullptr;
   int64_t part_size = 0;
   double* sums = nullptr;
   uint64_t stamp = next_stamp();
-  Pieces<T> own{};  // packed weights, of each thread or of all
+  Pieces<T> own{};  // packed weights of a thread
   // Where in `own` the weights, in memory for the weight gradients dL_dz in tiles and the layer's inputs in panels, and in a
   // part the layer's.
   int64_t weights[max_layers] = {}, tiles[max_layers] = {}, panels[max_layers] = {}, part_at[max_layers + 1] = {};
@@ -92,10 +92,8 @@ struct Backward {
     sums = static_cast<double*>(scratch(static_cast<size_t>(max_of(1, blocks.count * sums_at[net.layers])) * sizeof(double), 6));
   }
 
-  void pack(T* to, bool serial) const { pack_weights<T>(net, wants_input ? 0 : 1, true, to, weights, serial); }
-
   void run_block(int64_t block) const {
-    const T* packed = shared_weights ? shared_weights : thread_weights<T>(net, own, stamp, [&](T* to) { pack(to, true); });
+    const T* packed = thread_weights<T>(net, wants_input ? 0 : 1, true, own, weights, stamp);
     T* part = memory + block * part_size;
     const int64_t r0 = blocks.start(block), rows = blocks.start(block + 1) - r0;
     // Two layers' worth of gradients, used in turn.
@@ -109,6 +107,7 @@ struct Backward {
       if (!d_bias(l).absent())
         sum_columns(dz, dz_ld, rows, layer.units, sums + block * sums_at[net.layers] + sums_at[l]);
       if (!d_weight(l).absent() && in_parts) {
+        prefetch_to_write(part + part_at[l], layer.units * layer.inputs);
         outer_product<T>(layer.units, layer.inputs, rows, dz, dz_ld, from, input.ld, layer.extent(), part + part_at[l],
                          layer.inputs);
       } else if (!d_weight(l).absent()) {
@@ -184,6 +183,7 @@ struct Backward {
       for (int64_t unit = k * layer.units / tasks; unit < (k + 1) * layer.units / tasks; ++unit) {
         const T* from = memory + part_at[l] + unit * layer.inputs;
         T* to = d_weight(l).template as<T>() + unit * d_weight(l).ld;
+        if (unit + 2 < layer.units) prefetch_to_write(to + 2 * d_weight(l).ld, layer.inputs);
         for_lanes<V>(layer.inputs, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
           V sum = load_live(from + i, live);
           for (int64_t block = 1; block < blocks.count; ++block) sum += load_live(from + block * part_size + i, live);
@@ -218,7 +218,7 @@ bool pays_in_parts(const MlpNetwork& net) {
     weights += net.layer[l].units * net.layer[l].inputs;
     values += net.rows * (net.layer[l].units + net.layer[l].inputs);
   }
-  return packs_alone(net) && parts_of(net) * weights <= values;
+  return parts_of(net) * weights <= values;
 }
 
 bool mlp_grad(const Call& call) {
@@ -253,10 +253,6 @@ bool mlp_grad(const Call& call) {
     const RowBlocks blocks = in_parts ? RowBlocks(net.rows, parts_of(net)) : RowBlocks(net.rows);
     Backward<T> backward{call, net, dL_dy, x, values, blocks, !d_x.absent(), in_parts};
     backward.plan();
-    if (!packs_alone(net)) {
-      backward.shared_weights = backward.own.get(4);
-      backward.pack(backward.shared_weights, serial);
-    }
     run_mlp_tasks(backward.blocks.count, serial, [&](int64_t block) { backward.run_block(block); });
     if (in_parts) {
       backward.add_parts(serial);

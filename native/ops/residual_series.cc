@@ -101,11 +101,10 @@ void run_linear(const Series& s) {
     net.layer[l] = {s.layer[l].units, s.layer[l].inputs, s.layer[l].weight, nullptr};
     at[l] = pieces.take(packed_b_elements<T>(s.layer[l].inputs, s.layer[l].units));
   }
-  T* packed = pieces.get(4);
-  const bool serial = is_small(net);
-  pack_weights<T>(net, 0, true, packed, at, serial);
+  const uint64_t stamp = next_stamp();
   const RowBlocks blocks(s.rows);
-  run_mlp_tasks(blocks.count, serial, [&](int64_t block) {
+  run_mlp_tasks(blocks.count, is_small(net), [&](int64_t block) {
+    const T* packed = thread_weights<T>(net, 0, true, pieces, at, stamp);
     const int64_t r0 = blocks.start(block), r1 = blocks.start(block + 1), rows = r1 - r0;
     T* own = static_cast<T*>(scratch(static_cast<size_t>(2 * rows * s.widest + 64) * sizeof(T), 5));
     const T* w = s.v->as<T>() + r0 * s.v->ld;
