@@ -444,6 +444,32 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       ...flags,
     );
   }
+  // Kind, tails, bins and the numbers that a feature takes.
+  const splines = [
+    [0, 0, 4, 11],
+    [0, 1, 2, 7],
+    [0, 2, 3, 9],
+    [1, 0, 3, 5],
+    [1, 2, 2, 4],
+    [2, 0, 4, 4],
+    [3, 0, 3, 6],
+    [3, 1, 2, 6],
+  ] as const;
+  for (const [kind, tails, bins, count] of splines) {
+    for (const inverse of [0, 1]) {
+      const attributes = [kind, tails, bins, -1.5, 1.5, 1e-3, 1e-3, 1e-3, inverse];
+      // A cubic of wilder numbers is nearly flat somewhere, where no two roots agree.
+      const scale = kind === 3 ? 0.4 : 1;
+      const sides = () => [real([n, d]), real([bins % 2 ? n : 1, d * count], scale)];
+      add('spline', sides, () => [out(n, d), out64(n)], ...attributes);
+      add(
+        'spline_grad',
+        () => [...sides(), real([n, d]), f64([n])],
+        () => [out(n, d), out(n, d * count)],
+        ...attributes,
+      );
+    }
+  }
   // Triangles of few rows: an inverse passes the error of a root on to all rows before it.
   for (const m of [1, 5]) {
     const count = m * m + 3 * m;

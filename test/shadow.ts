@@ -126,7 +126,7 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   // Elimination in float64 in another order, of matrices that may be badly conditioned.
   batch_inverse: ({ inputs: [a] }) => ({ units: 4096 * a!.cols, eps: 'output' }),
   // a·b + c with one rounding or two.
-  affine_scalar: () => ({ units: 1 }),
+  affine_scalar: () => ({ units: 1, of: 'inputs' }),
   gather_rows: () => ({ units: 1 }),
   clip: () => ({ units: 2 }),
   // s + (1 − decay)·(v − s), where v and s may cancel.
@@ -181,6 +181,14 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
     eps: 'operands',
     of: 'inputs',
   }),
+  // Sums of K exponentials over their sum, bins of some hundredths of the box, and in the inverse slopes as small; a cubic
+  // may be flat to a thousandth in the middle of a bin.
+  spline: ({ inputs: [x], attributes: { 0: kind, 8: inverse } }) => ({
+    units: (inverse ? (kind === 3 ? 1 << 14 : 4096) : 512) + x!.cols,
+    eps: 'operands',
+    of: 'inputs',
+  }),
+  spline_grad: () => ({ units: 1 << 15, eps: 'operands', of: 'inputs' }),
   sylvester_grad: ({ inputs: [v] }) => ({
     units: 256 * (1 + v!.cols),
     eps: 'operands',

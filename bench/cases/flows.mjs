@@ -7,6 +7,7 @@ const sizes = {
   maf: { features: 63, hidden: [512, 512], batch: 256 },
   'maf-small': { features: 6, hidden: [100, 100], batch: 256 },
   'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
+  naf: { features: 63, hidden: [256, 256], batch: 256 },
   realnvp: { features: 64, hidden: [256, 256], batch: 256 },
   glow: { features: 3072, steps: 8, hidden: 128, batch: 16 },
   'glow-wide': { features: 3072, steps: 4, hidden: 512, batch: 16 },
@@ -41,6 +42,10 @@ function model(name) {
       zeroInitialized: false,
       seed: 1,
     });
+  }
+  if (name === 'naf') {
+    const sizes = { transforms: 3, sigmoids: 8 };
+    return flow.naf({ features, hidden, ...sizes, zeroInitialized: false, seed: 1 });
   }
   // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
   return flow.maf({
@@ -127,6 +132,8 @@ export const flowCases = [
   { name: 'maf:step', setUp: () => work.step('maf') },
   { name: 'maf-small:step', setUp: () => work.step('maf-small') },
   { name: 'maf-mnist:step', setUp: () => work.step('maf-mnist') },
+  { name: 'naf:step', setUp: () => work.step('naf') },
+  { name: 'naf:logProb', setUp: () => work.logProb('naf') },
   { name: 'realnvp:step', setUp: () => work.step('realnvp') },
   { name: 'glow:step', setUp: () => work.step('glow') },
   { name: 'glow-wide:step', setUp: () => work.step('glow-wide') },
@@ -135,6 +142,12 @@ export const flowCases = [
   { name: 'maf:sample1000', setUp: () => work.sample('maf', 1000) },
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },
 ].map((one) => ({ ...one, peer: peer(one.name) }));
+// Compiled, PyTorch's loop over the dimensions is compiled anew for each of them.
+flowCases.push({
+  name: 'naf:sample64',
+  setUp: () => work.sample('naf', 64),
+  peer: { name: 'naf:sample64', variants: ['eager'] },
+});
 
 // Drawing 1000 samples against scoring 1000 rows: the incremental inverse should cost about one forward pass.
 flowCases.push({

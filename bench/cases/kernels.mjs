@@ -583,6 +583,29 @@ const linearAlgebra = [
     [matrix(128, 128)],
     [0, 0, 0, 0],
   ]),
+  // NSF: 63 features of 23 numbers each; what is read and written.
+  ...[0, 1].flatMap((inverse) => [
+    kernel(
+      'spline',
+      `${inverse ? 'inverse ' : ''}256x63, 8 bins`,
+      { bytes: 256 * 63 * 25 * 4 },
+      () => [
+        [matrix(256, 63), matrix(256, 63 * 23)],
+        [matrix(256, 63), vector(256, f64)],
+        [0, 0, 8, -3, 3, 1e-3, 1e-3, 1e-3, inverse],
+      ],
+    ),
+    kernel(
+      'spline_grad',
+      `${inverse ? 'inverse ' : ''}256x63, 8 bins`,
+      { bytes: 256 * 63 * 49 * 4 },
+      () => [
+        [matrix(256, 63), matrix(256, 63 * 23), matrix(256, 63), vector(256, f64)],
+        [matrix(256, 63), matrix(256, 63 * 23)],
+        [0, 0, 8, -3, 3, 1e-3, 1e-3, 1e-3, inverse],
+      ],
+    ),
+  ]),
   // The middle of a Sylvester flow of 64 samples' own parameters: two triangles of 32 rows; inverse: 32 roots each.
   ...[0, 1].flatMap((inverse) => [
     kernel('sylvester', `${inverse ? 'inverse ' : ''}256x32`, { flops: 256 * 2 * 32 * 32 }, () => [

@@ -18,6 +18,7 @@ import autoencoders
 import conv_nets
 import linear_algebra
 import models
+import neural
 import pixels
 import sequences
 
@@ -27,10 +28,10 @@ MAF = {
     "maf-mnist": (784, [1024], 5, 128),
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
-SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16}
+SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
-         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *pixels.CASES]
+         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES]
 
 
 def build(name):
@@ -38,6 +39,8 @@ def build(name):
     if name in MAF:
         features, hidden, transforms, batch = MAF[name]
         return models.Maf(features, hidden, transforms), torch.randn(batch, features)
+    if name == "naf":
+        return neural.build()
     if name == "realnvp":
         return models.RealNvp(64, [256, 256], 8), torch.randn(256, 64)
     steps, hidden = GLOW[name]

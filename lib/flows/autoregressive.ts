@@ -1,4 +1,5 @@
 /** Recipes: masked and inverse autoregressive flows. */
+import { Autoregressive } from '../bijections/autoregressive';
 import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
@@ -8,17 +9,18 @@ import {
   type MaskedAutoregressiveOptions,
 } from '../bijections/maskedAutoregressive';
 import { Permutation } from '../bijections/permutation';
+import type { Transformer } from '../bijections/transformer';
 import { type Distribution, StandardNormal } from '../distributions';
+import type { MadeOptions } from '../nn/made';
 import { Flow, type FlowParts, type SamplingFlow, type ScoringFlow } from './flow';
 
-export interface MafOptions
-  extends Omit<MaskedAutoregressiveOptions, 'features'>,
+/** What chains of autoregressive maps share, whatever the map. */
+export interface AutoregressiveFlowOptions
+  extends Omit<MadeOptions, 'outputsPerFeature'>,
     Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
-  /** D. */
-  readonly features: number;
   /** K: autoregressive transforms; default 5. */
   readonly transforms?: number;
-  /** Batch norm after each transform, as in the MAF paper. Default false. */
+  /** Batch norm after each transform. Default false. */
   readonly batchNorm?: boolean;
   /** What happens to the order of the features between two transforms; default reverse. */
   readonly permutation?: 'reverse' | 'random' | 'none';
@@ -26,7 +28,17 @@ export interface MafOptions
   readonly base?: Distribution;
 }
 
-function autoregressiveChain(options: MafOptions): Chain {
+export interface MafOptions
+  extends AutoregressiveFlowOptions,
+    Pick<MaskedAutoregressiveOptions, 'scale'> {}
+
+type MadeNetworkOptions = Omit<MadeOptions, 'outputsPerFeature'>;
+
+/** K maps, each with a seed of its own, with the order of the features changed between them. */
+function autoregressiveChain<O extends AutoregressiveFlowOptions>(
+  options: O,
+  make: (network: Omit<O, keyof AutoregressiveFlowOptions> & MadeNetworkOptions) => Bijection,
+): Chain {
   const {
     transforms = 5,
     batchNorm = false,
@@ -45,15 +57,14 @@ function autoregressiveChain(options: MafOptions): Chain {
     if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
     if (k > 0 && permutation === 'random')
       bijections.push(Permutation.random(features, seed + 7919 * k));
-    bijections.push(
-      new MaskedAutoregressive({ ...network, features, dtype, seed: seed + 104729 * (k + 1) }),
-    );
+    const own = { ...network, features, dtype, seed: seed + 104729 * (k + 1) };
+    bijections.push(make(own as unknown as Parameters<typeof make>[0]));
     if (batchNorm) bijections.push(new BatchNorm({ features, dtype }));
   }
   return new Chain(bijections, features);
 }
 
-function flowOf(bijection: Bijection, options: MafOptions): Flow {
+function flowOf(bijection: Bijection, options: AutoregressiveFlowOptions): Flow {
   return new Flow({
     base: options.base ?? new StandardNormal(options.features, options.dtype),
     bijection,
@@ -63,13 +74,31 @@ function flowOf(bijection: Bijection, options: MafOptions): Flow {
   });
 }
 
+const mafChain = (options: MafOptions) =>
+  autoregressiveChain(options, (network) => new MaskedAutoregressive(network));
+
+/**
+ * A chain of autoregressive maps with any transformer, made anew for each of them: what the recipes of neural autoregressive,
+ * polynomial and other flows are made of.
+ */
+export function transformerFlow(
+  options: AutoregressiveFlowOptions,
+  transformer: () => Transformer,
+): Flow {
+  const chain = autoregressiveChain(
+    options,
+    (network) => new Autoregressive({ ...network, transformer: transformer() }),
+  );
+  return flowOf(chain, options);
+}
+
 /**
  * Masked autoregressive flow (Papamakarios et al. 2017): K MADEs with the order reversed between them.
  * Scoring and training are one pass; sampling is the incremental inverse, about one pass too. With the same options,
  * seed and weights it is the inverse of {@link iaf}.
  */
 export function maf(options: MafOptions): ScoringFlow {
-  return flowOf(autoregressiveChain(options), options) as ScoringFlow;
+  return flowOf(mafChain(options), options) as ScoringFlow;
 }
 
 /**
@@ -78,7 +107,7 @@ export function maf(options: MafOptions): ScoringFlow {
  * it is the inverse of {@link maf}.
  */
 export function iaf(options: MafOptions): SamplingFlow {
-  return flowOf(new Invert(autoregressiveChain(options)), options) as SamplingFlow;
+  return flowOf(new Invert(mafChain(options)), options) as SamplingFlow;
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */

@@ -6,5 +6,7 @@ export * from './flow';
 export * from './glow';
 export * from './inpaint';
 export * from './latent';
+export * from './monotone';
 export * from './realnvpImage';
 export * from './residual';
+export * from './spline';

@@ -67,6 +67,7 @@ export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFa
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { madeMonotoneInverse } from './madeMonotoneInverse';
+export { madeSplineInverse } from './madeSplineInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';
@@ -89,6 +90,15 @@ export {
   spatialLstmTaps,
   spatialLstmWidth,
 } from './spatialLstm';
+export {
+  type SplineKind,
+  type SplineOptions,
+  type SplineTails,
+  spline,
+  splineInverse,
+  splineParameters,
+  splineSettings,
+} from './spline';
 export { squeeze, unsqueeze } from './squeeze';
 export { type StftOptions, stftPower } from './stft';
 export { type Axis, expand, mean, type ReduceOptions, sum, sumTo } from './sum';

@@ -6,19 +6,21 @@
 // (output row r sees the inputs below r/P), then weight, bias or absent, extents of each layer (see made_network.h).
 // out: x [N, D], logDet [N] float64 = log|det dx/dy|; where roots are found also iterations [N] int32, residual [N] float64 and
 // converged [N] int32, as monotone_inverse has them.
-// attributes: activation, its parameter, scale map, bound, residual (0 or 1); with scale map 16 the five of ops/monotone.h too.
+// attributes: activation, its parameter, scale map, bound, residual (0 or 1); with scale map 16 the five of ops/monotone.h too,
+// with 17 the first eight of ops/spline.h.
 //
 // residual, with h the stream: h = layer 0(x); h += layer 2(act(layer 1(act(h)))); …; output(act(h)).
 #include "ops/incremental.h"
 #include "ops/made_network.h"
 #include "ops/monotone_solve.h"
+#include "ops/spline.h"
 #include "simd/gemm_epilogue.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-// The scale map of the attributes that means: not affine, but the family that follows.
-constexpr double monotone_map = 16;
+// The scale maps of the attributes that mean: not affine, but the family, or the spline, that follows.
+constexpr double monotone_map = 16, spline_map = 17;
 
 template <class T>
 struct Setup {
@@ -106,6 +108,34 @@ template <class T, class Family>
 MonotoneStep<Family, T> monotone_step(const Family& family, const SolveOutputs& report) {
   return {family, report};
 }
+
+// Numbers with `lanes` samples side by side, of which one register counts.
+template <class T>
+struct WideRows {
+  const T* p;
+  int64_t lanes;
+  FLOW_INLINE Vec<T> get(int64_t i) const { return load<Vec<T>>(p + i * lanes); }
+};
+
+template <SplineKind kind, class T>
+struct SplineStep {
+  SplineShape shape;
+
+  int64_t params() const { return shape.count(kind); }
+  int64_t work() const { return spline_arrays * (shape.bins + 1); }
+  void operator()(const T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t, int64_t) const {
+    using V = Vec<T>;
+    T* rest = nullptr;
+    const SplineRows<LaneRows<T>> rows = spline_rows(work, shape.bins, rest);
+    for (int64_t k = 0; k < lanes; k += V::width) {
+      spline_knots<kind, V>(shape, WideRows<T>{params + k, lanes}, rows);
+      V x, log_slope;
+      spline_element<kind, true>(shape, rows, load<V>(value + k), x, log_slope);
+      store(value + k, x);
+      add_wide(log_det + k, log_slope);
+    }
+  }
+};
 
 template <class Step, class T>
 void run_tile(const Setup<T>& s, const Step& step, int64_t row0, int64_t live) {
@@ -211,16 +241,20 @@ bool run(const Call& call, Activation act, double act_param, const Step& step, T
 bool made_inverse(const Call& call) {
   const Operand& y = call.in[0];
   const int64_t samples = y.rows;
-  FLOW_CHECK(call, call.n_attr == 5 || call.n_attr == 5 + monotone_attributes, "attributes: expected 5 or %d, got %d",
-             5 + monotone_attributes, call.n_attr);
-  const bool roots = call.attr[2] == monotone_map;
-  FLOW_CHECK(call, roots == (call.n_attr > 5) && call.n_out == (roots ? 5 : 2), "scale map %g: got %d attributes, %d outputs",
-             call.attr[2], call.n_attr, call.n_out);
+  FLOW_CHECK(call, call.n_attr >= 5, "attributes: expected 5 or more, got %d", call.n_attr);
+  const bool roots = call.attr[2] == monotone_map, splines = call.attr[2] == spline_map;
+  FLOW_CHECK(call, call.n_attr == 5 + (roots ? monotone_attributes : splines ? spline_attributes - 1 : 0) &&
+                       call.n_out == (roots ? 5 : 2),
+             "scale map %g: got %d attributes, %d outputs", call.attr[2], call.n_attr, call.n_out);
   Activation act = Activation::none;
   double act_param = 0;
   if (!read_activation(call, 0, act, act_param)) return false;
   return with_float(call, y, "y", [&](auto zero) {
     using T = decltype(zero);
+    if (splines)
+      return with_spline(call, 5, [&](auto tag, const SplineShape& shape) {
+        return run(call, act, act_param, SplineStep<decltype(tag)::value, T>{shape}, zero);
+      });
     if (!roots)
       return with_scale_map(call, 2, [&](auto tag, double bound) {
         return run(call, act, act_param, AffineStep<decltype(tag)::value, T>{static_cast<T>(bound)}, zero);

@@ -6,17 +6,21 @@ import {
   ActNorm,
   Affine,
   AffineCoupling,
+  Autoregressive,
   BatchNorm,
   type Bijection,
   Chain,
   ConditionalAffine,
+  Coupling,
   type CouplingScaleOption,
   type CouplingSplit,
   conditionerSizes,
+  couplingSizes,
   DenseLinear,
   DiagonalLinear,
   Elementwise,
   type ElementwiseMap,
+  ElementwiseTransformer,
   Invert,
   Logit,
   LowRankLinear,
@@ -31,6 +35,7 @@ import {
   ResidualBlock,
   type ResidualBlockOptions,
   RotationLinear,
+  SplineTransformer,
   Squeeze,
   SvdLinear,
   Sylvester,
@@ -332,6 +337,67 @@ const residualCases: readonly BijectionCase[] = [
     make: residual({
       ...{ channels: 1, image: { height: 1, width: 3 }, hidden: [1], activation: 'tanh' },
     }),
+  },
+];
+
+const splineCases: readonly BijectionCase[] = [
+  {
+    name: 'autoregressive spline, context',
+    features: 3,
+    contextFeatures: 2,
+    autoregressive: true,
+    make: (dtype) =>
+      randomized(
+        new Autoregressive({
+          features: 3,
+          hidden: [9],
+          activation: 'tanh',
+          contextFeatures: 2,
+          transformer: new SplineTransformer({ bins: 4, bound: 8 }),
+          dtype,
+        }),
+        131,
+      ),
+  },
+  {
+    name: 'autoregressive cubic spline, given order, residual network',
+    features: 3,
+    make: (dtype) =>
+      randomized(
+        new Autoregressive({
+          features: 3,
+          hidden: [6, 6, 6],
+          residual: true,
+          direct: true,
+          order: [2, 0, 1],
+          activation: 'tanh',
+          transformer: new SplineTransformer({ kind: 'cubic', bins: 3, bound: 8 }),
+          dtype,
+        }),
+        132,
+        0.4,
+      ),
+  },
+  {
+    name: 'coupling with quadratic splines',
+    features: 4,
+    make: (dtype) => {
+      const transformer = new SplineTransformer({ kind: 'quadratic', bins: 3, bound: 8 });
+      const split: CouplingSplit = { kind: 'columns', transforms: 'second' };
+      const sizes = couplingSizes(4, split, transformer);
+      const conditioner = new Mlp({ ...sizes, hidden: [6], activation: 'tanh', dtype });
+      return randomized(new Coupling({ channels: 4, split, transformer, conditioner, dtype }), 133);
+    },
+  },
+  {
+    name: 'circular spline of each feature, context',
+    features: 2,
+    contextFeatures: 2,
+    make: (dtype) => {
+      const transformer = new SplineTransformer({ tails: 'circular', bins: 3, bound: Math.PI });
+      const options = { features: 2, contextFeatures: 2, transformer, dtype };
+      return randomized(new ElementwiseTransformer(options), 134);
+    },
   },
 ];
 
@@ -647,6 +713,7 @@ export const bijectionCases: readonly BijectionCase[] = [
     make: (dtype) =>
       randomized(new DiagonalLinear({ channels: 3, positions: 2, bias: true, dtype }), 42),
   },
+  ...splineCases,
   {
     name: 'planar',
     features: 3,

@@ -45,6 +45,7 @@ import { contract as reshape } from './reshape';
 import { contract as residualSeries } from './residualSeries';
 import { contract as sgd } from './sgd';
 import { contract as spatialLstm } from './spatialLstm';
+import { contract as spline } from './spline';
 import { contract as squeeze } from './squeeze';
 import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
@@ -90,6 +91,7 @@ export const contracts: readonly OpContract[] = [
   random,
   reduce,
   reshape,
+  spline,
   spatialLstm,
   squeeze,
   sum,

@@ -6,12 +6,14 @@ import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
+import { monotoneModels } from './monotone';
 import { vaeModels } from './vae';
 import { waveNetModels } from './wavenet';
 
 const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
   ...couplingModels,
+  ...monotoneModels,
   ...vaeModels,
   ...waveNetModels,
 };

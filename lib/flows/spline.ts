@@ -1,0 +1,123 @@
+/** Recipes: neural spline flows. Durkan, Bekasov, Murray, Papamakarios 2019. */
+import type { CouplingSplit } from '../bijections/affineCoupling';
+import { Autoregressive, type AutoregressiveOptions } from '../bijections/autoregressive';
+import type { Bijection } from '../bijections/bijection';
+import { Chain } from '../bijections/chain';
+import { Coupling, couplingSizes } from '../bijections/coupling';
+import { LuLinear } from '../bijections/luLinear';
+import { Permutation } from '../bijections/permutation';
+import { requirePositions } from '../bijections/positions';
+import { SplineTransformer } from '../bijections/splineTransformer';
+import { type Distribution, StandardNormal } from '../distributions';
+import { Mlp, type MlpOptions } from '../nn/mlp';
+import type { SplineOptions } from '../ops';
+import { Flow, type FlowParts } from './flow';
+
+interface SplineFlowOptions
+  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  /** D. */
+  readonly features: number;
+  /** Hidden layers of each network; with `residual` an odd number of one width. */
+  readonly hidden: readonly number[];
+  /** The spline: kind, bins, bound, tails. Default rational-quadratic, 8 bins on [−3, 3], linear tails. */
+  readonly spline?: SplineOptions;
+  /** Default: the standard normal. */
+  readonly base?: Distribution;
+}
+
+export interface NsfOptions
+  extends SplineFlowOptions,
+    Pick<
+      MlpOptions,
+      'activation' | 'residual' | 'contextFeatures' | 'zeroInitialized' | 'seed' | 'dtype'
+    > {
+  /** K: couplings; default 10, the paper's for tables. */
+  readonly transforms?: number;
+  /** Before each coupling: a learned linear map (default, as in the paper), a fixed random order, or the halves change places. */
+  readonly mixing?: 'lu' | 'random' | 'swap';
+}
+
+export interface NsfAutoregressiveOptions
+  extends SplineFlowOptions,
+    Omit<AutoregressiveOptions, 'features' | 'hidden' | 'transformer'> {
+  /** K: autoregressive transforms; default 5. */
+  readonly transforms?: number;
+  /** Between two of them; default reverse. */
+  readonly mixing?: 'lu' | 'reverse' | 'random' | 'none';
+}
+
+function flowOf(
+  bijections: readonly Bijection[],
+  options: SplineFlowOptions & Pick<MlpOptions, 'dtype'>,
+): Flow {
+  const { features, dtype = 'float32' } = options;
+  return new Flow({
+    base: options.base ?? new StandardNormal(features, dtype),
+    bijection: new Chain(bijections, features),
+    preprocessing: options.preprocessing ?? null,
+    dequantization: options.dequantization ?? null,
+    description: options.description ?? {},
+  });
+}
+
+/**
+ * RQ-NSF (C): couplings whose transformer is a spline, a linear map before each. Scoring, sampling and training are one pass.
+ * Paper: 10 or 20 couplings, two residual blocks of 32 to 256 units, 8 bins on [−3, 3], data of mean 0 and deviation 1.
+ */
+export function nsf(options: NsfOptions): Flow {
+  const { features, transforms = 10, mixing = 'lu', hidden, seed = 0, dtype = 'float32' } = options;
+  requirePositions('nsf', transforms, 'transforms');
+  const { activation = 'relu', residual = false, zeroInitialized = true } = options;
+  const bijections: Bijection[] = [];
+  for (let k = 0; k < transforms; k++) {
+    const own = seed + 104729 * (k + 1);
+    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: own, dtype }));
+    if (mixing === 'random') bijections.push(Permutation.random(features, own));
+    const transformer = new SplineTransformer(options.spline);
+    const split: CouplingSplit = {
+      kind: 'columns',
+      transforms: mixing === 'swap' && k % 2 === 1 ? 'first' : 'second',
+    };
+    const conditioner = new Mlp({
+      ...couplingSizes(features, split, transformer),
+      hidden,
+      activation,
+      residual,
+      zeroInitialized,
+      contextFeatures: options.contextFeatures ?? 0,
+      seed: own,
+      dtype,
+    });
+    bijections.push(new Coupling({ channels: features, split, transformer, conditioner, dtype }));
+  }
+  return flowOf(bijections, options);
+}
+
+/**
+ * RQ-NSF (AR): autoregressive splines. Scoring and training are one pass; sampling is the incremental inverse, about one
+ * pass too.
+ */
+export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
+  const { features, transforms = 5, mixing = 'reverse', seed = 0, dtype = 'float32' } = options;
+  requirePositions('nsfAutoregressive', transforms, 'transforms');
+  const {
+    transforms: _transforms,
+    mixing: _mixing,
+    spline: _spline,
+    base: _base,
+    preprocessing: _preprocessing,
+    dequantization: _dequantization,
+    description: _description,
+    ...network
+  } = options;
+  const bijections: Bijection[] = [];
+  for (let k = 0; k < transforms; k++) {
+    const own = seed + 104729 * (k + 1);
+    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: own, dtype }));
+    else if (k > 0 && mixing === 'reverse') bijections.push(Permutation.reverse(features));
+    else if (k > 0 && mixing === 'random') bijections.push(Permutation.random(features, own));
+    const transformer = new SplineTransformer(options.spline);
+    bijections.push(new Autoregressive({ ...network, transformer, dtype, seed: own }));
+  }
+  return flowOf(bijections, options);
+}
