@@ -1,7 +1,9 @@
 /** Log-determinants feature by feature, where the Jacobian is triangular: what free bits of a group of features count. */
-import { add } from '../ops';
+import type { FloatDType } from '../dtype';
+import { add, expand } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { Affine } from './affine';
 import type { Bijection } from './bijection';
 import { Chain } from './chain';
 import { MaskedAutoregressive } from './maskedAutoregressive';
@@ -14,10 +16,10 @@ export interface ForwardByFeature {
   readonly logDets: Tensor | null;
 }
 
-/** Whether {@link forwardByFeature} knows the bijection: autoregressive maps, permutations and chains of them. */
+/** Whether {@link forwardByFeature} knows the bijection: autoregressive and affine maps, permutations, chains of them. */
 export function isByFeature(bijection: Bijection): boolean {
   if (bijection instanceof Chain) return bijection.bijections.every(isByFeature);
-  return bijection instanceof MaskedAutoregressive || bijection instanceof Permutation;
+  return [MaskedAutoregressive, Affine, Permutation].some((kind) => bijection instanceof kind);
 }
 
 /** The forward pass of a bijection that {@link isByFeature} names, its log-determinant taken apart. */
@@ -28,6 +30,11 @@ export function forwardByFeature(
 ): ForwardByFeature {
   return scope(() => {
     if (bijection instanceof MaskedAutoregressive) return bijection.forwardByFeature(x, context);
+    if (bijection instanceof Affine) {
+      const dtype = x.dtype as FloatDType;
+      const logDets = expand(bijection.logScale, x.shape, { dtype });
+      return { y: bijection.forward(x).y, logDets };
+    }
     if (!(bijection instanceof Chain)) return { y: bijection.forward(x).y, logDets: null };
     let y = x;
     let logDets: Tensor | null = null;

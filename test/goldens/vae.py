@@ -66,6 +66,9 @@ class Vae:
         for step in self.posterior:
             z, log_det = gated(step, z, h)
             log_q = log_q - log_det
+        # A fixed factor undoes the contraction of the gates at the start.
+        log_factor = len(self.posterior) * math.log1p(math.exp(-BIAS))
+        z, log_q = z * math.exp(log_factor), log_q - log_factor
         return z, log_q, mean, log_scale
 
     def log_likelihood(self, x, z):
@@ -158,7 +161,7 @@ def case(name, seed, likelihood, steps=0, h=0, prior=0, free_bits=None, weight=1
 write(
     "vae",
     "Encoder and decoder: tanh networks. The encoder's first 2L outputs are (mean, raw) a latent, log sigma = softClamp_10(raw), "
-    "the others h. Posterior steps: gated, s = sigmoid(raw + bias). Prior: MAF with a = softClamp_5(raw). "
+    "the others h. Posterior steps: gated, s = sigmoid(raw + bias), and at last the factor sigmoid(bias)^-steps. Prior: MAF with a = softClamp_5(raw). "
     "loss = -mean(objective): divergence weighted, free bits by group where given. iwae: noise of row n, sample k in row n*samples + k.",
     [
         case("diagonal-bernoulli", 91, "bernoulli"),

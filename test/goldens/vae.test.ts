@@ -54,7 +54,7 @@ function load(row: GoldenVae): Vae {
     hidden: [units],
     activation: 'tanh',
     likelihood,
-    posterior: steps > 0 ? { steps, hidden, contextFeatures } : 'diagonal',
+    posterior: steps > 0 ? { steps, hidden, contextFeatures, bias: row.config.bias } : 'diagonal',
     prior: priorTransforms > 0 ? { transforms: priorTransforms, hidden } : 'normal',
     freeBits,
     // A warm-up that stands still at the weight of the golden.
