@@ -8,6 +8,7 @@ import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
 import { ParallelWaveNet } from './parallelWaveNet';
+import { PixelModel } from './pixelModel';
 import { Vae } from './vae';
 import { WaveNet } from './waveNet';
 
@@ -46,7 +47,7 @@ export interface GenerativeModel extends DensityModel {
 }
 
 function isGenerative(module: Module): module is Module & GenerativeModel {
-  return [Flow, Vae, WaveNet, ParallelWaveNet].some((kind) => module instanceof kind);
+  return [Flow, Vae, WaveNet, ParallelWaveNet, PixelModel].some((kind) => module instanceof kind);
 }
 
 /**

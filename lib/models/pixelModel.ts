@@ -4,7 +4,7 @@ import { expected, FlowError } from '../errors';
 import { inChunks } from '../flows/chunks';
 import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { Module } from '../nn/module';
-import { cast, pixelSample, RandomStream, reshape } from '../ops';
+import { affineScalar, cast, pixelSample, RandomStream, reshape } from '../ops';
 import { formatShape, type ImageShape } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
@@ -15,6 +15,11 @@ import { PixelOutput, type PixelOutputOptions } from './pixelOutput';
 export interface PixelModelOptions extends PixelOutputOptions {
   /** Sides and channels. Rows are height·width·channels numbers, channels last. */
   readonly image: ImageShape;
+  /**
+   * Binary pixels of data of so many levels: each batch of training draws bit 1 with the probability x/(levels − 1) anew, as
+   * papers do for MNIST ("dynamic binarisation"). Default: the data are what the output describes.
+   */
+  readonly binarization?: { readonly levels: number } | null;
   /** What the rows are, for whoever opens the file. */
   readonly description?: Readonly<Record<string, string>>;
   readonly seed?: number;
@@ -40,6 +45,8 @@ export abstract class PixelModel extends Module {
   readonly dtype: FloatDType;
   readonly description: Readonly<Record<string, string>>;
   readonly output: PixelOutput;
+  readonly binarization: { readonly levels: number } | null;
+  readonly preprocessing = null;
   protected readonly graph: PixelGraph;
 
   constructor(options: PixelModelOptions) {
@@ -52,7 +59,29 @@ export abstract class PixelModel extends Module {
     this.dtype = options.dtype ?? 'float32';
     this.description = options.description ?? {};
     this.output = new PixelOutput(where, channels, options);
+    this.binarization = options.binarization ?? null;
+    if (this.binarization) {
+      const { levels } = this.binarization;
+      const fits = this.output.kind === 'binary' && Number.isSafeInteger(levels) && levels > 1;
+      if (!fits) {
+        throw new FlowError(
+          'ARGUMENT',
+          expected(
+            where,
+            'binarization',
+            'two levels or more, and the output binary',
+            `${levels} and ${this.output.kind}`,
+            'other outputs take levels as they are',
+          ),
+        );
+      }
+    }
     this.graph = new PixelGraph(this.image);
+  }
+
+  /** Integers that `logProb` and `fit` take. */
+  get dequantization(): { readonly levels: number } {
+    return { levels: (this.binarization ?? this.output).levels };
   }
 
   /** height·width. */
@@ -135,12 +164,16 @@ export abstract class PixelModel extends Module {
   /**
    * Log-probability of images.
    *
-   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none
+   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none. A model that binarises draws the bits first
+   * @param options `seed` of the binarisation, default 0
    * @returns [N] float64, nats
    */
-  logProb(x: Rows, context: Rows | null = null): Tensor {
+  logProb(x: Rows, context: Rows | null = null, options: { readonly seed?: number } = {}): Tensor {
     return scope(() => {
-      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
+      const given = rowsTensor('logProb', 'x', x, this.features, this.dtype);
+      const stream = new RandomStream(options.seed ?? 0);
+      const rows = this.dequantize(given, stream);
+      stream.dispose();
       const conditions = this.#context('logProb', context, rows.rows);
       return inChunks(rows, conditions, (part, its) => this.logProbOfRows(part, its));
     });
@@ -151,14 +184,19 @@ export abstract class PixelModel extends Module {
     return -logProb / (this.features * Math.LN2);
   }
 
-  dequantize(x: Tensor): Tensor {
-    return cast(x, this.dtype);
+  /** Integers become bits where the model binarises, else floats. */
+  dequantize(x: Tensor, stream: RandomStream): Tensor {
+    return scope(() => {
+      const floats = cast(x, this.dtype);
+      if (!this.binarization) return floats;
+      return stream.bernoulli(affineScalar(floats, 1 / (this.binarization.levels - 1)));
+    });
   }
 
   /**
    * Draws images pixel by pixel.
    *
-   * @returns [samples, D] levels
+   * @returns [samples, D] levels; of a model that binarises the first and the last of the data's
    */
   sample(samples: number, options: PixelSampleOptions = {}): Tensor {
     if (!Number.isSafeInteger(samples) || samples < 0) {
@@ -181,7 +219,8 @@ export abstract class PixelModel extends Module {
       if (samples === 0) return reshape(uniform, [0, this.features]);
       const levels =
         options.method === 'naive' ? this.#naive(uniform, context) : this.#cached(uniform, context);
-      return reshape(levels, [samples, this.features]);
+      const images = reshape(levels, [samples, this.features]);
+      return this.binarization ? affineScalar(images, this.binarization.levels - 1) : images;
     });
   }
 

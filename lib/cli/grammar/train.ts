@@ -17,6 +17,8 @@ export const modelKinds = [
   'bernstein',
   'vae',
   'wavenet',
+  'pixelcnn',
+  'pixelrnn',
 ] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
@@ -51,6 +53,9 @@ export interface TrainOptions extends ReadingOptions {
   readonly importance?: number;
   readonly layers?: number;
   readonly stacks?: number;
+  readonly pixels?: 'binary' | 'softmax' | 'mixture';
+  readonly gated?: boolean;
+  readonly scan?: 'row' | 'diagonal';
   readonly dtype: 'float32' | 'float64';
   readonly batchSize?: number;
   readonly lr?: number;
@@ -172,6 +177,22 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .option('--free-bits <nats>', 'each latent costs at least so much', number(0, 1e3, true))
     .option('--kl-warmup <steps>', 'steps until the divergence counts fully', whole(1))
     .option('--importance <draws>', 'report log p by so many draws, not the ELBO', whole(2, 1e6))
+    .optionsGroup(
+      'Pixel by pixel (--model pixelcnn, --hidden: channels, default 64; pixelrnn: states, 16; --layers, default 7):',
+    )
+    .addOption(
+      new Option(
+        '--pixels <kind>',
+        'binary: of more than 2 levels drawn as bits in each batch; levels by a softmax, or by mixtures of logistics (default: binary)',
+      ).choices(['binary', 'softmax', 'mixture']),
+    )
+    .option('--gated', 'pixelcnn: vertical and horizontal stacks with gates; takes classes')
+    .addOption(
+      new Option(
+        '--scan <kind>',
+        'pixelrnn: Row LSTM or Diagonal BiLSTM (default: diagonal)',
+      ).choices(['row', 'diagonal']),
+    )
     .optionsGroup('WaveNets (--model wavenet; --hidden: channels, default 64):')
     .addOption(
       new Option(
@@ -182,7 +203,11 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .option('--layers <count>', 'of a stack, dilations 1, 2, 4, … (default: 10)', whole(1, 20))
     .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64))
     .optionsGroup('Training:')
-    .option('--batch-size <rows>', 'rows a step (default: 256; images 128; wavenet 8)', whole(2))
+    .option(
+      '--batch-size <rows>',
+      'rows a step (default: 256; images 128; wavenet 8, pixelcnn, pixelrnn 16)',
+      whole(2),
+    )
     .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
     .addOption(
       new Option(

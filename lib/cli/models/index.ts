@@ -7,6 +7,7 @@ import { autoregressiveModels } from './autoregressive';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { monotoneModels } from './monotone';
+import { pixelModels } from './pixel';
 import { vaeModels } from './vae';
 import { waveNetModels } from './wavenet';
 
@@ -14,6 +15,7 @@ const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
   ...couplingModels,
   ...monotoneModels,
+  ...pixelModels,
   ...vaeModels,
   ...waveNetModels,
 };

@@ -47,6 +47,9 @@ const words = {
   output: '--output',
   layers: '--layers',
   stacks: '--stacks',
+  pixels: '--pixels',
+  gated: '--gated',
+  scan: '--scan',
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;
 
 export type ModelOption = keyof typeof words;

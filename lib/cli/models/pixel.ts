@@ -1,0 +1,77 @@
+/** pixelcnn, pixelrnn. */
+import { PixelCnn, PixelRnn } from '../../models';
+import type { ImageShape } from '../dataset';
+import type { TrainOptions } from '../grammar/train';
+import { UsageError } from '../status';
+import {
+  channelsOf,
+  type Model,
+  type ModelDefaults,
+  type ModelInput,
+  pass,
+  sidesOf,
+} from './model';
+
+/** Bytes of images that say nothing else. */
+const usualLevels = 256;
+
+/** What both take. */
+function common(options: TrainOptions, input: ModelInput, defaults: ModelDefaults) {
+  const image = sidesOf(input.image as ImageShape);
+  const { pixels: output = 'binary', levels = usualLevels, dtype, seed } = options;
+  return {
+    image,
+    output,
+    ...(output === 'binary' ? levels > 2 && { binarization: { levels } } : { levels }),
+    hidden: channelsOf(options, defaults),
+    ...pass(options, 'layers'),
+    ...(input.description && { description: input.description }),
+    dtype,
+    seed,
+  };
+}
+
+const ofImages: Pick<Model, 'preprocess'> = {
+  preprocess(options, image) {
+    const { model, logit, standardize, pixels = 'binary', levels = usualLevels } = options;
+    if (!image) throw new UsageError(`--model ${model} is for images`);
+    if (logit !== undefined || standardize) {
+      throw new UsageError(
+        `--model ${model} takes levels as they are: leave out --logit and --standardize`,
+      );
+    }
+    return pixels === 'binary' && levels > 2
+      ? { kind: 'bits', levels }
+      : { kind: 'integers', levels };
+  },
+};
+
+export const pixelModels = {
+  pixelcnn: {
+    ...ofImages,
+    takes: ['pixels', 'layers', 'gated'],
+    defaults: () => ({ hidden: [64], batchSize: 16 }),
+    build: (options, input, defaults) => {
+      const { contextFeatures } = input;
+      if (contextFeatures > 0 && !options.gated) {
+        throw new UsageError('--model pixelcnn conditions on classes with --gated');
+      }
+      return new PixelCnn({
+        ...common(options, input, defaults),
+        ...(options.gated && { gated: true, contextFeatures }),
+      });
+    },
+  },
+  pixelrnn: {
+    ...ofImages,
+    takes: ['pixels', 'layers', 'scan'],
+    defaults: () => ({ hidden: [16], batchSize: 16 }),
+    build(options, input, defaults) {
+      if (input.contextFeatures > 0) throw new UsageError('--model pixelrnn takes no context');
+      return new PixelRnn({
+        ...common(options, input, defaults),
+        ...(options.scan && { scan: options.scan }),
+      });
+    },
+  },
+} satisfies Record<string, Model>;
