@@ -43,3 +43,4 @@ export * from './svdLinear';
 export * from './sylvester';
 export * from './transformer';
 export * from './triangularLinear';
+export { type UmnnOptions, UmnnTransformer } from './umnnTransformer';

@@ -10,3 +10,4 @@ export * from './monotone';
 export * from './realnvpImage';
 export * from './residual';
 export * from './spline';
+export * from './umnn';

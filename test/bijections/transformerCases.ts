@@ -5,6 +5,7 @@ import {
   Coupling,
   couplingSizes,
   MonotoneTransformer,
+  UmnnTransformer,
 } from '../../lib/bijections';
 import { ConvNet, Mlp } from '../../lib/nn';
 import type { MonotoneFamily } from '../../lib/ops';
@@ -71,6 +72,19 @@ export const transformerCases: readonly BijectionCase[] = [
     { contextFeatures: 2, order: 'reversed' },
     Unknown,
   ),
+  {
+    name: 'autoregressive UMNN',
+    features: 2,
+    autoregressive: true,
+    make: (dtype) => {
+      const transformer = new UmnnTransformer({ hidden: [3], embedding: 1, steps: 30, dtype });
+      return randomized(
+        new Autoregressive({ features: 2, hidden: [3], activation: 'tanh', transformer, dtype }),
+        73,
+        0.4,
+      );
+    },
+  },
   {
     name: 'coupling DSF, context',
     features: 5,

@@ -1,4 +1,4 @@
-/** Neural autoregressive, sum-of-squares and Bernstein flows as a user holds them. */
+/** Neural autoregressive, monotonic-network, sum-of-squares and Bernstein flows as a user holds them. */
 import { describe, expect, it, vi } from 'vitest';
 import {
   adam,
@@ -11,6 +11,7 @@ import {
   type SolveReport,
   scope,
   sosFlow,
+  umnn,
 } from '../../lib';
 import type { FloatDType } from '../../lib/dtype';
 import { randomize } from '../bijections/cases';
@@ -23,6 +24,8 @@ const recipes = {
   sosFlow: (options: Parameters<typeof naf>[0]) => sosFlow({ degree: 2, bound: 4, ...options }),
   bernsteinFlow: (options: Parameters<typeof naf>[0]) =>
     bernsteinFlow({ degree: 6, bound: 4, ...options }),
+  umnn: (options: Parameters<typeof naf>[0]) =>
+    umnn({ integrand: [5], embedding: 2, bound: 4, ...options }),
 };
 
 function flowOf(

@@ -1,10 +1,10 @@
-/** naf, sos, bernstein. */
-import { bernsteinFlow, naf, sosFlow } from '../../flows';
+/** naf, umnn, sos, bernstein. */
+import { bernsteinFlow, naf, sosFlow, umnn } from '../../flows';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import { type Model, type ModelDefaults, type ModelInput, pass, shared } from './model';
 
-type Recipe = typeof naf | typeof sosFlow | typeof bernsteinFlow;
+type Recipe = typeof naf | typeof umnn | typeof sosFlow | typeof bernsteinFlow;
 
 const model = (recipe: Recipe): Model => ({
   takes: ['transforms', 'permutation', 'batchNorm', 'degrees', 'activation', 'residual'],
@@ -28,6 +28,7 @@ const model = (recipe: Recipe): Model => ({
 
 export const monotoneModels = {
   naf: model(naf),
+  umnn: model(umnn),
   sos: model(sosFlow),
   bernstein: model(bernsteinFlow),
 } satisfies Record<string, Model>;

@@ -1,0 +1,33 @@
+/** Recipe: unconstrained monotonic networks. */
+import { type UmnnOptions, UmnnTransformer } from '../bijections/umnnTransformer';
+import { type AutoregressiveFlowOptions, transformerFlow } from './autoregressive';
+import type { Flow } from './flow';
+
+export interface UmnnFlowOptions
+  extends AutoregressiveFlowOptions,
+    Pick<UmnnOptions, 'embedding' | 'steps' | 'bound' | 'leastSlope'> {
+  /** Hidden layers of the integrand's network, of which each transform has one; default [50, 50]. */
+  readonly integrand?: readonly number[];
+}
+
+/**
+ * Autoregressive flow of unconstrained monotonic networks (Wehenkel and Louppe 2019). Scoring is one pass of the MADE and one of
+ * the integrand's network at the nodes of the quadrature; sampling takes a pass of the MADE a dimension, and the roots.
+ */
+export function umnn(options: UmnnFlowOptions): Flow {
+  const {
+    integrand = [50, 50],
+    embedding = 8,
+    steps = 24,
+    bound = 10,
+    leastSlope = 1e-3,
+    ...rest
+  } = options;
+  const { seed = 0, dtype = 'float32' } = rest;
+  const network = { hidden: integrand, embedding, steps, bound, leastSlope, dtype };
+  let count = 0;
+  return transformerFlow(
+    rest,
+    () => new UmnnTransformer({ ...network, seed: seed + 31 * ++count }),
+  );
+}
