@@ -11,6 +11,7 @@ export {
 export { Autoregressive, type AutoregressiveOptions } from './autoregressive';
 export * from './batchNorm';
 export * from './bijection';
+export { BlockAutoregressive, type BlockAutoregressiveOptions } from './blockAutoregressive';
 export * from './byFeature';
 export * from './chain';
 export * from './conditionalAffine';

@@ -39,10 +39,9 @@ const recorded = 40;
 const both = (a: Tensor, b: Tensor): Tensor => mul(a, b);
 const not = (mask: Tensor): Tensor => add(neg(mask), 1);
 
-/** The root is between `at` and at + gap/least where the slope is `least` at least; rounding included. */
-export function bracketBySlope(at: number, gap: Tensor, least: number): Omit<Bracket, 'start'> {
-  const eps = 64 * epsilonOf(gap.dtype as FloatDType);
-  const far = mul(gap, 1 / least);
+/** The root is between `at` and at + far, rounding included: far = gap/least where the slope is `least` at least. */
+export function bracketAround(at: number, far: Tensor): Omit<Bracket, 'start'> {
+  const eps = 64 * epsilonOf(far.dtype as FloatDType);
   const spare = add(mul(abs(far), eps), eps * (Math.abs(at) + 1));
   const zero = full(far.shape, 0, far.dtype);
   const up = greaterEqual(far, zero);

@@ -29,7 +29,7 @@ import {
 } from '../ops';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { IterativeTransformer } from './iterativeTransformer';
-import { type Bracket, bracketBySlope, type Evaluated } from './solveIncreasing';
+import { type Bracket, bracketAround, type Evaluated } from './solveIncreasing';
 
 export interface UmnnOptions {
   /** Widths of the hidden layers of the integrand's network; default [50, 50]. */
@@ -153,7 +153,7 @@ export class UmnnTransformer extends IterativeTransformer {
   protected override bracket(y: Tensor, params: Tensor): Bracket {
     const each = reshape(params, [y.size, this.paramsPerFeature]);
     const start = sub(y, reshape(columns(each, 0, 1), y.shape));
-    return { ...bracketBySlope(0, start, this.#least), start };
+    return { ...bracketAround(0, mul(start, 1 / this.#least)), start };
   }
 
   config(): Config {

@@ -1,4 +1,5 @@
 export * from './autoregressive';
+export * from './blockNaf';
 export * from './coupling';
 export * from './density';
 export * from './finite';

@@ -2,6 +2,7 @@
 import {
   Autoregressive,
   type AutoregressiveOptions,
+  BlockAutoregressive,
   Coupling,
   couplingSizes,
   MonotoneTransformer,
@@ -72,6 +73,18 @@ export const transformerCases: readonly BijectionCase[] = [
     { contextFeatures: 2, order: 'reversed' },
     Unknown,
   ),
+  {
+    name: 'block autoregressive, context',
+    features: 3,
+    contextFeatures: 1,
+    autoregressive: true,
+    make: (dtype) =>
+      randomized(
+        new BlockAutoregressive({ features: 3, hidden: [2, 3], contextFeatures: 1, dtype }),
+        74,
+        0.5,
+      ),
+  },
   {
     name: 'autoregressive UMNN',
     features: 2,
