@@ -23,8 +23,6 @@ export function setListener(next: Listener | null): void {
 
 const headerWords = 4;
 const operandWords = 6;
-/** The engine allocates the first so many outputs of an instruction: native/core/engine.cc. */
-const mostAllocated = 16;
 
 function writeOperand(
   at: number,
@@ -88,7 +86,7 @@ export function execute(
     at += operandWords;
   }
   const firstOutput = at;
-  for (const [k, output] of outputs.entries()) {
+  for (const output of outputs) {
     if (output === null) {
       words.fill(0, at, at + operandWords);
     } else if (output instanceof Tensor) {
@@ -103,7 +101,7 @@ export function execute(
     } else {
       // In a recording the recorder plans the memory; otherwise the instruction allocates, which saves a call. An
       // empty output would look left out, so it gets its (empty) buffer here too.
-      const planned = isRecording() || k >= mostAllocated || sizeOf(output.shape) === 0;
+      const planned = isRecording() || sizeOf(output.shape) === 0;
       const handle = planned ? allocateBuffer(output.dtype, sizeOf(output.shape)) : 0;
       writeOperand(at, handle, output.dtype, 0, output.shape, colsOf(output.shape));
     }
@@ -115,11 +113,11 @@ export function execute(
     // What the recorder planned for this instruction stays its own; what the engine allocated it has freed.
     throwNative(status);
   }
-  const results: Tensor[] = [];
+  const made: Tensor[] = [];
   at = firstOutput;
   for (const output of outputs) {
     if (output !== null && !(output instanceof Tensor)) {
-      results.push(
+      made.push(
         new Tensor(
           new Storage(words[at] as number, output.dtype, sizeOf(output.shape)),
           output.shape,
@@ -132,5 +130,5 @@ export function execute(
     const given = outputs.filter((output): output is Tensor => output instanceof Tensor);
     listener(words.slice(0, count), [...inputs, ...given]);
   }
-  return results;
+  return made;
 }

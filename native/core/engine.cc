@@ -160,16 +160,11 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
   operands_.resize(static_cast<size_t>(n_in + n_out));
   double* word = words + header_words;
   double* outputs = word + n_in * operand_words;
-  bool allocated[16] = {};
+  allocated_.assign(static_cast<size_t>(n_out), 0);
   Status status = Status::ok;
   for (int64_t i = 0; i < n_in + n_out && status == Status::ok; ++i, word += operand_words) {
     bool output = i >= n_in;
     bool fresh = output && word[0] == 0;
-    if (fresh && i - n_in >= 16) {
-      say(failure, "[%s] at most 16 outputs can be allocated by one instruction", op.name);
-      status = Status::malformed;
-      break;
-    }
     try {
       status = decode(word, output, operands_[static_cast<size_t>(i)], failure, op.name,
                       static_cast<int>(output ? i - n_in : i));
@@ -177,7 +172,7 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
       say(failure, "[%s] no memory for an output of %.0f × %.0f", op.name, word[3], word[4]);
       status = Status::out_of_memory;
     }
-    if (fresh && word[0] != 0) allocated[i - n_in] = true;
+    if (fresh && word[0] != 0) allocated_[static_cast<size_t>(i - n_in)] = 1;
   }
   if (status == Status::ok) {
     Call call{op.name,
@@ -192,8 +187,8 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
     ++instructions_;
   }
   if (status != Status::ok) {
-    for (int64_t i = 0; i < n_out && i < 16; ++i) {
-      if (!allocated[i]) continue;
+    for (int64_t i = 0; i < n_out; ++i) {
+      if (!allocated_[static_cast<size_t>(i)]) continue;
       release(outputs[i * operand_words]);
       outputs[i * operand_words] = 0;
     }

@@ -59,6 +59,7 @@ class Engine {
   std::vector<Buffer> buffers_;
   std::vector<uint32_t> vacant_;
   std::vector<Operand> operands_;
+  std::vector<char> allocated_;  // which outputs of an instruction the engine made
   int64_t live_ = 0;
   int64_t instructions_ = 0;
 };

@@ -145,7 +145,7 @@ describe('ParallelWaveNet', () => {
   it('gives gradients of the whole loss that agree with differences', () => {
     const length = 12;
     const teacher = moved(
-      new WaveNet({ length, stacks: 1, output: { kind: 'mixture', components: 2 }, ...small }),
+      new WaveNet({ length, stacks: 3, output: { kind: 'mixture', components: 2 }, ...small }),
       8,
     );
     const net = student({ length });
