@@ -22,6 +22,7 @@ import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, evaluate, fit } from '../../lib/train';
 import { randomize } from '../bijections/cases';
 import { expectClose, fixture } from '../reference/close';
+import { derivative } from '../reference/differences';
 import { quadratureGrid } from '../reference/quadrature';
 
 const made: Vae[] = [];
@@ -420,6 +421,47 @@ describe('training', () => {
       /samples: expected 1: .* exact, got 2/,
     );
     made.dispose();
+  });
+});
+
+describe('the importance-weighted bound as a loss', () => {
+  it('has the gradients of differences', () => {
+    const model = make({ latents: 2, posterior: iaf, prior: { hidden: [4] } }, 12);
+    scope(() => {
+      const x = tensorOfArray(Float64Array.from(bits(3, 4)), [3, 4]);
+      const bound = () => mean(model.importanceLogProb(x, null, 5, new RandomStream(4)));
+      const named = [...model.namedParameters()];
+      const tensors = named.map(([, tensor]) => tensor);
+      const { gradients } = valueAndGradient(bound, tensors);
+      named.forEach(([name, tensor], k) => {
+        const start = Float64Array.from(tensor.dataSync());
+        const direction = fixture(20 + k)(start.length);
+        const along = (t: number) => {
+          tensor.write(start.map((value, i) => value + t * direction[i]!));
+          return scope(() => bound().item());
+        };
+        const wanted = derivative(along, 0.02);
+        tensor.write(start);
+        const slopes = gradients[k]!.dataSync() as Float64Array;
+        const own = slopes.reduce((sum, slope, i) => sum + slope * direction[i]!, 0);
+        expect(Math.abs(own - wanted.value), name).toBeLessThan(
+          1e-7 * (1 + Math.abs(own)) + 10 * wanted.error,
+        );
+      });
+    });
+  });
+
+  it('is recorded as a step and trains', async () => {
+    const model = make({ latents: 2, dtype: 'float32', seed: 2 });
+    const data = bits(100, 4);
+    const before = await evaluate(model, data, { samples: 50 });
+    const { compiled } = await fit(model, data, {
+      ...{ epochs: 20, batchSize: 20, optimizer: adam({ lr: 1e-2 }), seed: 1 },
+      loss: ({ x, context, stream }) => neg(mean(model.importanceLogProb(x, context, 8, stream))),
+    });
+    expect(compiled).toBe(true);
+    const after = await evaluate(model, data, { samples: 50 });
+    expect(after.logProb).toBeGreaterThan(before.logProb + 0.3);
   });
 });
 
