@@ -44,6 +44,14 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       () => void execute(op, inputs(), outputs(), attributes),
     ]);
 
+  /** Weights of a 3 × 3 kernel of two channels, large on the diagonal of the own pixel. */
+  const tensorOfTaps = () => {
+    const weight = real([2, 18], 0.2);
+    const values = weight.dataSync();
+    for (const o of [0, 1]) values[o * 18 + 4 * 2 + o] = 1.5;
+    weight.write(values);
+    return weight;
+  };
   const u = d + 3; // units of a layer
   const x = () => real([n, d]);
   const same = () => [out(n, d)];
@@ -95,6 +103,19 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     () => [out(n, d), out64(n)],
     ...[1, 0, 0],
   );
+  add(
+    'wavefront_solve',
+    () => [real([6 * n, 2]), tensorOfTaps()],
+    () => [out(6 * n, 2)],
+    ...[2, 1, 1, 0, 2, 3, 9, 0, 0, 0, -1, -1, 1, -1, 0, 3, 0, -1, 4, 0, 0],
+  );
+  for (const transpose of [0, 1])
+    add(
+      'block_matmul',
+      () => [real([n, 3 * d]), transpose ? real([3 * 5, d]) : real([3 * d, 5])],
+      () => [out(n, 15)],
+      ...[3, transpose],
+    );
   add(
     'batch_inverse',
     () => [real([3 * d, d])],

@@ -123,6 +123,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
     ...sum(inputs.reduce((total, { cols }) => total + 4 * cols, 0)),
     eps: 'operands',
   }),
+  // A substitution over all pixels, whose diagonal need not be large.
+  wavefront_solve: ({ inputs: [y, weight] }) => sum(64 * weight!.cols * y!.cols),
+  block_matmul: ({ inputs: [x], attributes: [count] }) => sum(x!.cols / count!),
   // Elimination in float64 in another order, of matrices that may be badly conditioned.
   batch_inverse: ({ inputs: [a] }) => ({ units: 4096 * a!.cols, eps: 'output' }),
   // a·b + c with one rounding or two.

@@ -631,6 +631,23 @@ const linearAlgebra = [
     { flops: 4 * rows * 12 ** 3, peak: 'fma-f64' },
     () => [[matrix(12 * rows, 12)], [matrix(12 * rows, 12), vector(rows, f64)], []],
   ),
+  // Five taps of 12 × 12 a pixel; 16 images.
+  kernel('wavefront_solve', '16x16x16x12', { flops: 2 * 16 * 256 * 12 * (4 * 12 + 6) }, () => [
+    [
+      matrix(16 * 256, 12),
+      matrix(12, 108, {
+        fill: (i) => (i % 108 === 48 + Math.floor(i / 108) ? 1 : 0.01 * ((i % 7) - 3)),
+      }),
+    ],
+    [matrix(16 * 256, 12)],
+    [2, 1, 1, 0, 16, 16, 9, 0, 0, ...[0, -1, -1, 1, -1, 0, 2, -1, 1, 3, 0, -1, 4, 0, 0]],
+  ]),
+  kernel(
+    'block_matmul',
+    '16 rows of 144 blocks of 24x24',
+    { flops: 2 * 16 * 144 * 24 * 24 },
+    () => [[matrix(16, 144 * 24), matrix(144 * 24, 24)], [matrix(16, 144 * 24)], [144, 0]],
+  ),
   // Four terms through 63 → 128 → 128 → 63.
   kernel('residual_series', `${rows}x63`, { flops: 8 * rows * (2 * 63 * 128 + 128 * 128) }, () => [
     [

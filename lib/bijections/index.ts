@@ -9,6 +9,7 @@ export {
   conditionerSizes,
 } from './affineCoupling';
 export { Autoregressive, type AutoregressiveOptions } from './autoregressive';
+export * from './autoregressiveConv';
 export * from './batchNorm';
 export * from './bijection';
 export { BlockAutoregressive, type BlockAutoregressiveOptions } from './blockAutoregressive';
@@ -31,6 +32,7 @@ export * from './maskedAutoregressive';
 export * from './monotoneTransformer';
 export * from './multiScale';
 export * from './orthogonalLinear';
+export * from './periodicConv';
 export * from './permutation';
 export * from './planar';
 export * from './qrLinear';

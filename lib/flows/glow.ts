@@ -10,12 +10,14 @@ import {
   type CouplingSplit,
   conditionerSizes,
 } from '../bijections/affineCoupling';
+import { emergingConv } from '../bijections/autoregressiveConv';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { ConditionalAffine } from '../bijections/conditionalAffine';
 import { DenseLinear } from '../bijections/denseLinear';
 import { LuLinear } from '../bijections/luLinear';
 import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
+import { PeriodicConv } from '../bijections/periodicConv';
 import { Permutation } from '../bijections/permutation';
 import { QrLinear } from '../bijections/qrLinear';
 import { Squeeze, squeezed } from '../bijections/squeeze';
@@ -38,10 +40,11 @@ export interface GlowOptions
   /** Channels of the hidden layers of the couplings' networks; default 512. */
   readonly hidden?: number;
   /**
-   * What mixes the channels: a linear map (the paper's 1×1 convolution) in LU form (default), as one matrix, or in QR form; or
-   * a fixed order, at random or reversed.
+   * What mixes the channels: a linear map (the paper's 1×1 convolution) in LU form (default), as one matrix, or in QR form; a
+   * fixed order, at random or reversed; or a 3×3 convolution (Hoogeboom et al. 2019): two autoregressive ones behind a 1×1 in QR
+   * form ('emerging'), or one of the image wrapped around its edges ('periodic').
    */
-  readonly permutation?: 'lu' | 'dense' | 'qr' | 'shuffle' | 'reverse';
+  readonly permutation?: 'lu' | 'dense' | 'qr' | 'shuffle' | 'reverse' | 'emerging' | 'periodic';
   /** Default affine. */
   readonly coupling?: 'affine' | 'additive';
   /**
@@ -92,6 +95,9 @@ function mixing({ permutation, dtype }: Settings, image: ImageShape, seed: numbe
   if (permutation === 'shuffle') return Permutation.random(channels, seed, positions);
   const options = { channels, positions, seed, dtype };
   if (permutation === 'dense') return new DenseLinear(options);
+  if (permutation === 'periodic') return new PeriodicConv({ image, seed, dtype });
+  if (permutation === 'emerging')
+    return new Chain([new QrLinear(options), emergingConv({ image, seed: seed + 1, dtype })]);
   return permutation === 'qr' ? new QrLinear(options) : new LuLinear(options);
 }
 

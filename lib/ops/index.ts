@@ -30,6 +30,7 @@ export {
   type Moments,
 } from './batchNorm';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
+export { blockMatmul } from './blockMatmul';
 export { type ChannelAffineResult, channelAffine, channelAffineInverse } from './channelAffine';
 export { checkerboard } from './checkerboard';
 export { checkFinite } from './checkFinite';
@@ -134,6 +135,7 @@ export {
   unary,
 } from './unary';
 export { uniformLogProb } from './uniformLogProb';
+export { type WavefrontOptions, wavefrontSolve } from './wavefrontSolve';
 export {
   type WaveGenerateOptions,
   type WaveNetworkTensors,

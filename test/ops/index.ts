@@ -11,6 +11,7 @@ import { contract as autoregressiveAffineInverse } from './autoregressiveAffineI
 import { contract as batchInverse } from './batchInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
+import { contract as blockMatmul } from './blockMatmul';
 import { contract as channelAffine } from './channelAffine';
 import { contract as checkerboard } from './checkerboard';
 import { contract as checkFinite } from './checkFinite';
@@ -51,6 +52,7 @@ import { contract as sum } from './sum';
 import { contract as sylvester } from './sylvester';
 import { contract as triangularSolve } from './triangularSolve';
 import { contract as unary } from './unary';
+import { contract as wavefrontSolve } from './wavefrontSolve';
 import { contract as waveGenerate } from './waveGenerate';
 import { contract as waveStack } from './waveStack';
 import { contract as weightNorm } from './weightNorm';
@@ -112,6 +114,8 @@ export const contracts: readonly OpContract[] = [
   activationSlope,
   batchInverse,
   residualSeries,
+  wavefrontSolve,
+  blockMatmul,
 ];
 
 /** Ops that update tensors in place or run without a tape: rows of the registry and the test in this folder that has them. */
