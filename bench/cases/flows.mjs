@@ -8,6 +8,7 @@ const sizes = {
   'maf-small': { features: 6, hidden: [100, 100], batch: 256 },
   'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
   naf: { features: 63, hidden: [256, 256], batch: 256 },
+  nsf: { features: 63, hidden: [256, 256], batch: 256 },
   realnvp: { features: 64, hidden: [256, 256], batch: 256 },
   glow: { features: 3072, steps: 8, hidden: 128, batch: 16 },
   'glow-wide': { features: 3072, steps: 4, hidden: 512, batch: 16 },
@@ -46,6 +47,10 @@ function model(name) {
   if (name === 'naf') {
     const sizes = { transforms: 3, sigmoids: 8 };
     return flow.naf({ features, hidden, ...sizes, zeroInitialized: false, seed: 1 });
+  }
+  if (name === 'nsf') {
+    const sizes = { transforms: 5, spline: { bins: 8, bound: 3 } };
+    return flow.nsfAutoregressive({ features, hidden, ...sizes, zeroInitialized: false, seed: 1 });
   }
   // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
   return flow.maf({
@@ -134,6 +139,8 @@ export const flowCases = [
   { name: 'maf-mnist:step', setUp: () => work.step('maf-mnist') },
   { name: 'naf:step', setUp: () => work.step('naf') },
   { name: 'naf:logProb', setUp: () => work.logProb('naf') },
+  { name: 'nsf:step', setUp: () => work.step('nsf') },
+  { name: 'nsf:logProb', setUp: () => work.logProb('nsf') },
   { name: 'realnvp:step', setUp: () => work.step('realnvp') },
   { name: 'glow:step', setUp: () => work.step('glow') },
   { name: 'glow-wide:step', setUp: () => work.step('glow-wide') },
@@ -143,11 +150,15 @@ export const flowCases = [
   { name: 'maf-mnist:sample16', setUp: () => work.sample('maf-mnist', 16) },
 ].map((one) => ({ ...one, peer: peer(one.name) }));
 // Compiled, PyTorch's loop over the dimensions is compiled anew for each of them.
-flowCases.push({
-  name: 'naf:sample64',
-  setUp: () => work.sample('naf', 64),
-  peer: { name: 'naf:sample64', variants: ['eager'] },
-});
+for (const [name, rows] of [
+  ['naf', 64],
+  ['nsf', 1000],
+])
+  flowCases.push({
+    name: `${name}:sample${rows}`,
+    setUp: () => work.sample(name, rows),
+    peer: { name: `${name}:sample${rows}`, variants: ['eager'] },
+  });
 
 // Drawing 1000 samples against scoring 1000 rows: the incremental inverse should cost about one forward pass.
 flowCases.push({

@@ -21,6 +21,7 @@ import models
 import neural
 import pixels
 import sequences
+import splines
 
 MAF = {
     "maf": (63, [512, 512], 5, 256),
@@ -28,10 +29,10 @@ MAF = {
     "maf-mnist": (784, [1024], 5, 128),
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
-SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64}
+SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64, "nsf:sample1000": 1000}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
-         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES]
+         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES, *splines.CASES]
 
 
 def build(name):
@@ -41,6 +42,8 @@ def build(name):
         return models.Maf(features, hidden, transforms), torch.randn(batch, features)
     if name == "naf":
         return neural.build()
+    if name == "nsf":
+        return splines.build()
     if name == "realnvp":
         return models.RealNvp(64, [256, 256], 8), torch.randn(256, 64)
     steps, hidden = GLOW[name]
