@@ -1,7 +1,8 @@
 /** Reads test/goldens/data: typed records, tensors as Float64Array, a golden MADE as the reference's {@link Made}. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { CouplingScale, TriangularSolveOptions } from '../../lib/ops';
+import type { Config } from '../../lib/nn';
+import type { CouplingScale, SplineOptions, TriangularSolveOptions } from '../../lib/ops';
 import type { ImageShape } from '../../lib/shape';
 import type { ActivationName } from './activations';
 import type { Made, MadeGradients } from './made';
@@ -277,6 +278,27 @@ export interface GoldenSolve {
   readonly gradients: GoldenTensors;
 }
 
+interface GoldenMap {
+  readonly name: string;
+  /** x and params, a row a sample. */
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly outputWeights: GoldenTensors;
+  readonly gradients: GoldenTensors;
+}
+
+/** splines.json: a spline of each element. */
+export interface GoldenSpline extends GoldenMap {
+  readonly type: 'spline';
+  readonly options: SplineOptions;
+}
+
+/** splines.json: a planar, radial or Sylvester map whose numbers are a row a sample. */
+export interface GoldenAmortized extends GoldenMap {
+  readonly type: 'amortized';
+  readonly config: Config;
+}
+
 /** linearMaps.json: determinant and equations of a square matrix. */
 export interface GoldenDense {
   readonly name: string;
@@ -392,6 +414,7 @@ export interface GoldenFiles {
   conv2d: GoldenConvCase;
   convNet: GoldenConvNetCase;
   vae: GoldenVae;
+  readonly splines: GoldenSpline | GoldenAmortized;
 }
 
 /** The cases of data/<name>.json. */

@@ -1,0 +1,64 @@
+// One row a flow of the library: how it is made for a density of two dimensions. `samples`: whether it can be trained by its
+// own draws (reverse KL), with what it takes for that. Add a row for each new recipe.
+export function galleryFlows(flow) {
+  const two = { features: 2 };
+  return [
+    {
+      name: 'planar × 16',
+      make: (seed) => flow.planar({ ...two, transforms: 16, seed }),
+      lr: 5e-3,
+    },
+    {
+      name: 'radial × 16',
+      make: (seed) => flow.radial({ ...two, transforms: 16, seed }),
+      lr: 5e-3,
+    },
+    {
+      name: 'Sylvester × 8',
+      make: (seed) => flow.sylvester({ ...two, transforms: 8, basis: 'orthogonal', seed }),
+      lr: 5e-3,
+    },
+    { name: 'NICE', make: (seed) => flow.nice({ ...two, transforms: 6, hidden: [64, 64], seed }) },
+    {
+      name: 'RealNVP',
+      make: (seed) => flow.realnvp({ ...two, transforms: 8, hidden: [64, 64], seed }),
+    },
+    { name: 'MAF', make: (seed) => flow.maf({ ...two, transforms: 6, hidden: [64, 64], seed }) },
+    {
+      name: 'NSF-C, rational-quadratic',
+      make: (seed) => flow.nsf({ ...two, transforms: 4, hidden: [64, 64], ...box(), seed }),
+    },
+    {
+      name: 'NSF-AR, rational-quadratic',
+      make: (seed) =>
+        flow.nsfAutoregressive({ ...two, transforms: 3, hidden: [64, 64], ...box(), seed }),
+    },
+    ...['quadratic', 'cubic', 'linear'].map((kind) => ({
+      name: `NSF-C, ${kind}`,
+      make: (seed) => flow.nsf({ ...two, transforms: 4, hidden: [64, 64], ...box(kind), seed }),
+    })),
+    {
+      name: 'NAF (DSF)',
+      make: (seed) => flow.naf({ ...two, transforms: 3, hidden: [64, 64], sigmoids: 8, seed }),
+      reverse: false,
+    },
+    {
+      name: 'sum of squares',
+      make: (seed) => flow.sosFlow({ ...two, transforms: 4, hidden: [64, 64], seed }),
+      reverse: false,
+    },
+    {
+      name: 'Bernstein',
+      make: (seed) => flow.bernsteinFlow({ ...two, transforms: 3, hidden: [64, 64], seed }),
+      reverse: false,
+    },
+    {
+      name: 'residual flow × 8',
+      make: (seed) => flow.residualFlow({ ...two, transforms: 8, hidden: [64, 64], seed }),
+      reverse: false,
+      slow: true,
+    },
+  ];
+}
+
+const box = (kind = 'rationalQuadratic') => ({ spline: { kind, bins: 12, bound: 4 } });
