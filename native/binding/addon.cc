@@ -6,6 +6,7 @@
 #include <memory>
 #include <new>
 
+#include "core/cuda_device.h"
 #include "core/engine.h"
 #include "core/thread_pool.h"
 #include "reference/table.h"
@@ -124,10 +125,12 @@ Napi::Value alloc(const Napi::CallbackInfo& info) {
   Addon& addon = addon_of(info.Env());
   int32_t dtype = info[0].As<Napi::Number>().Int32Value();
   double elements = info[1].As<Napi::Number>().DoubleValue();
-  if (dtype < 0 || dtype >= flow::dtype_count || !(elements >= 0 && elements <= 1e15))
+  int32_t device = info.Length() > 2 ? info[2].As<Napi::Number>().Int32Value() : 0;
+  if (device < 0 || device >= flow::device_count || dtype < 0 || dtype >= flow::dtype_count || !(elements >= 0 && elements <= 1e15))
     throw Napi::RangeError::New(info.Env(), "flow-kernels native: alloc(dtype, elements) is out of range");
   try {
-    Handle handle = addon.engine.allocate(static_cast<DType>(dtype), static_cast<int64_t>(elements));
+    Handle handle = addon.engine.allocate(static_cast<DType>(dtype), static_cast<int64_t>(elements),
+                                          static_cast<flow::DeviceKind>(device));
     report_memory(info.Env(), addon);
     return Napi::Number::New(info.Env(), handle);
   } catch (const std::exception&) {
@@ -145,7 +148,8 @@ Napi::Value free_buffer(const Napi::CallbackInfo& info) {
 }
 
 struct Transfer {
-  void* native;
+  const Buffer* buffer;
+  size_t offset_bytes;
   void* script;
   size_t bytes;
 };
@@ -162,20 +166,90 @@ Transfer transfer_of(const Napi::CallbackInfo& info) {
   double length = static_cast<double>(array.ElementLength());
   if (!(offset >= 0) || offset != std::floor(offset) || offset + length > static_cast<double>(buffer->elements))
     throw Napi::RangeError::New(info.Env(), "flow-kernels native: transfer outside of the buffer");
-  return {static_cast<char*>(buffer->data) + static_cast<size_t>(offset) * array.ElementSize(),
+  return {buffer, static_cast<size_t>(offset) * array.ElementSize(),
           static_cast<char*>(array.ArrayBuffer().Data()) + array.ByteOffset(), array.ByteLength()};
 }
 
+// An operation of the device that failed: its sentence as an exception.
+void require(const Napi::CallbackInfo& info, bool done) {
+  if (!done) throw Napi::Error::New(info.Env(), addon_of(info.Env()).failure.message);
+}
+
 Napi::Value write(const Napi::CallbackInfo& info) {
+  Addon& addon = addon_of(info.Env());
   Transfer transfer = transfer_of(info);
-  if (transfer.bytes) std::memcpy(transfer.native, transfer.script, transfer.bytes);
+  require(info, addon.engine.write(*transfer.buffer, transfer.offset_bytes, transfer.script, transfer.bytes, addon.failure));
   return info.Env().Undefined();
 }
 
 Napi::Value read(const Napi::CallbackInfo& info) {
+  Addon& addon = addon_of(info.Env());
   Transfer transfer = transfer_of(info);
-  if (transfer.bytes) std::memcpy(transfer.script, transfer.native, transfer.bytes);
+  require(info, addon.engine.read(*transfer.buffer, transfer.offset_bytes, transfer.script, transfer.bytes, addon.failure));
   return info.Env().Undefined();
+}
+
+// openCuda(path) → a description of the GPU; throws the reason why there is none.
+Napi::Value open_cuda(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Addon& addon = addon_of(info.Env());
+  require(info, addon.engine.open_cuda(info[0].As<Napi::String>().Utf8Value().c_str(), addon.failure));
+  return Napi::String::New(info.Env(), addon.engine.cuda()->describe());
+}
+
+// cudaOps() → the names of the ops that the plug-in has.
+Napi::Value cuda_ops(const Napi::CallbackInfo& info) {
+  Addon& addon = addon_of(info.Env());
+  auto names = Napi::Array::New(info.Env());
+  if (!addon.engine.cuda()) return names;
+  const flow::OpTable& table = addon.engine.cuda()->table();
+  for (int i = 0; i < table.count; ++i)
+    if (table.ops[i]) names.Set(names.Length(), table.ops[i]->name);
+  return names;
+}
+
+// captureProgram(words) → the number of a graph; all of its instructions are the GPU's.
+Napi::Value capture_program(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Addon& addon = addon_of(info.Env());
+  auto words = info[0].As<Napi::Float64Array>();
+  if (!addon.engine.cuda()) throw Napi::Error::New(info.Env(), "flow-kernels native: no GPU was opened");
+  const int graph = addon.engine.cuda()->capture(addon.failure, [&] {
+    return addon.engine.run(words.Data(), static_cast<int64_t>(words.ElementLength()), addon.failure) == flow::Status::ok;
+  });
+  require(info, graph >= 0);
+  return Napi::Number::New(info.Env(), graph);
+}
+
+Napi::Value run_graph(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  Addon& addon = addon_of(info.Env());
+  flow::CudaDevice* device = addon.engine.cuda();
+  require(info, device && device->run_graph(info[0].As<Napi::Number>().Uint32Value(), addon.failure));
+  return info.Env().Undefined();
+}
+
+Napi::Value drop_graph(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  if (flow::CudaDevice* device = addon_of(info.Env()).engine.cuda())
+    device->drop_graph(info[0].As<Napi::Number>().Uint32Value());
+  return info.Env().Undefined();
+}
+
+// cudaGet(name) → a counter of the plug-in, NaN for an unknown one.
+Napi::Value cuda_get(const Napi::CallbackInfo& info) {
+  require_arguments(info, 1);
+  flow::CudaDevice* device = addon_of(info.Env()).engine.cuda();
+  const double value = device ? device->get(info[0].As<Napi::String>().Utf8Value().c_str()) : std::nan("");
+  return Napi::Number::New(info.Env(), value);
+}
+
+// cudaSet(name, value) → false where the plug-in has no such switch.
+Napi::Value cuda_set(const Napi::CallbackInfo& info) {
+  require_arguments(info, 2);
+  flow::CudaDevice* device = addon_of(info.Env()).engine.cuda();
+  return Napi::Boolean::New(info.Env(), device && device->set(info[0].As<Napi::String>().Utf8Value().c_str(),
+                                                              info[1].As<Napi::Number>().DoubleValue()));
 }
 
 // memory() → [live buffers, live bytes, cached bytes, peak bytes, instructions run]
@@ -231,6 +305,13 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   exports.Set("free", Napi::Function::New<free_buffer>(env));
   exports.Set("write", Napi::Function::New<write>(env));
   exports.Set("read", Napi::Function::New<read>(env));
+  exports.Set("openCuda", Napi::Function::New<open_cuda>(env));
+  exports.Set("cudaOps", Napi::Function::New<cuda_ops>(env));
+  exports.Set("captureProgram", Napi::Function::New<capture_program>(env));
+  exports.Set("runGraph", Napi::Function::New<run_graph>(env));
+  exports.Set("dropGraph", Napi::Function::New<drop_graph>(env));
+  exports.Set("cudaGet", Napi::Function::New<cuda_get>(env));
+  exports.Set("cudaSet", Napi::Function::New<cuda_set>(env));
   exports.Set("memory", Napi::Function::New<memory>(env));
   exports.Set("trim", Napi::Function::New<trim>(env));
   exports.Set("setThreads", Napi::Function::New<set_threads>(env));

@@ -2,11 +2,15 @@
 
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <stdexcept>
+
+#include "core/cuda_device.h"
 
 namespace flow {
 namespace {
 
+constexpr int64_t device_word = 16;  // the dtype word is dtype + device_word·device
 constexpr uint64_t slot_bits = 24;
 constexpr uint64_t slot_mask = (uint64_t{1} << slot_bits) - 1;
 constexpr uint32_t generation_limit = (1u << 28) - 1;
@@ -29,13 +33,37 @@ size_t bytes_of(const Buffer& buffer) { return static_cast<size_t>(buffer.elemen
 
 }  // namespace
 
+Engine::Engine(const OpTable& table) : table_(table), pool_(host_blocks()) {}
+
 Engine::~Engine() {
   for (Buffer& buffer : buffers_)
-    if (buffer.data) pool_.give(buffer.data, bytes_of(buffer));
+    if (buffer.data) pool(buffer.device).give(buffer.data, bytes_of(buffer));
 }
 
-Handle Engine::allocate(DType dtype, int64_t elements) {
+MemoryPool& Engine::pool(DeviceKind device) { return device == DeviceKind::cpu ? pool_ : cuda_->pool(); }
+
+bool Engine::open_cuda(const char* path, Failure& failure) {
+  if (!cuda_) cuda_ = CudaDevice::open(path, failure);
+  return cuda_ != nullptr;
+}
+
+bool Engine::write(const Buffer& buffer, size_t offset_bytes, const void* from, size_t bytes, Failure& failure) {
+  char* to = static_cast<char*>(buffer.data) + offset_bytes;
+  if (buffer.device == DeviceKind::cuda) return cuda_->upload(to, from, bytes, failure);
+  if (bytes) std::memcpy(to, from, bytes);
+  return true;
+}
+
+bool Engine::read(const Buffer& buffer, size_t offset_bytes, void* to, size_t bytes, Failure& failure) {
+  const char* from = static_cast<const char*>(buffer.data) + offset_bytes;
+  if (buffer.device == DeviceKind::cuda) return cuda_->download(to, from, bytes, failure);
+  if (bytes) std::memcpy(to, from, bytes);
+  return true;
+}
+
+Handle Engine::allocate(DType dtype, int64_t elements, DeviceKind device) {
   if (elements < 0 || elements > (int64_t{1} << 46)) throw std::length_error("buffer size");
+  if (device == DeviceKind::cuda && !cuda_) throw std::length_error("no GPU was opened");
   uint32_t slot;
   if (!vacant_.empty()) {
     slot = vacant_.back();
@@ -47,7 +75,8 @@ Handle Engine::allocate(DType dtype, int64_t elements) {
     vacant_.push_back(slot);
   }
   Buffer& buffer = buffers_[slot];
-  buffer.data = pool_.take(static_cast<size_t>(elements) * size_of(dtype));
+  buffer.data = pool(device).take(static_cast<size_t>(elements) * size_of(dtype));
+  buffer.device = device;
   buffer.elements = elements;
   buffer.dtype = dtype;
   vacant_.pop_back();
@@ -68,7 +97,7 @@ const Buffer* Engine::find(Handle handle) const {
 bool Engine::release(Handle handle) {
   Buffer* buffer = const_cast<Buffer*>(find(handle));
   if (!buffer) return false;
-  pool_.give(buffer->data, bytes_of(*buffer));
+  pool(buffer->device).give(buffer->data, bytes_of(*buffer));
   buffer->data = nullptr;
   buffer->generation = buffer->generation == generation_limit ? 0 : buffer->generation + 1;
   vacant_.push_back(static_cast<uint32_t>(buffer - buffers_.data()));
@@ -76,15 +105,24 @@ bool Engine::release(Handle handle) {
   return true;
 }
 
-Status Engine::decode(double* words, bool output, Operand& operand, Failure& failure, const char* op, int position) {
+DeviceKind Engine::device_of(const double* operands, int64_t count) const {
+  for (int64_t i = 0; i < count; ++i, operands += operand_words) {
+    if (const Buffer* buffer = operands[0] == 0 ? nullptr : find(operands[0])) return buffer->device;
+    if (operands[0] == 0 && operands[1] >= device_word && operands[3] * operands[4] > 0) return DeviceKind::cuda;
+  }
+  return DeviceKind::cpu;
+}
+
+Status Engine::decode(double* words, bool output, DeviceKind device, Operand& operand, Failure& failure, const char* op,
+                      int position) {
   const char* role = output ? "output" : "input";
   int64_t dtype, offset, rows, cols, ld;
-  if (!whole(words[1], dtype) || dtype >= dtype_count || !whole(words[2], offset) || !whole(words[3], rows) ||
+  if (!whole(words[1], dtype) || dtype >= device_count * device_word || dtype % device_word >= dtype_count || !whole(words[2], offset) || !whole(words[3], rows) ||
       !whole(words[4], cols) || !whole(words[5], ld)) {
     say(failure, "[%s] %s %d: the operand words are not whole numbers in range", op, role, position);
     return Status::malformed;
   }
-  operand = {nullptr, static_cast<DType>(dtype), rows, cols, ld};
+  operand = {nullptr, static_cast<DType>(dtype % device_word), rows, cols, ld};
   constexpr int64_t limit = int64_t{1} << 46;
   int64_t span = 0;
   if (rows > 0 && cols > 0) {
@@ -104,7 +142,7 @@ Status Engine::decode(double* words, bool output, Operand& operand, Failure& fai
       return Status::malformed;
     }
     operand.ld = cols;
-    words[0] = allocate(operand.dtype, rows * cols);
+    words[0] = allocate(operand.dtype, rows * cols, device);
     words[2] = 0;
     words[5] = static_cast<double>(cols);
     operand.data = find(words[0])->data;
@@ -114,6 +152,11 @@ Status Engine::decode(double* words, bool output, Operand& operand, Failure& fai
   if (!buffer) {
     say(failure, "[%s] %s %d: the tensor was disposed", op, role, position);
     return Status::stale_handle;
+  }
+  if (buffer->device != device) {
+    say(failure, "[%s] %s %d: expected a tensor on %s, as the others, got one on %s", op, role, position, name_of(device),
+        name_of(buffer->device));
+    return Status::malformed;
   }
   if (buffer->dtype != operand.dtype) {
     say(failure, "[%s] %s %d: expected %s, the buffer holds %s", op, role, position, name_of(operand.dtype),
@@ -146,11 +189,16 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
     say(failure, "[instruction] unknown opcode %lld", static_cast<long long>(code));
     return Status::malformed;
   }
-  if (!table.ops[code]) {
-    say(failure, "[%s] the table %s does not have this op", table_.ops[code]->name, table.isa);
+  const DeviceKind device = device_of(words + header_words, n_in + n_out);
+  const OpTable& own = device == DeviceKind::cpu ? table : cuda_->table();
+  if (!own.ops[code]) {
+    if (device == DeviceKind::cpu)
+      say(failure, "[%s] the table %s does not have this op", table_.ops[code]->name, own.isa);
+    else
+      say(failure, "[%s] device: cuda has no kernel of this op yet: move its tensors to the CPU, as by flow.to('cpu')", table_.ops[code]->name);
     return Status::malformed;
   }
-  const Op& op = *table.ops[code];
+  const Op& op = *own.ops[code];
   if (n_in < op.min_in || n_in > op.max_in || (op.n_out >= 0 && n_out != op.n_out) ||
       (op.n_attr >= 0 && n_attr != op.n_attr)) {
     say(failure, "[%s] got %lld inputs, %lld outputs and %lld attributes", op.name, static_cast<long long>(n_in),
@@ -166,7 +214,7 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
     bool output = i >= n_in;
     bool fresh = output && word[0] == 0;
     try {
-      status = decode(word, output, operands_[static_cast<size_t>(i)], failure, op.name,
+      status = decode(word, output, device, operands_[static_cast<size_t>(i)], failure, op.name,
                       static_cast<int>(output ? i - n_in : i));
     } catch (const std::exception&) {
       say(failure, "[%s] no memory for an output of %.0f × %.0f", op.name, word[3], word[4]);
@@ -183,6 +231,7 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
               static_cast<int>(n_out),
               static_cast<int>(n_attr),
               &failure};
+    if (device == DeviceKind::cuda) cuda_->enter();
     if (!op.run(call)) status = Status::op_failed;
     ++instructions_;
   }

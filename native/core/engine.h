@@ -2,6 +2,7 @@
 // interpreter of instructions. Not thread safe: an environment has one thread.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "core/memory.h"
@@ -13,18 +14,27 @@ namespace flow {
 // buffer is freed, because the slot's generation moves on.
 using Handle = double;
 
+// Where a buffer lies and its ops run. The numbers travel in instructions and are mirrored by lib/device.ts.
+enum class DeviceKind : uint8_t { cpu = 0, cuda = 1 };
+inline constexpr int device_count = 2;
+constexpr const char* name_of(DeviceKind device) { return device == DeviceKind::cpu ? "cpu" : "cuda"; }
+
 struct Buffer {
   void* data = nullptr;
   int64_t elements = 0;
   DType dtype = DType::f32;
+  DeviceKind device = DeviceKind::cpu;
   uint32_t generation = 0;
 };
+
+class CudaDevice;  // core/cuda_device.h
 
 enum class Status : int32_t { ok = 0, malformed = 1, stale_handle = 2, out_of_bounds = 3, out_of_memory = 4, op_failed = 5 };
 
 // Instruction words (float64), one instruction after the other:
 //   opcode, inputs, outputs, attributes, operands (operand_words each), attributes
 // Operand: handle, dtype, offset, rows, cols, ld (offset and ld in elements).
+//   The dtype word is dtype + 16·device; an instruction runs on the device of its operands, which must be the same for all.
 //   handle 0 and rows·cols = 0: left out. An output with handle 0 and rows·cols > 0 is allocated, contiguous, and its
 //   handle written into the words. What an instruction allocated is freed again when it fails.
 inline constexpr int header_words = 4;
@@ -33,10 +43,10 @@ inline constexpr int max_operands = 4096;  // Adam takes every parameter of a mo
 
 class Engine {
  public:
-  explicit Engine(const OpTable& table) : table_(table) {}
+  explicit Engine(const OpTable& table);
   ~Engine();
 
-  Handle allocate(DType dtype, int64_t elements);  // throws std::bad_alloc, std::length_error
+  Handle allocate(DType dtype, int64_t elements, DeviceKind device = DeviceKind::cpu);  // throws std::bad_alloc, std::length_error
   bool release(Handle handle);                     // false: stale
   const Buffer* find(Handle handle) const;         // nullptr: stale
 
@@ -45,17 +55,28 @@ class Engine {
   // The same by another table with the same opcodes, which may lack ops (null).
   Status run_by(const OpTable& table, double* words, int64_t count, Failure& failure);
 
+  // Opens the GPU by the plug-in at `path`. False: `failure` says why.
+  bool open_cuda(const char* path, Failure& failure);
+  CudaDevice* cuda() { return cuda_.get(); }
+
+  // Copies between a buffer and the host; waits for the device where there is one.
+  bool write(const Buffer& buffer, size_t offset_bytes, const void* from, size_t bytes, Failure& failure);
+  bool read(const Buffer& buffer, size_t offset_bytes, void* to, size_t bytes, Failure& failure);
+
   const OpTable& table() const { return table_; }
-  MemoryPool& pool() { return pool_; }
+  MemoryPool& pool(DeviceKind device = DeviceKind::cpu);
   int64_t live_buffers() const { return live_; }
   int64_t instructions() const { return instructions_; }
 
  private:
   Status run_one(const OpTable& table, double* words, int64_t available, int64_t& used, Failure& failure);
-  Status decode(double* words, bool output, Operand& operand, Failure& failure, const char* op, int position);
+  Status decode(double* words, bool output, DeviceKind device, Operand& operand, Failure& failure, const char* op,
+                int position);
+  DeviceKind device_of(const double* operands, int64_t count) const;
 
   const OpTable& table_;
   MemoryPool pool_;
+  std::unique_ptr<CudaDevice> cuda_;
   std::vector<Buffer> buffers_;
   std::vector<uint32_t> vacant_;
   std::vector<Operand> operands_;

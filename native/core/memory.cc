@@ -69,6 +69,22 @@ void aligned_release(void* block) {
 #endif
 }
 
+namespace {
+
+class HostBlocks final : public BlockSource {
+ public:
+  void* take(size_t bytes) override { return aligned_block(bytes); }
+  void give(void* block) override { aligned_release(block); }
+  void fill(void* block, int byte, size_t bytes) override { std::memset(block, byte, bytes); }
+};
+
+}  // namespace
+
+BlockSource& host_blocks() {
+  static HostBlocks instance;
+  return instance;
+}
+
 MemoryPool::~MemoryPool() { trim(); }
 
 void* MemoryPool::take(size_t bytes) {
@@ -81,15 +97,15 @@ void* MemoryPool::take(size_t bytes) {
     cached_ -= size.bytes;
   } else {
     try {
-      block = aligned_block(size.bytes);
+      block = source_.take(size.bytes);
     } catch (const std::bad_alloc&) {
       trim();  // blocks of other sizes may make room
-      block = aligned_block(size.bytes);
+      block = source_.take(size.bytes);
     }
   }
   live_ += size.bytes;
   if (live_ > peak_) peak_ = live_;
-  if (poisoned()) std::memset(block, 0xff, size.bytes);  // all ones is a NaN: an unwritten output shows
+  if (poisoned()) source_.fill(block, 0xff, size.bytes);  // all ones is a NaN: an unwritten output shows
   return block;
 }
 
@@ -98,7 +114,7 @@ void MemoryPool::give(void* block, size_t bytes) {
   live_ -= size.bytes;
   size_t keep = peak_ > keep_at_least ? peak_ : keep_at_least;
   if (FLOW_EXACT_BLOCKS || cached_ + size.bytes > keep) {
-    aligned_release(block);
+    source_.give(block);
     return;
   }
   free_[size.index].push_back(block);
@@ -107,7 +123,7 @@ void MemoryPool::give(void* block, size_t bytes) {
 
 void MemoryPool::trim() {
   for (auto& list : free_) {
-    for (void* block : list) aligned_release(block);
+    for (void* block : list) source_.give(block);
     list.clear();
   }
   cached_ = 0;

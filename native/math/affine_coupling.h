@@ -9,9 +9,7 @@
 // a CPU). log s is computed in its own form, never as the logarithm of s.
 #pragma once
 
-#ifndef FLOW_FORMULA
-#define FLOW_FORMULA inline __attribute__((always_inline))
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 

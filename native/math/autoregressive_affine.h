@@ -8,9 +8,7 @@
 // CPU). No epsilon anywhere: the inverse of exp(−a) is exp(a).
 #pragma once
 
-#ifndef FLOW_FORMULA
-#define FLOW_FORMULA inline __attribute__((always_inline))
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 

@@ -11,18 +11,19 @@
 //
 // The last term is D·(−½/(v + ε))·∂v/∂x with ∂v/∂x = 2(x − m)/N. With fixed m and v only s·exp(γ)·dL_dy is left.
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
 /** What the columns of a row need: y = h·gain + shift with h = (x − mean)·inverse. */
 template <class V>
-inline V batch_norm_value(V x, V mean, V inverse, V gain, V shift) {
+FLOW_FORMULA V batch_norm_value(V x, V mean, V inverse, V gain, V shift) {
   return fma((x - mean) * inverse, gain, shift);
 }
 
 /** dL_dx = dL_dy·a − b − h·c, with a = s·exp(γ), b = a·S₁/N, c = a·S₂/N + s·D/N. */
 template <class V>
-inline V batch_norm_gradient(V x, V dL_dy, V mean, V inverse, V a, V b, V c) {
+FLOW_FORMULA V batch_norm_gradient(V x, V dL_dy, V mean, V inverse, V a, V b, V c) {
   return dL_dy * a - b - ((x - mean) * inverse) * c;
 }
 

@@ -5,9 +5,7 @@
 #pragma once
 #include <stdint.h>
 
-#ifndef FLOW_HOST_DEVICE
-#define FLOW_HOST_DEVICE
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
@@ -17,7 +15,7 @@ struct PhiloxKey {
 };
 
 /** The four words of block `block`. */
-FLOW_HOST_DEVICE inline void philox(const PhiloxKey& key, uint64_t block, uint32_t& a, uint32_t& b, uint32_t& c,
+FLOW_FORMULA void philox(const PhiloxKey& key, uint64_t block, uint32_t& a, uint32_t& b, uint32_t& c,
                                     uint32_t& d) {
   uint32_t x0 = static_cast<uint32_t>(block), x1 = static_cast<uint32_t>(block >> 32);
   uint32_t x2 = static_cast<uint32_t>(key.call), x3 = static_cast<uint32_t>(key.call >> 32);
@@ -36,18 +34,18 @@ FLOW_HOST_DEVICE inline void philox(const PhiloxKey& key, uint64_t block, uint32
 }
 
 /** A word to [0, 1): its upper 24 bits. */
-FLOW_HOST_DEVICE inline float uniform_of(uint32_t word) {
+FLOW_FORMULA float uniform_of(uint32_t word) {
   return static_cast<float>(static_cast<int32_t>(word >> 8)) * 0x1p-24f;
 }
 /** Two words to [0, 1): the upper 53 of their 64 bits, `high` first. */
-FLOW_HOST_DEVICE inline double uniform_of(uint32_t low, uint32_t high) {
+FLOW_FORMULA double uniform_of(uint32_t low, uint32_t high) {
   return static_cast<double>(static_cast<int64_t>(((uint64_t{high} << 32) | low) >> 11)) * 0x1p-53;
 }
 /** A word to (0, 1]: for a logarithm; the smallest value is 2⁻³². */
-FLOW_HOST_DEVICE inline float positive_uniform_of(uint32_t word) {
+FLOW_FORMULA float positive_uniform_of(uint32_t word) {
   return static_cast<float>(static_cast<int32_t>(word >> 1)) * 0x1p-31f + 0x1p-32f;
 }
-FLOW_HOST_DEVICE inline double positive_uniform_of(uint32_t low, uint32_t high) {
+FLOW_FORMULA double positive_uniform_of(uint32_t low, uint32_t high) {
   return uniform_of(low, high) + 0x1p-54;
 }
 

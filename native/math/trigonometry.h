@@ -1,6 +1,7 @@
 // sin and cos of an angle in radians.
 // Include after the functions of V (simd/math.h on a CPU): the formulas here are made of them.
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
@@ -19,7 +20,7 @@ struct HalfPi<double> {
 
 /** sin(x) and cos(x). Absolute error of a few eps for |x| ≤ 10⁴ (float) or 10⁸ (double), growing with |x| beyond. */
 template <class V>
-inline void sin_cos(V x, V& sine, V& cosine) {
+FLOW_FORMULA void sin_cos(V x, V& sine, V& cosine) {
   using P = HalfPi<lane_t<V>>;
   const V q = round(x * V(0.63661977236758134));
   const V r = ((x - q * V(P::high)) - q * V(P::middle)) - q * V(P::low);
@@ -34,13 +35,13 @@ inline void sin_cos(V x, V& sine, V& cosine) {
 }
 
 template <class V>
-inline V sin(V x) {
+FLOW_FORMULA V sin(V x) {
   V s, c;
   sin_cos(x, s, c);
   return s;
 }
 template <class V>
-inline V cos(V x) {
+FLOW_FORMULA V cos(V x) {
   V s, c;
   sin_cos(x, s, c);
   return c;

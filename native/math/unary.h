@@ -4,6 +4,7 @@
 // ROW(kind, reads, value, derivative): `value` is of x and the parameters p, q (V); `derivative` reads x where
 // reads = x, and the value y where reads = y, in a variable of that name.
 #pragma once
+#include "math/formula.h"
 #include "math/trigonometry.h"
 
 // clang-format off
@@ -51,11 +52,11 @@ struct Unary;
   template <>                                                                                      \
   struct Unary<UnaryKind::kind##_> {                                                               \
     template <class V>                                                                             \
-    static inline V value([[maybe_unused]] V x, [[maybe_unused]] V p, [[maybe_unused]] V q) {      \
+    static FLOW_FORMULA V value([[maybe_unused]] V x, [[maybe_unused]] V p, [[maybe_unused]] V q) {      \
       return value_;                                                                               \
     }                                                                                              \
     template <class V>                                                                             \
-    static inline V derivative([[maybe_unused]] V reads, [[maybe_unused]] V p, [[maybe_unused]] V q) { \
+    static FLOW_FORMULA V derivative([[maybe_unused]] V reads, [[maybe_unused]] V p, [[maybe_unused]] V q) { \
       return derivative_;                                                                          \
     }                                                                                              \
   };

@@ -1,0 +1,50 @@
+// The small C interface between the addon and the CUDA plug-in, a shared library that is loaded where a GPU is wanted. Plain data and
+// function pointers: neither side links to the other, and each has its own C++ runtime.
+#pragma once
+#include "core/op.h"
+
+namespace flow {
+
+// Both sides must have been built with the same number.
+inline constexpr int plugin_version = 1;
+
+struct PluginContext;  // one an environment: a stream, a cuBLAS handle, an arena
+
+struct Plugin {
+  int version;
+  const OpTable* table;  // in the order of native/ops/registry.def; null for an op without a kernel
+
+  // Opens the device; null after filling in the failure.
+  PluginContext* (*open)(Failure* failure);
+  void (*close)(PluginContext* context);
+  // Name of the device and versions, for people.
+  const char* (*describe)(const PluginContext* context);
+
+  // Memory of the device; null where there is none. Blocks given back may be taken again at once: work is ordered by the stream.
+  void* (*take)(PluginContext* context, size_t bytes);
+  void (*give)(PluginContext* context, void* block);
+
+  // Makes the context the one that kernels of this thread use.
+  void (*enter)(PluginContext* context);
+  // `upload` has read `from` when it returns; `download` has written `to`.
+  bool (*upload)(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure);
+  bool (*download)(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure);
+  // Waits for all work. False: something failed since the last wait.
+  bool (*wait)(PluginContext* context, Failure* failure);
+
+  // Between begin and end, work is written down instead of being run; null on failure.
+  bool (*begin_graph)(PluginContext* context, Failure* failure);
+  void* (*end_graph)(PluginContext* context, Failure* failure);
+  bool (*run_graph)(PluginContext* context, void* graph, Failure* failure);
+  void (*drop_graph)(PluginContext* context, void* graph);
+
+  // A number for tests and benches by its name ("launches"), NaN for an unknown one; `set` of the emulation's switches.
+  double (*get)(PluginContext* context, const char* name);
+  bool (*set)(PluginContext* context, const char* name, double value);
+};
+
+// The only symbol of the library. Null after writing the reason.
+using PluginEntry = const Plugin* (*)(int version, char* reason, size_t reason_bytes);
+inline constexpr const char* plugin_entry_name = "flow_kernels_plugin";
+
+}  // namespace flow
