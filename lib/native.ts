@@ -23,13 +23,25 @@ export interface NativeAddon {
   measurePeak(kind: number, bytes: number): number;
   lastError(): string;
   /** 0 when there is no memory. */
-  alloc(dtype: number, elements: number): number;
+  alloc(dtype: number, elements: number, device?: number): number;
   free(handle: number): boolean;
   write(handle: number, offset: number, source: TypedArray): void;
   read(handle: number, offset: number, target: TypedArray): void;
   /** Live buffers, live bytes, cached bytes, peak bytes, instructions run. */
   memory(): [number, number, number, number, number];
   trim(): void;
+  /** Loads the CUDA plug-in and opens the GPU; a description of it. Throws the reason where there is none. */
+  openCuda(path: string): string;
+  /** The names of the ops that the plug-in has. */
+  cudaOps(): string[];
+  /** Writes a program of the GPU down as a graph; its number. */
+  captureProgram(words: Float64Array): number;
+  runGraph(graph: number): void;
+  dropGraph(graph: number): void;
+  /** A counter of the plug-in ("launches"); NaN for an unknown one. */
+  cudaGet(name: string): number;
+  /** A switch of the plug-in's emulation; false where it has none of the name. */
+  cudaSet(name: string, value: number): boolean;
   setThreads(threads: number): void;
   threads(): number;
 }
@@ -45,7 +57,7 @@ export const nativeStatus = {
 } as const;
 
 /** The package's folder: where package.json is, seen from dist/ as from lib/. */
-function packageRoot(): string {
+export function packageRoot(): string {
   let folder = __dirname;
   while (!existsSync(join(folder, 'package.json')) && dirname(folder) !== folder) {
     folder = dirname(folder);

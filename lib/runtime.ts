@@ -1,6 +1,7 @@
 /** What the process computes with: threads, memory, backends. */
 import { expected, FlowError } from './errors';
 import { native } from './native';
+import { cudaStatus } from './tensor/device';
 
 /** Sets how many threads work on a call, the calling one included. Results do not depend on it. */
 export function setThreads(threads: number): void {
@@ -57,6 +58,6 @@ export interface Backend {
 export function backends(): Backend[] {
   return [
     { name: 'cpu', available: true, description: `${native.isa}, ${native.threads()} threads` },
-    { name: 'cuda', available: false, description: 'not part of this version' },
+    { name: 'cuda', ...cudaStatus() },
   ];
 }

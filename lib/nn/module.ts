@@ -1,5 +1,6 @@
 /** Modules: named parameters and state in a tree, so that every model can be trained, saved, loaded and freed. */
 import type { FloatDType } from '../dtype';
+import { currentDevice, type Device, onDevice } from '../tensor/device';
 import { keep } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 
@@ -104,6 +105,24 @@ export abstract class Module {
       }
     }
     return found;
+  }
+
+  /** Where the module's tensors are. */
+  get device(): Device {
+    for (const [, module] of this.modules())
+      for (const tensors of [module.#parameters.values(), module.#state.values(), module.#owned])
+        for (const tensor of tensors) return tensor.device;
+    return currentDevice();
+  }
+
+  /** Moves the whole tree to a device. @throws FlowError UNSUPPORTED where there is no GPU to be used */
+  to(device: Device): this {
+    onDevice(device, () => {
+      for (const [, module] of this.modules())
+        for (const tensors of [module.#parameters.values(), module.#state.values(), module.#owned])
+          for (const tensor of tensors) tensor.moveTo(device);
+    });
+    return this;
   }
 
   /** Frees the memory of the whole tree. */

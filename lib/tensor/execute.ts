@@ -3,6 +3,7 @@ import { type DType, dtypeCode } from '../dtype';
 import { FlowError, type FlowErrorCode } from '../errors';
 import { native, nativeStatus, opcodeOf, words } from '../native';
 import { colsOf, rowsOf, type Shape, sizeOf } from '../shape';
+import { currentDevice, type Device, deviceCode } from './device';
 import { allocateBuffer, Storage } from './storage';
 import { isRecording, Tensor } from './tensor';
 
@@ -13,7 +14,11 @@ export interface OutputSpec {
 }
 
 /** Hears of every instruction that ran; see program.ts. */
-export type Listener = (instruction: Float64Array, operands: readonly (Tensor | null)[]) => void;
+export type Listener = (
+  instruction: Float64Array,
+  operands: readonly (Tensor | null)[],
+  device: Device,
+) => void;
 
 let listener: Listener | null = null;
 
@@ -23,21 +28,34 @@ export function setListener(next: Listener | null): void {
 
 const headerWords = 4;
 const operandWords = 6;
+/** The dtype word of an operand is dtype + deviceWord·device. */
+const deviceWord = 16;
 
 function writeOperand(
   at: number,
   handle: number,
   dtype: DType,
+  device: Device,
   offset: number,
   shape: Shape,
   rowStride: number,
 ): void {
   words[at] = handle;
-  words[at + 1] = dtypeCode(dtype);
+  words[at + 1] = dtypeCode(dtype) + deviceWord * deviceCode(device);
   words[at + 2] = offset;
   words[at + 3] = rowsOf(shape);
   words[at + 4] = colsOf(shape);
   words[at + 5] = rowStride;
+}
+
+/** Where an instruction runs: where its operands are. What is made of nothing is made on the current device. */
+function deviceOf(
+  inputs: readonly (Tensor | null)[],
+  outputs: readonly (OutputSpec | Tensor | null)[],
+): Device {
+  for (const input of inputs) if (input) return input.device;
+  for (const output of outputs) if (output instanceof Tensor) return output.device;
+  return currentDevice();
 }
 
 export function throwNative(status: number): never {
@@ -67,6 +85,7 @@ export function execute(
       `[${op}] operands: expected at most ${words.length} instruction words, got ${count}`,
     );
   }
+  const device = deviceOf(inputs, outputs);
   words[0] = opcodeOf(op);
   words[1] = inputs.length;
   words[2] = outputs.length;
@@ -78,6 +97,7 @@ export function execute(
         at,
         input.storage.handle,
         input.dtype,
+        device,
         input.offset,
         input.shape,
         input.rowStride,
@@ -94,6 +114,7 @@ export function execute(
         at,
         output.storage.handle,
         output.dtype,
+        device,
         output.offset,
         output.shape,
         output.rowStride,
@@ -102,8 +123,8 @@ export function execute(
       // In a recording the recorder plans the memory; otherwise the instruction allocates, which saves a call. An
       // empty output would look left out, so it gets its (empty) buffer here too.
       const planned = isRecording() || sizeOf(output.shape) === 0;
-      const handle = planned ? allocateBuffer(output.dtype, sizeOf(output.shape)) : 0;
-      writeOperand(at, handle, output.dtype, 0, output.shape, colsOf(output.shape));
+      const handle = planned ? allocateBuffer(output.dtype, sizeOf(output.shape), device) : 0;
+      writeOperand(at, handle, output.dtype, device, 0, output.shape, colsOf(output.shape));
     }
     at += operandWords;
   }
@@ -119,7 +140,7 @@ export function execute(
     if (output !== null && !(output instanceof Tensor)) {
       made.push(
         new Tensor(
-          new Storage(words[at] as number, output.dtype, sizeOf(output.shape)),
+          new Storage(words[at] as number, output.dtype, sizeOf(output.shape), device),
           output.shape,
         ),
       );
@@ -128,7 +149,7 @@ export function execute(
   }
   if (listener) {
     const given = outputs.filter((output): output is Tensor => output instanceof Tensor);
-    listener(words.slice(0, count), [...inputs, ...given]);
+    listener(words.slice(0, count), [...inputs, ...given], device);
   }
   return made;
 }

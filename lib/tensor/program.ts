@@ -7,6 +7,7 @@
  */
 import type { DType } from '../dtype';
 import { native, nativeStatus } from '../native';
+import { type Device, onGpu } from './device';
 import { setListener, throwNative } from './execute';
 import { type Allocator, allocateFromEngine, type Storage, setAllocator } from './storage';
 import { setRecording, type Tensor } from './tensor';
@@ -18,13 +19,15 @@ class Recorder implements Allocator {
   readonly #vacant = new Map<string, number[]>();
   /** Made before the recording and read or written by it: kept alive by the program. */
   readonly external = new Set<Storage>();
+  /** Where its instructions run. */
+  readonly devices = new Set<Device>();
 
-  allocate(dtype: DType, elements: number, fresh: boolean): number {
+  allocate(dtype: DType, elements: number, device: Device, fresh: boolean): number {
     // What is written from JavaScript is written once, not in every replay: an instruction that had used the buffer
     // before would overwrite it.
-    const reused = fresh ? undefined : this.#vacant.get(`${dtype}:${elements}`)?.pop();
+    const reused = fresh ? undefined : this.#vacant.get(`${device}:${dtype}:${elements}`)?.pop();
     if (reused !== undefined) return reused;
-    const handle = allocateFromEngine(dtype, elements);
+    const handle = allocateFromEngine(dtype, elements, device);
     this.owned.add(handle);
     return handle;
   }
@@ -33,7 +36,7 @@ class Recorder implements Allocator {
     if (!this.owned.has(storage.handle)) return programBuffers.has(storage.handle);
     // A constant must still be there in the next replay.
     if (!storage.constant) {
-      const key = `${storage.dtype}:${storage.elements}`;
+      const key = `${storage.device}:${storage.dtype}:${storage.elements}`;
       const list = this.#vacant.get(key);
       if (list) list.push(storage.handle);
       else this.#vacant.set(key, [storage.handle]);
@@ -41,8 +44,9 @@ class Recorder implements Allocator {
     return true;
   }
 
-  hear(instruction: Float64Array, operands: readonly (Tensor | null)[]): void {
+  hear(instruction: Float64Array, operands: readonly (Tensor | null)[], device: Device): void {
     this.#instructions.push(instruction);
+    this.devices.add(device);
     for (const operand of operands) {
       if (
         operand &&
@@ -74,12 +78,22 @@ export class Program<T> {
   readonly #words: Float64Array;
   readonly #owned: Set<number>;
   readonly #external: Set<Storage>;
+  /** Of a program that runs on the GPU as a whole: its graph, made at the first replay. */
+  #graph: number | null = null;
+  readonly #isOnGpu: boolean;
   #disposed = false;
 
   /** What the body returned; its tensors hold the values of the latest run. */
   readonly result: T;
 
-  constructor(words: Float64Array, owned: Set<number>, external: Set<Storage>, result: T) {
+  constructor(
+    words: Float64Array,
+    owned: Set<number>,
+    external: Set<Storage>,
+    isOnGpu: boolean,
+    result: T,
+  ) {
+    this.#isOnGpu = isOnGpu;
     this.#words = words;
     this.#owned = owned;
     this.#external = external;
@@ -88,6 +102,11 @@ export class Program<T> {
 
   /** Runs every instruction again, on the tensors that the recording used, in their state of now. */
   run(): void {
+    if (this.#isOnGpu) {
+      this.#graph ??= onGpu(() => native.captureProgram(this.#words));
+      onGpu(() => native.runGraph(this.#graph as number));
+      return;
+    }
     const status = native.runProgram(this.#words);
     if (status !== nativeStatus.ok) throwNative(status);
   }
@@ -96,6 +115,7 @@ export class Program<T> {
   dispose(): void {
     if (this.#disposed) return;
     this.#disposed = true;
+    if (this.#graph !== null) native.dropGraph(this.#graph);
     for (const handle of this.#owned) {
       programBuffers.delete(handle);
       native.free(handle);
@@ -122,7 +142,7 @@ const afterwards: Allocator = {
 export function record<T>(body: () => T): Program<T> {
   const recorder = new Recorder();
   setAllocator(recorder);
-  setListener((instruction, operands) => recorder.hear(instruction, operands));
+  setListener((instruction, operands, device) => recorder.hear(instruction, operands, device));
   setRecording(true);
   let result: T;
   try {
@@ -138,5 +158,7 @@ export function record<T>(body: () => T): Program<T> {
   }
   for (const handle of recorder.owned) programBuffers.add(handle);
   setAllocator(afterwards);
-  return new Program(recorder.words(), recorder.owned, recorder.external, result);
+  const { owned, external, devices } = recorder;
+  const isOnGpu = devices.size === 1 && devices.has('cuda');
+  return new Program(recorder.words(), owned, external, isOnGpu, result);
 }

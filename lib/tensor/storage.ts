@@ -5,11 +5,12 @@
 import { type DType, dtypeCode } from '../dtype';
 import { FlowError } from '../errors';
 import { native } from '../native';
+import { currentDevice, type Device, deviceCode } from './device';
 
 /** Who gives out and takes back buffers: the engine itself, or a recorder that plans the memory of a program. */
 export interface Allocator {
   /** @param fresh no buffer that had another use before, and none that gets one later: for constants */
-  allocate(dtype: DType, elements: number, fresh: boolean): number;
+  allocate(dtype: DType, elements: number, device: Device, fresh: boolean): number;
   /** Takes the buffer back; false: the engine shall free it. */
   release(storage: Storage): boolean;
 }
@@ -21,13 +22,18 @@ export function setAllocator(next: Allocator | null): void {
   allocator = next;
 }
 
-export function allocateBuffer(dtype: DType, elements: number, fresh = false): number {
-  if (allocator) return allocator.allocate(dtype, elements, fresh);
-  return allocateFromEngine(dtype, elements);
+export function allocateBuffer(
+  dtype: DType,
+  elements: number,
+  device: Device,
+  fresh = false,
+): number {
+  if (allocator) return allocator.allocate(dtype, elements, device, fresh);
+  return allocateFromEngine(dtype, elements, device);
 }
 
-export function allocateFromEngine(dtype: DType, elements: number): number {
-  const handle = native.alloc(dtypeCode(dtype), elements);
+export function allocateFromEngine(dtype: DType, elements: number, device: Device): number {
+  const handle = native.alloc(dtypeCode(dtype), elements, deviceCode(device));
   if (handle === 0) {
     throw new FlowError(
       'NATIVE',
@@ -46,6 +52,7 @@ export class Storage {
     readonly handle: number,
     readonly dtype: DType,
     readonly elements: number,
+    readonly device: Device = currentDevice(),
   ) {}
 
   retain(): void {

@@ -3,6 +3,7 @@ import { type DType, dtypeOfArray, type TypedArray, typedArray } from '../dtype'
 import { expected, FlowError } from '../errors';
 import { native } from '../native';
 import { colsOf, formatShape, rowsOf, type Shape, sizeOf } from '../shape';
+import { currentDevice, type Device, onGpu } from './device';
 import { currentScope } from './scope';
 import { allocateBuffer, Storage } from './storage';
 
@@ -75,6 +76,10 @@ export class Tensor {
     return this.#hold.storage === null;
   }
 
+  get device(): Device {
+    return this.storage.device;
+  }
+
   get rows(): number {
     return rowsOf(this.shape);
   }
@@ -123,6 +128,22 @@ export class Tensor {
     return new Tensor(storage, this.shape, this.offset, this.rowStride, this.id, false);
   }
 
+  /** A copy of the values on a device; of this tensor's own type and shape. */
+  to(device: Device): Tensor {
+    return tensorOfArray(this.dataSync(), this.shape, device);
+  }
+
+  /** Moves the tensor itself to a device. Views of it stay where they are. */
+  moveTo(device: Device): void {
+    if (device === this.device) return;
+    const copy = this.to(device);
+    const { storage } = copy;
+    storage.retain();
+    copy.dispose();
+    this.#hold.storage?.release();
+    this.#hold.storage = storage;
+  }
+
   /** Another look at the same memory, as a new value. */
   view(shape: Shape, offset = this.offset, rowStride = colsOf(shape)): Tensor {
     const storage = this.storage;
@@ -135,17 +156,16 @@ export class Tensor {
     const { storage, rows, cols, rowStride, offset } = this;
     const result = typedArray(this.dtype, rows * cols);
     refuseWhileRecording('dataSync');
-    if (this.contiguous) {
-      native.read(storage.handle, offset, result);
-    } else if (cols > 0) {
-      for (let r = 0; r < rows; r++) {
-        native.read(
-          storage.handle,
-          offset + r * rowStride,
-          result.subarray(r * cols, (r + 1) * cols),
-        );
+    onGpu(() => {
+      if (this.contiguous) {
+        native.read(storage.handle, offset, result);
+      } else if (cols > 0) {
+        for (let r = 0; r < rows; r++) {
+          const row = result.subarray(r * cols, (r + 1) * cols);
+          native.read(storage.handle, offset + r * rowStride, row);
+        }
       }
-    }
+    });
     return result;
   }
 
@@ -191,17 +211,16 @@ export class Tensor {
         ),
       );
     }
-    if (this.contiguous) {
-      native.write(storage.handle, offset, values);
-    } else if (cols > 0) {
-      for (let r = 0; r < rows; r++) {
-        native.write(
-          storage.handle,
-          offset + r * rowStride,
-          values.subarray(r * cols, (r + 1) * cols),
-        );
+    onGpu(() => {
+      if (this.contiguous) {
+        native.write(storage.handle, offset, values);
+      } else if (cols > 0) {
+        for (let r = 0; r < rows; r++) {
+          const row = values.subarray(r * cols, (r + 1) * cols);
+          native.write(storage.handle, offset + r * rowStride, row);
+        }
       }
-    }
+    });
   }
 
   toString(): string {
@@ -235,13 +254,14 @@ function refuseWhileRecording(what: string): void {
 }
 
 /** A tensor over new, unwritten memory. */
-export function emptyTensor(shape: Shape, dtype: DType): Tensor {
+export function emptyTensor(shape: Shape, dtype: DType, device = currentDevice()): Tensor {
   const elements = sizeOf(shape);
-  return new Tensor(new Storage(allocateBuffer(dtype, elements), dtype, elements), shape);
+  const handle = allocateBuffer(dtype, elements, device);
+  return new Tensor(new Storage(handle, dtype, elements, device), shape);
 }
 
 /** A tensor with the given values (copied). */
-export function tensorOfArray(values: TypedArray, shape: Shape): Tensor {
+export function tensorOfArray(values: TypedArray, shape: Shape, device = currentDevice()): Tensor {
   const dtype = dtypeOfArray(values);
   if (dtype === undefined) {
     throw new FlowError(
@@ -267,7 +287,8 @@ export function tensorOfArray(values: TypedArray, shape: Shape): Tensor {
       ),
     );
   }
-  const storage = new Storage(allocateBuffer(dtype, values.length, true), dtype, values.length);
+  const handle = allocateBuffer(dtype, values.length, device, true);
+  const storage = new Storage(handle, dtype, values.length, device);
   storage.constant = true;
   const result = new Tensor(storage, shape);
   result.writeUnrecorded(values);

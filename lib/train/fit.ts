@@ -1,5 +1,6 @@
 /** The training loop: epochs of steps, an evaluation after each, and when to stop. */
 import type { DensityModel } from '../flows/density';
+import { onDevice } from '../tensor/device';
 import type { Rows } from '../tensor/input';
 import type { FitOptions, FitResult } from './options';
 import { Training } from './training';
@@ -30,11 +31,13 @@ export async function fit(
   train: Rows,
   options: FitOptions = {},
 ): Promise<FitResult> {
-  const training = new Training(model, train, options);
-  try {
-    if (options.resume !== undefined) await training.resume(options.resume);
-    return await training.run();
-  } finally {
-    training.dispose();
-  }
+  return onDevice(model.device, async () => {
+    const training = new Training(model, train, options);
+    try {
+      if (options.resume !== undefined) await training.resume(options.resume);
+      return await training.run();
+    } finally {
+      training.dispose();
+    }
+  });
 }
