@@ -1,7 +1,9 @@
 // Builds the addon with cmake-js into build-cmake/build/Release.
 //
 //   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512]
+//   node scripts/build-cmake.mjs --cuda
 //
+// --cuda builds the CUDA plug-in instead (needs nvcc): build/cuda/Release/flow_kernels_cuda.so.
 // A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
 // find it: FLOW_KERNELS_PREBUILD=$PWD/build-asan node ... loads that addon in place of the usual one.
 
@@ -17,8 +19,11 @@ const require = createRequire(import.meta.url);
 const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize='))?.slice(11);
 
 const sets = process.argv.find((argument) => argument.startsWith('--sets='))?.slice(7);
+const cuda = process.argv.includes('--cuda');
 
-const out = join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
+const out = cuda
+  ? join(root, 'build', 'cuda')
+  : join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 const result = locked(root, () =>
   spawnSync(
@@ -32,6 +37,7 @@ const result = locked(root, () =>
         '--parallel',
         process.env.JOBS ?? String(availableParallelism()),
       ],
+      ...(cuda ? ['--CDFLOW_CUDA=ON'] : []),
       ...(sanitize ? [`--CDFLOW_SANITIZE=${sanitize}`] : []),
       ...(sets ? [`--CDFLOW_SETS=${sets}`] : []),
     ],

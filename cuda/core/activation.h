@@ -1,0 +1,58 @@
+// The activations of a linear layer and their derivatives, one number at a time.
+#pragma once
+#include "cuda/core/scalar.h"
+#include "core/op.h"
+
+namespace flow::cuda {
+
+/** As in native/simd/gemm.h; mirrored by lib/ops/activation.ts. */
+enum class Activation : int32_t {
+  none = 0,
+  relu = 1,        // max(0, z), NaN stays NaN
+  tanh = 2,
+  sigmoid = 3,
+  elu = 4,         // z > 0 ? z : α·(exp(z) − 1), α = param
+  leaky_relu = 5,  // z > 0 ? z : slope·z, slope = param
+  softplus = 6,    // log(1 + exp(z))
+  gelu = 7,        // z·Φ(z), the exact form by erf
+};
+inline constexpr int activation_count = 8;
+
+template <Activation act, class T>
+__device__ __forceinline__ T activate(T z, [[maybe_unused]] T param) {
+  if constexpr (act == Activation::relu) return max(T(0), z);
+  if constexpr (act == Activation::tanh) return tanh(z);
+  if constexpr (act == Activation::sigmoid) return sigmoid(z);
+  if constexpr (act == Activation::elu) return z > T(0) ? z : param * expm1(z);
+  if constexpr (act == Activation::leaky_relu) return z > T(0) ? z : param * z;
+  if constexpr (act == Activation::softplus) return softplus(z);
+  if constexpr (act == Activation::gelu) {
+    const T half = T(0.5) * z;
+    return fma(half, erf(z * T(0.70710678118654752)), half);
+  }
+  return z;
+}
+
+/** d·act'(z), with act' written in y = act(z). A ReLU chooses: 0·inf would be NaN. */
+template <Activation act, class T>
+__device__ __forceinline__ T gated(T d, [[maybe_unused]] T y, [[maybe_unused]] T param) {
+  if constexpr (act == Activation::relu) return y > T(0) ? d : T(0);
+  if constexpr (act == Activation::tanh) return d * (T(1) - y * y);
+  if constexpr (act == Activation::sigmoid) return d * (y * (T(1) - y));
+  if constexpr (act == Activation::elu) return d * (y > T(0) ? T(1) : y + param);
+  if constexpr (act == Activation::leaky_relu) return d * (y > T(0) ? T(1) : param);
+  if constexpr (act == Activation::softplus) return d * -expm1(-y);
+  return d;
+}
+
+/** Attributes [at] and [at + 1]: the code of an Activation and its parameter. */
+inline bool read_activation(const Call& call, int at, Activation& act, double& param) {
+  const double code = call.attr[at];
+  FLOW_CHECK(call, code >= 0 && code < activation_count && code == static_cast<double>(static_cast<int>(code)),
+             "activation: expected a code from 0 to %d, got %g", activation_count - 1, code);
+  act = static_cast<Activation>(static_cast<int>(code));
+  param = call.attr[at + 1];
+  return true;
+}
+
+}  // namespace flow::cuda

@@ -1,0 +1,34 @@
+// What an environment holds of the device: a stream, a staging buffer, counters.
+#pragma once
+#include <cuda_runtime.h>
+
+#include <cstdint>
+#include <string>
+
+namespace flow {
+
+namespace cuda {
+struct Blas;
+}
+
+struct PluginContext {
+  cudaStream_t stream = nullptr;
+  cuda::Blas* blas = nullptr;
+  void* staging = nullptr;  // pinned
+  size_t staging_bytes = 0;
+  void* workspace = nullptr;  // on the device; grows
+  size_t workspace_bytes = 0;
+  int multiprocessors = 1;
+  size_t shared_bytes = 48 << 10;  // of a block, at most
+  int64_t launches = 0;
+  std::string description;
+};
+
+namespace cuda {
+PluginContext& current();
+// Memory of the device that one op uses between its launches; null where there is none. Valid until the next call: work of later ops
+// comes after it in the stream.
+void* workspace(size_t bytes);
+}
+
+}  // namespace flow

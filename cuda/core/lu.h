@@ -1,0 +1,129 @@
+// A matrix by its triangles: what the lu ops share.
+//
+//   form 0, lu:     W = P·L·(U + diag(s))      form 1, lower:  W = L₀ + diag(s)      form 2, upper:  W = U + diag(s)
+//
+// L unit lower, L₀ strictly lower, U strictly upper triangular; all lie in one matrix `factors`, U above its diagonal, L
+// below it; the diagonal itself is not read. s = sign·exp(log_scale), or, where those are left out, the diagonal of factors.
+// P: row i of the product is row rows[i] of W; left out: the identity. That rows is a permutation is not looked at: a place outside of
+// the matrix is taken as its first or last row.
+#pragma once
+#include "cuda/core/linear.h"
+
+namespace flow::cuda {
+
+enum class LuForm : int { lu, lower, upper };
+
+/** In a kernel. */
+template <class S>
+struct LuFactors {
+  const S* factors;
+  int64_t ld, n;
+  const S* log_scale;
+  const S* sign;
+  const int32_t* rows;
+  LuForm form;
+
+  __device__ __forceinline__ double diagonal(int64_t i) const {
+    if (!log_scale) return static_cast<double>(factors[i * (ld + 1)]);
+    return static_cast<double>(sign[i]) * exp(static_cast<double>(log_scale[i]));
+  }
+  __device__ __forceinline__ int64_t row(int64_t i) const {
+    if (!rows) return i;
+    const int64_t at = rows[i];
+    return at < 0 ? 0 : at < n ? at : n - 1;
+  }
+  /** L (or L₀ + diag(s)), and U + diag(s). */
+  __device__ __forceinline__ S lower(int64_t i, int64_t k) const {
+    if (k < i) return factors[i * ld + k];
+    if (k > i) return S(0);
+    return form == LuForm::lu ? S(1) : static_cast<S>(diagonal(i));
+  }
+  __device__ __forceinline__ S upper(int64_t i, int64_t k) const {
+    if (k > i) return factors[i * ld + k];
+    return k < i ? S(0) : static_cast<S>(diagonal(i));
+  }
+};
+
+struct LuOperands {
+  const Operand *factors = nullptr, *log_scale = nullptr, *sign = nullptr, *rows = nullptr;
+  LuForm form = LuForm::lu;
+  int64_t n = 0;
+
+  bool has_lower() const { return form != LuForm::upper; }
+  bool has_upper() const { return form != LuForm::lower; }
+  template <class S>
+  LuFactors<S> in_kernel() const {
+    return {factors->as<const S>(), factors->ld, n, log_scale->as<const S>(), sign->as<const S>(), rows->as<const int32_t>(), form};
+  }
+};
+
+inline bool check_vector(const Call& call, const Operand& o, const char* what, int64_t n, DType dtype) {
+  FLOW_CHECK(call, o.dtype == dtype && o.count() == n && o.rows <= 1, "%s: expected %s [%lld], got %s %lld × %lld", what,
+             name_of(dtype), ll(n), name_of(o.dtype), ll(o.rows), ll(o.cols));
+  return true;
+}
+
+// in[at …] = factors, log_scale, sign, rows; attr[0] = form.
+inline bool read_lu(const Call& call, int at, LuOperands& lu) {
+  const double form = call.attr[0];
+  FLOW_CHECK(call, form == 0 || form == 1 || form == 2, "form: expected a code from 0 to 2, got %g", form);
+  lu = {call.in + at, call.in + at + 1, call.in + at + 2, call.in + at + 3, static_cast<LuForm>(static_cast<int>(form)),
+        call.in[at].cols};
+  const int64_t n = lu.n;
+  FLOW_CHECK(call, lu.factors->rows == n && n > 0, "factors: expected a square matrix, got %lld × %lld", ll(lu.factors->rows), ll(n));
+  FLOW_CHECK(call, lu.factors->dtype == DType::f32 || lu.factors->dtype == DType::f64,
+             "factors: expected float32 or float64, got %s", name_of(lu.factors->dtype));
+  FLOW_CHECK(call, lu.log_scale->absent() == lu.sign->absent(), "log_scale and sign: expected both or neither");
+  if (!lu.log_scale->absent() && (!check_vector(call, *lu.log_scale, "log_scale", n, lu.factors->dtype) ||
+                                  !check_vector(call, *lu.sign, "sign", n, lu.factors->dtype)))
+    return false;
+  return lu.rows->absent() || check_vector(call, *lu.rows, "rows", n, DType::i32);
+}
+
+// --- Rules of products (core/product.h) ---
+
+/** (i, k) of L. */
+template <class T>
+struct LowerByRows {
+  static constexpr bool deep = true;
+  using Row = int64_t;
+  using Depth = int64_t;
+  LuFactors<T> lu;
+  __device__ __forceinline__ Row row(int64_t, int64_t i) const { return i; }
+  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
+  __device__ __forceinline__ T load(Row i, Depth k) const { return lu.lower(i, k); }
+};
+/** (i, k) of L'. */
+template <class T>
+struct LowerByColumns {
+  static constexpr bool deep = false;
+  using Row = int64_t;
+  using Depth = int64_t;
+  LuFactors<T> lu;
+  __device__ __forceinline__ Row row(int64_t, int64_t i) const { return i; }
+  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
+  __device__ __forceinline__ T load(Row i, Depth k) const { return lu.lower(k, i); }
+};
+/** (j, k) of U + diag(s), and of its transpose. */
+template <class T>
+struct UpperByRows {
+  static constexpr bool deep = true;
+  using Row = int64_t;
+  using Depth = int64_t;
+  LuFactors<T> lu;
+  __device__ __forceinline__ Row row(int64_t, int64_t j) const { return j; }
+  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
+  __device__ __forceinline__ T load(Row j, Depth k) const { return lu.upper(j, k); }
+};
+template <class T>
+struct UpperByColumns {
+  static constexpr bool deep = false;
+  using Row = int64_t;
+  using Depth = int64_t;
+  LuFactors<T> lu;
+  __device__ __forceinline__ Row row(int64_t, int64_t j) const { return j; }
+  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
+  __device__ __forceinline__ T load(Row j, Depth k) const { return lu.upper(k, j); }
+};
+
+}  // namespace flow::cuda

@@ -1,0 +1,250 @@
+// The operands of a MADE as the incremental ops take them, and how a block works off their units.
+//
+// A block takes 32 samples, one a lane, through all dimensions: values stand in shared memory as [unit][lane], a warp computes a unit, each
+// once, as soon as what it sees is known; weights come from L2, one address a warp. Where few units are due, several warps share the
+// sum of each. No launch and no exchange between blocks in between. Networks whose values do not fit shared memory have them in the
+// workspace: the same kernel, only slower.
+//
+// Extents are data of the device: that they grow, stay in the matrix and let output pair i see the inputs before i only is not looked
+// at. Where they do not, results are wrong or NaN, but nothing is accessed outside of the operands.
+#pragma once
+#include "cuda/core/linear.h"
+#include "cuda/core/samples.h"
+#include "cuda/core/scalar.h"
+// The formulas come after the functions that they call.
+#include "math/autoregressive_affine.h"
+
+namespace flow::cuda {
+
+/** The scale maps from here on mean other families than the affine one (16: roots or derivatives, 17: splines): there are no kernels of them. */
+inline constexpr double monotone_map = 16;
+inline constexpr int max_made_layers = 64;
+inline constexpr int made_lanes = warp_threads;
+inline constexpr int made_pitch = made_lanes + 1;  // tiles are turned on their way in and out
+inline constexpr int made_warps = block_threads / warp_threads;
+
+template <class T>
+struct MadeLayer {
+  const T* weight;
+  const T* bias;
+  const int32_t* extents;
+  int ld, units, inputs;
+  int row;  // where its units stand among the rows of values
+
+  __device__ __forceinline__ int extent(int u) const {
+    const int e = extents[u];
+    return e < 0 ? 0 : e < inputs ? e : inputs;
+  }
+};
+
+template <class T>
+struct MadeNetwork {
+  MadeLayer<T> layer[max_made_layers];
+  const T* direct;  // [2·D, D], output row r sees the inputs below r/2
+  int direct_ld;
+  int layers;       // hidden layers and the output layer
+  int features, rows, stream;  // rows of values; where the stream stands, or −1
+  Activation act;
+  T act_param;
+  ScaleMap map;
+  T bound;
+  int64_t samples;
+};
+
+// in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the output layer last.
+inline bool check_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual, int& layers) {
+  FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
+             "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
+  layers = operands / 3;
+  int64_t inputs = features;
+  for (int l = 0; l < layers; ++l) {
+    const Operand* own = call.in + first + 3 * l;
+    if (!check_shape(call, own[0], "weight", own[0].rows, inputs, dtype)) return false;
+    if (!own[1].absent() && !check_shape(call, own[1], "bias", 1, own[0].rows, dtype)) return false;
+    if (!check_extents(call, own[2], own[0].rows)) return false;
+    FLOW_CHECK(call, own[0].ld < (1 << 30) && own[0].rows < (1 << 30), "layer %d: it is too large", l);
+    if (residual && l > 0 && l + 1 < layers)
+      FLOW_CHECK(call, own[0].rows == call.in[first].rows, "layer %d: a residual network has layers of one width", l);
+    inputs = own[0].rows;
+  }
+  FLOW_CHECK(call, inputs == 2 * features, "output layer: expected %lld units, got %lld", ll(2 * features), ll(inputs));
+  FLOW_CHECK(call, !residual || layers % 2 == 0, "residual: expected an odd number of hidden layers, got %d", layers - 1);
+  return true;
+}
+
+/** The rows of values begin with `row`: those of hidden layers, then the stream. */
+template <class T>
+bool read_network(const Call& call, int first, int layers, int row, const Operand& direct, int64_t samples, int64_t features,
+                  bool residual, Activation act, double act_param, MadeNetwork<T>& net) {
+  const double code = call.attr[2], bound = call.attr[3];
+  FLOW_CHECK(call, code == 4 || bound > 0, "scale bound: expected a number above 0, got %g", bound);
+  FLOW_CHECK(call, code == 0 || code == 1 || code == 2 || code == 3 || code == 4, "scale map: expected a code from 0 to %d, got %g",
+             scale_map_count - 1, code);
+  for (int l = 0; l < layers; ++l) {
+    const Operand* own = call.in + first + 3 * l;
+    net.layer[l] = {own[0].as<const T>(), own[1].as<const T>(), own[2].as<const int32_t>(), static_cast<int>(own[0].ld),
+                    static_cast<int>(own[0].rows), static_cast<int>(own[0].cols), row};
+    if (l + 1 < layers) row += net.layer[l].units;
+  }
+  net.stream = residual && layers > 1 ? row : -1;
+  net.rows = row + (net.stream >= 0 ? net.layer[0].units : 0);
+  net.layers = layers;
+  net.direct = direct.as<const T>();
+  net.direct_ld = static_cast<int>(direct.ld);
+  net.features = static_cast<int>(features);
+  net.act = act;
+  net.act_param = static_cast<T>(act_param);
+  net.map = static_cast<ScaleMap>(static_cast<int>(code));
+  net.bound = static_cast<T>(bound);
+  net.samples = samples;
+  return true;
+}
+
+/** What a block has beside the values: parts of sums, a pair of results, and how far each layer is. */
+template <class T>
+struct MadeShared {
+  T* parts;  // [warps][pitch]
+  T* pair;   // [2][pitch]
+  int* done;  // [layers]
+  T* values;
+
+  static size_t bytes(int layers) { return ((made_warps + 2) * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16; }
+  __device__ __forceinline__ MadeShared(char* memory, int layers) {
+    parts = reinterpret_cast<T*>(memory);
+    pair = parts + made_warps * made_pitch;
+    done = reinterpret_cast<int*>(pair + 2 * made_pitch);
+    values = reinterpret_cast<T*>(memory + ((made_warps + 2) * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16);
+  }
+};
+
+/** Σ w[k·step]·h[k][lane] over from ≤ k < to. */
+template <class T>
+__device__ __forceinline__ T made_dot(const T* w, int step, int from, int to, const T* h) {
+  T even = 0, odd = 0;
+  int k = from;
+  for (; k + 4 <= to; k += 4) {
+    const T w0 = w[static_cast<int64_t>(k) * step], w1 = w[static_cast<int64_t>(k + 1) * step];
+    const T w2 = w[static_cast<int64_t>(k + 2) * step], w3 = w[static_cast<int64_t>(k + 3) * step];
+    even += w0 * h[k * made_pitch];
+    odd += w1 * h[(k + 1) * made_pitch];
+    even += w2 * h[(k + 2) * made_pitch];
+    odd += w3 * h[(k + 3) * made_pitch];
+  }
+  for (; k < to; ++k) even += w[static_cast<int64_t>(k) * step] * h[k * made_pitch];
+  return even + odd;
+}
+
+/** Part `part` of `parts` of from … to. */
+__device__ __forceinline__ int part_start(int from, int to, int part, int parts) { return from + (to - from) * part / parts; }
+
+/** sum(unit, part, parts) of the units first … last − 1, then finish(unit, sum) in the lanes of one warp. All threads come. */
+template <class T, class Part, class Finish>
+__device__ __forceinline__ void work_off(int first, int last, T* shared_parts, const Part& sum, const Finish& finish) {
+  const int lane = static_cast<int>(threadIdx.x) % warp_threads, warp = static_cast<int>(threadIdx.x) / warp_threads;
+  if (last <= first) return;
+  int parts = 1;
+  while (parts * 2 * (last - first) <= made_warps) parts *= 2;
+  const int part = warp % parts;
+  for (int base = first; base < last; base += made_warps / parts) {
+    const int unit = base + warp / parts;
+    T own = unit < last ? sum(unit, part, parts) : T(0);
+    if (parts == 1) {
+      if (unit < last) finish(unit, own);
+      continue;
+    }
+    shared_parts[warp * made_pitch + lane] = own;
+    __syncthreads();
+    if (part == 0 && unit < last) {
+      for (int p = 1; p < parts; ++p) own += shared_parts[(warp + p) * made_pitch + lane];
+      finish(unit, own);
+    }
+    __syncthreads();
+  }
+}
+
+template <class T>
+__device__ __forceinline__ T activate_any(Activation act, T z, T param) {
+  switch (act) {
+#define FLOW_CASE(kind) \
+  case Activation::kind: return activate<Activation::kind>(z, param);
+    case Activation::none: return z;
+    FLOW_CASE(relu)
+    FLOW_CASE(tanh)
+    FLOW_CASE(sigmoid)
+    FLOW_CASE(elu)
+    FLOW_CASE(leaky_relu)
+    FLOW_CASE(softplus)
+    FLOW_CASE(gelu)
+#undef FLOW_CASE
+  }
+  return z;
+}
+template <class T>
+__device__ __forceinline__ T gated_any(Activation act, T d, T y, T param) {
+  switch (act) {
+#define FLOW_CASE(kind) \
+  case Activation::kind: return gated<Activation::kind>(d, y, param);
+    case Activation::none:
+    case Activation::gelu: return d;
+    FLOW_CASE(relu)
+    FLOW_CASE(tanh)
+    FLOW_CASE(sigmoid)
+    FLOW_CASE(elu)
+    FLOW_CASE(leaky_relu)
+    FLOW_CASE(softplus)
+#undef FLOW_CASE
+  }
+  return d;
+}
+template <class T>
+__device__ __forceinline__ T log_scale_any(ScaleMap map, T raw, T bound) {
+  switch (map) {
+    case ScaleMap::none: return raw;
+    case ScaleMap::tanh: return log_scale<ScaleMap::tanh>(raw, bound, T(1) / bound);
+    case ScaleMap::soft_clamp: return log_scale<ScaleMap::soft_clamp>(raw, bound, T(1) / bound);
+    case ScaleMap::additive: return T(0);
+    case ScaleMap::gate: return log_scale<ScaleMap::gate>(raw, bound, T(0));
+  }
+  return raw;
+}
+template <class T>
+__device__ __forceinline__ T log_scale_slope_any(ScaleMap map, T raw, T a, T bound) {
+  switch (map) {
+    case ScaleMap::none: return T(1);
+    case ScaleMap::tanh: return log_scale_slope<ScaleMap::tanh>(raw, a, T(1) / bound);
+    case ScaleMap::soft_clamp: return log_scale_slope<ScaleMap::soft_clamp>(raw, a, T(1) / bound);
+    case ScaleMap::additive: return T(0);
+    case ScaleMap::gate: return log_scale_slope<ScaleMap::gate>(raw, a, T(0));
+  }
+  return T(1);
+}
+
+/** rows[c][lane] ← from[first + lane, c], or back. */
+template <class T>
+__device__ __forceinline__ void load_samples(const Matrix<const T>& from, int64_t first, int live, int cols, T* rows) {
+  for (int e = static_cast<int>(threadIdx.x); e < made_lanes * cols; e += block_threads)
+    rows[e % cols * made_pitch + e / cols] = e / cols < live ? *from.at(first + e / cols, e % cols) : T(0);
+}
+template <class T>
+__device__ __forceinline__ void store_samples(const Matrix<T>& to, int64_t first, int live, int cols, const T* rows) {
+  for (int e = static_cast<int>(threadIdx.x); e < live * cols; e += block_threads)
+    *to.at(first + e / cols, e % cols) = rows[e % cols * made_pitch + e / cols];
+}
+
+/** Runs launch(in_shared, grid, bytes, values): values are null where they fit shared memory. */
+template <class T, class Launch>
+bool launch_made(const Call& call, const MadeNetwork<T>& net, const Launch& launch) {
+  const int64_t tiles = ceil_div(net.samples, made_lanes);
+  const size_t own = MadeShared<T>::bytes(net.layers), values = static_cast<size_t>(net.rows) * made_pitch * sizeof(T);
+  if (own + values <= current().shared_bytes) {
+    launch(true, static_cast<unsigned>(min_of(tiles, 1 << 20)), own + values, static_cast<T*>(nullptr));
+    return launched(call);
+  }
+  const int64_t blocks = min_of(tiles, 4 * int64_t{current().multiprocessors});
+  T* memory = static_cast<T*>(workspace(static_cast<size_t>(blocks) * values));
+  if (!memory) return call.fail("the GPU has no memory for the values of %lld units", ll(net.rows));
+  launch(false, static_cast<unsigned>(blocks), own, memory);
+  return launched(call);
+}
+
+}  // namespace flow::cuda
