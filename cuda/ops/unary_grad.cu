@@ -1,0 +1,40 @@
+// unary_grad: dL_dx = dL_dy · f'(s) by element, s the x or the y of `unary`, as its kind reads. Attributes: kind, p, q.
+#include "cuda/core/elementwise.h"
+#include "cuda/core/scalar.h"
+#include "math/unary.h"
+
+namespace flow::cuda {
+namespace {
+
+template <class T, UnaryKind kind>
+struct Gradient {
+  T p, q;
+  __device__ T operator()(T s, T d) const { return d * Unary<kind>::derivative(s, p, q); }
+};
+
+template <class T>
+bool run_type(const Call& call) {
+  const Operand &s = call.in[0], &dL_dy = call.in[1], &dL_dx = call.out[0];
+  const T p = static_cast<T>(call.attr[1]), q = static_cast<T>(call.attr[2]);
+  switch (static_cast<UnaryKind>(call.int_attr(0))) {
+#define FLOW_ROW(kind, reads, value, derivative) \
+  case UnaryKind::kind##_: return map<T, T, T>(call, dL_dx, Gradient<T, UnaryKind::kind##_>{p, q}, s, dL_dy);
+    FLOW_UNARY_TABLE(FLOW_ROW)
+#undef FLOW_ROW
+    default: return call.fail("kind: expected 0 to %d, got %g", static_cast<int>(UnaryKind::count) - 1, call.attr[0]);
+  }
+}
+
+bool unary_grad(const Call& call) {
+  for (int i = 0; i < 2; ++i) {
+    FLOW_CHECK_SAME_SHAPE(call, call.in[i], call.out[0], "input");
+    FLOW_CHECK_SAME_DTYPE(call, call.in[i], call.out[0], "input");
+  }
+  return with_float(call, call.out[0], "dL_dx", [&](auto zero) { return run_type<decltype(zero)>(call); });
+}
+
+}  // namespace
+
+FLOW_DEFINE_OP(unary_grad) = {"unary_grad", unary_grad, 2, 2, 1, 3};
+
+}  // namespace flow::cuda
