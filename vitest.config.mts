@@ -5,9 +5,14 @@ const report = process.env.FLOW_TEST_REPORT;
 
 export default defineConfig({
   test: {
+    setupFiles: ['test/device.setup.ts'],
     include: ['test/**/*.test.ts'],
-    // Packs and installs the package: `npm run test:package`.
-    exclude: ['test/package/**', '**/node_modules/**'],
+    // Packs and installs the package: `npm run test:package`; CUDA in emulation: `npm run test:cuda`.
+    exclude: [
+      'test/package/**',
+      ...(process.env.FLOW_KERNELS_CUDA ? [] : ['test/cuda/**']),
+      '**/node_modules/**',
+    ],
     // One process a file: a crash of native code is then blamed on its file, and each file has its own engine.
     pool: 'forks',
     // Fresh native memory is NaN: an output that a kernel does not write shows.

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { PACKAGE_ROOT } from './command';
-import { cppViolations, typescriptViolations } from './layers';
+import { cppViolations, cudaViolations, typescriptViolations } from './layers';
 
 const trees: string[] = [];
 
@@ -29,6 +29,10 @@ describe('layers', () => {
 
   it('of native/ are kept', () => {
     expect(cppViolations(PACKAGE_ROOT)).toEqual([]);
+  });
+
+  it('of cuda/ are kept', () => {
+    expect(cudaViolations(PACKAGE_ROOT)).toEqual([]);
   });
 });
 
@@ -125,5 +129,39 @@ describe('layers of a planted native/', () => {
       'native/binding/addon.cc': '#include <napi.h>\n#include "core/op.h"',
     });
     expect(cppViolations(root)).toEqual([]);
+  });
+});
+
+describe('layers of a planted cuda/', () => {
+  const planted: [string, Record<string, string>, RegExp][] = [
+    [
+      'an upward include',
+      { 'cuda/core/a.h': '#include "cuda/ops/b.h"', 'cuda/ops/b.h': '' },
+      /core may not use ops/,
+    ],
+    ['code of a CPU', { 'cuda/ops/a.cu': '#include "simd/vec.h"' }, /neither cuda\/ nor native/],
+    [
+      'a library that cannot be emulated',
+      { 'cuda/ops/a.cu': '#include <cub/cub.cuh>' },
+      /no place/,
+    ],
+    [
+      'the standard library in a kernel',
+      { 'cuda/ops/a.cu': '#include <vector>' },
+      /not for kernels/,
+    ],
+    ['inline PTX', { 'cuda/ops/a.cu': 'asm volatile("bar.sync 0;");' }, /inline PTX/],
+  ];
+  it.each(planted)('shows %s', (_name, files, message) => {
+    expect(cudaViolations(plant(files)).join('\n')).toMatch(message);
+  });
+
+  it('are quiet about what is allowed', () => {
+    const root = plant({
+      'cuda/core/b.h': '#include <cuda_runtime.h>\n#include "core/op.h"\n#include "math/formula.h"',
+      'cuda/core/c.cc': '#include <string>',
+      'cuda/ops/a.cu': '#include "cuda/core/b.h"\n#include "math/philox.h"\n#include <math.h>',
+    });
+    expect(cudaViolations(root)).toEqual([]);
   });
 });

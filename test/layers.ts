@@ -182,3 +182,42 @@ export function cppViolations(root: string): string[] {
   }
   return [...found, ...breaks(edges, CPP_RANKS)];
 }
+
+/** native/core, native/math → cuda/core → cuda/ops. */
+const CUDA_RANKS: readonly (readonly string[])[] = [['native'], ['core'], ['ops']];
+/** What kernels may have besides: the rest is inline assembly inside, which the emulation cannot run, or JavaScript's. */
+const CUDA_SYSTEM_HEADERS =
+  /^(cuda_runtime\.h|std(int|def|arg)\.h|math\.h|type_traits|initializer_list)$/;
+
+/** What breaks the order of the layers of cuda/ under `root`, one sentence each. */
+export function cudaViolations(root: string): string[] {
+  const found: string[] = [];
+  const edges: Edge[] = [];
+  const files = filesOf(root, 'cuda', ['.cu', '.cc', '.h']);
+  for (const file of files) {
+    const from = layerOf(file, 'cuda');
+    const { project, system } = includesOf(readFileSync(join(root, file), 'utf8'));
+    for (const target of project) {
+      const isOwn = target.startsWith('cuda/');
+      const isShared = /^(core|math)\//.test(target) || target === 'ops/registry.def';
+      const isControl = target === 'emulation_control.h' && file === 'cuda/core/plugin.cc';
+      if (isOwn || isShared) {
+        edges.push({ file, from, to: isOwn ? layerOf(target, 'cuda') : 'native', target });
+      } else if (!isControl) {
+        found.push(
+          `${file}: includes ${target}, which is of neither cuda/ nor native/core or math`,
+        );
+      }
+    }
+    const isHost = file.endsWith('.cc') || file === 'cuda/core/context.h';
+    for (const name of system) {
+      if (/^n(ode_)?api\.h$|^cublas|^cub\/|^thrust\//.test(name))
+        found.push(`${file}: <${name}> has no place under cuda/`);
+      else if (!isHost && !CUDA_SYSTEM_HEADERS.test(name))
+        found.push(`${file}: <${name}> is not for kernels`);
+    }
+    if (/\basm\b\s*(volatile)?\s*\(/.test(withoutComments(readFileSync(join(root, file), 'utf8'))))
+      found.push(`${file}: no inline PTX: the emulation could not run it`);
+  }
+  return [...found, ...breaks(edges, CUDA_RANKS)];
+}

@@ -57,6 +57,8 @@ export interface ErrorCase {
   readonly run: () => unknown;
   readonly code: FlowErrorCode;
   readonly says: RegExp;
+  /** The op finds it in the data: an error on the CPU only, because work on a GPU waits for nothing. */
+  readonly byData?: boolean;
 }
 
 export interface OpContract {

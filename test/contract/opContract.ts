@@ -6,6 +6,7 @@ import { FlowError, isFlowError } from '../../lib/errors';
 import { native } from '../../lib/native';
 import { add, mul, sum } from '../../lib/ops';
 import { sizeOf } from '../../lib/shape';
+import { currentDevice } from '../../lib/tensor/device';
 import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
 import { emptyTensor, type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
@@ -78,12 +79,14 @@ function checkRepeats(test: OpCase, dtype: FloatDType): void {
         if (!viewable(input)) return;
         const mixed = tensors.map((tensor, k) => (k === i ? asColumnView(tensor) : tensor));
         const found = all(mixed);
-        if (!test.strided) {
+        // On a GPU the alignment of a view says how wide its loads are, and so in which order sums are taken.
+        const strided = test.strided ?? (currentDevice() === 'cuda' ? test.units : 0);
+        if (!strided) {
           expectSame(found, one);
           return;
         }
         found.forEach((array, k) => {
-          const units = (test.strided! * epsilonOf(dtype)) / eps64;
+          const units = (strided * epsilonOf(dtype)) / eps64;
           expectNear(array, one[k]!, units, `with input ${i} as a view, result ${k}`);
         });
       });
@@ -276,7 +279,9 @@ export function testOp(contract: OpContract): void {
       }
       it('disposed inputs', () => leavesNothing(() => checkDisposed(test)));
     });
-    const errors = contract.errors ?? [];
+    const errors = (contract.errors ?? []).filter(
+      ({ byData }) => !(byData && currentDevice() === 'cuda'),
+    );
     if (errors.length > 0) {
       it.each(errors.map((error) => [error.name, error] as const))('error: %s', (_, error) => {
         leavesNothing(() =>

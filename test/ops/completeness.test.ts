@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native';
 import { PACKAGE_ROOT } from '../command';
+import { awaited } from '../cuda/awaited';
+import { shares as sharesOnGpu } from '../cuda/opShare';
 import { contracts, testedApart } from './index';
 import { shares } from './share';
 
@@ -21,14 +23,22 @@ describe('every row of the registry', () => {
     const module = owner?.module ?? name.replace(/_(\w)/g, (_, letter) => letter.toUpperCase());
     const apart = testedApart[name];
     const contract = owner ? `test/ops/${owner.module}.ts` : `test/ops/${apart ?? `${module}.ts`}`;
-    const missing = [`native/ops/${name}.cc`, `lib/ops/${module}.ts`, contract].filter(
-      (path) => !has(path),
-    );
+    const missing = [
+      `native/ops/${name}.cc`,
+      ...(awaited.includes(name) ? [] : [`cuda/ops/${name}.cu`]),
+      `lib/ops/${module}.ts`,
+      contract,
+    ].filter((path) => !has(path));
     if (!owner && apart === undefined) {
       missing.push(`${name} in the native rows of a contract that test/ops/index.ts lists`);
     }
     expect(missing).toEqual([]);
   });
+});
+
+it('no op is awaited on the GPU that is there, or that is none', () => {
+  expect(awaited.filter((name) => has(`cuda/ops/${name}.cu`))).toEqual([]);
+  expect(awaited.filter((name) => !native.ops.includes(name))).toEqual([]);
 });
 
 describe('every contract', () => {
@@ -47,5 +57,9 @@ it('every share of the contract has its file', () => {
   for (let share = 0; share < shares; share++) {
     const file = readFileSync(join(PACKAGE_ROOT, `test/ops/contract${share}.test.ts`), 'utf8');
     expect(file).toContain(`testShare(${share});`);
+  }
+  for (let share = 0; share < sharesOnGpu; share++) {
+    const file = readFileSync(join(PACKAGE_ROOT, `test/cuda/ops${share}.test.ts`), 'utf8');
+    expect(file).toContain(`testShareOnGpu(${share});`);
   }
 });

@@ -31,6 +31,7 @@ export const contract: OpContract = {
       run: () => gatherColumns(f32([3, 2]), tensorOfArray(Int32Array.of(0, 2), [2])),
       code: 'NATIVE',
       says: /\[gather_columns\] indices: expected a column from 0 to 1, got 2 at position 1/,
+      byData: true,
     },
     {
       name: 'integers',

@@ -111,12 +111,14 @@ export const contract: OpContract = {
       run: () => gatherRows(f32([3, 2]), tensorOfArray(Int32Array.of(0, 2, 3), [3])),
       code: 'NATIVE',
       says: /\[gather_rows\] indices: expected a row from 0 to 2, got 3 at position 2: check/,
+      byData: true,
     },
     {
       name: 'a negative index',
       run: () => gatherRows(f32([3, 2]), tensorOfArray(Int32Array.of(1, -1), [2])),
       code: 'NATIVE',
       says: /got -1 at position 1/,
+      byData: true,
     },
     {
       name: 'indices of another type',

@@ -85,6 +85,7 @@ export const contract: OpContract = {
         }),
       code: 'NATIVE',
       says: /\[lu_compose\] rows: expected each of 0 … 2 once, got 2 at 2/,
+      byData: true,
     },
     {
       name: 'unknown form',

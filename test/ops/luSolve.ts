@@ -120,6 +120,7 @@ export const contract: OpContract = {
       },
       code: 'NATIVE' as const,
       says: /\[lu_solve\] diagonal: expected no zero, got 0 at \[1\]: the matrix is singular/,
+      byData: true,
     })),
     {
       name: 'unknown method',

@@ -36,6 +36,7 @@ export const contract: OpContract = {
       },
       code: 'NATIVE',
       says: /\[masked_linear\] extents\[1\]: expected 0 to 3 inputs, got 4/,
+      byData: true,
     },
     {
       name: 'negative extent',
@@ -45,6 +46,7 @@ export const contract: OpContract = {
       },
       code: 'NATIVE',
       says: /\[masked_linear\] extents\[0\]: expected 0 to 3 inputs, got -1/,
+      byData: true,
     },
   ],
 };

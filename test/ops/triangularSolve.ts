@@ -170,6 +170,7 @@ export const contract: OpContract = {
       },
       code: 'NATIVE',
       says: /\[triangular_solve\] t: expected no zero on the diagonal, got 0 at \[2, 2\] of matrix 1: it is singular/,
+      byData: true,
     },
   ],
 };

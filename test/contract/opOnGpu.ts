@@ -1,0 +1,225 @@
+/**
+ * What the contract of an op asks of its CUDA kernels. The CPU's kernels have been through opContract.ts: gradients, which those are held
+ * to by differences, are here held to the CPU's, which costs a hundredth.
+ *
+ * In the host emulation the threads of a block take turns in an order that is set: a case runs in three, with the same bits. A GPU has
+ * its own order, and must give the same bits twice.
+ */
+import { describe, expect, it } from 'vitest';
+import { valueAndGradient } from '../../lib/autograd/gradient';
+import { epsilonOf, type FloatDType } from '../../lib/dtype';
+import { FlowError, isFlowError } from '../../lib/errors';
+import { native } from '../../lib/native';
+import { add, mul, sum } from '../../lib/ops';
+import { type Device, onDevice } from '../../lib/tensor/device';
+import { record } from '../../lib/tensor/program';
+import { scope } from '../../lib/tensor/scope';
+import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { isAwaited, unlessAwaited } from '../cuda/awaited';
+import { eps64, fixture } from '../reference/close';
+import type { OpCase, OpContract } from './opCase';
+import { leavesNothing } from './opContract';
+import {
+  asColumnView,
+  dataOf,
+  drawInputs,
+  expectNear,
+  expectSame,
+  gradientsOf,
+  isDifferentiable,
+  listed,
+  makeTensors,
+  seedOf,
+  viewable,
+  weighted,
+  weightsOf,
+} from './opInputs';
+
+export const orders = ['ascending', 'descending', 'random'] as const;
+
+/** The order in which the threads of the emulation take turns from now on. A GPU does not listen. */
+export function takeTurns(order: (typeof orders)[number]): void {
+  native.cudaSet('order', orders.indexOf(order));
+}
+
+/** Loads and stores from which on a case is long in the emulation: in each type it then runs in two of the orders, as it stands. */
+const longCase = 400_000;
+
+const differentiableOf = (test: OpCase) =>
+  test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+
+const unitsOf = (units: number, dtype: FloatDType) => (units * epsilonOf(dtype)) / eps64;
+
+/** Values and gradients as plain numbers; a missing gradient is empty. */
+function everything(test: OpCase, tensors: Tensor[], weights: Float64Array[]) {
+  const outputs = dataOf(test.run(...tensors));
+  const by = test.gradient === false ? [] : differentiableOf(test);
+  return {
+    outputs,
+    gradients: by.length > 0 ? gradientsOf(test, tensors, weights, by) : [],
+  };
+}
+
+const flat = ({ outputs, gradients }: ReturnType<typeof everything>) => [
+  ...outputs,
+  ...gradients.map((gradient) => gradient ?? []),
+];
+
+function checkKernels(test: OpCase, dtype: FloatDType): void {
+  const values = drawInputs(test, dtype);
+  const expected = listed(test.expected(...values));
+  const weights = weightsOf(test, expected);
+  const on = (device: Device, type: FloatDType) =>
+    onDevice(device, () => scope(() => everything(test, makeTensors(test, values, type), weights)));
+  takeTurns('ascending');
+  onDevice('cuda', () =>
+    scope(() => {
+      const tensors = makeTensors(test, values, dtype);
+      const before = native.cudaGet('accesses');
+      const first = everything(test, tensors, weights);
+      const isLong = native.cudaGet('accesses') - before > longCase;
+
+      first.outputs.forEach((output, k) => {
+        const scale = test.relativeTo === 'element' ? 0 : undefined;
+        expectNear(
+          output,
+          expected[k]!.values,
+          unitsOf(test.units ?? 4, dtype),
+          `output ${k}`,
+          scale,
+        );
+      });
+      // The float64 gradients of the CPU are those that differences have confirmed.
+      const wanted = first.gradients.length > 0 ? on('cpu', 'float64').gradients : [];
+      first.gradients.forEach((gradient, k) => {
+        expect(gradient === null, 'has a gradient').toBe(wanted[k] === null);
+        const units = unitsOf(test.gradientUnits ?? 64, dtype);
+        if (gradient) expectNear(gradient, wanted[k]!, units, `gradient ${k}`);
+      });
+
+      const [second, third] =
+        isLong && dtype === 'float32' ? (['random'] as const) : (['descending', 'random'] as const);
+      takeTurns(second);
+      expectSame(flat(everything(test, tensors, weights)), flat(first));
+      if (isLong) return;
+      takeTurns(third ?? second);
+      if (dtype === 'float64') {
+        differentiableOf(test).forEach((i, k) => {
+          if (test.gradient === false) return;
+          const alone = gradientsOf(test, tensors, weights, [i]).map((g) => g ?? []);
+          expectSame(alone, [first.gradients[k] ?? []]);
+        });
+      }
+      if (test.replays === false) return;
+      const program = record(() => listed(test.run(...tensors)));
+      program.run();
+      expectSame(dataOf(program.result), first.outputs.slice(0, program.result.length));
+      program.dispose();
+
+      test.inputs.forEach((input, i) => {
+        if (!viewable(input)) return;
+        const mixed = tensors.map((tensor, k) => (k === i ? asColumnView(tensor) : tensor));
+        // How a view is aligned says how wide its loads are, and so in which order a thread takes its share of a sum. Either order is
+        // within `units` of the sum itself, so they may be two such errors apart; one is asked for.
+        const units = unitsOf(test.strided ?? test.units ?? 4, dtype);
+        const reached = flat(first);
+        for (const [k, array] of flat(everything(test, mixed, weights)).entries())
+          expectNear(array, reached[k]!, units, `with input ${i} as a view, result ${k}`);
+      });
+    }),
+  );
+}
+
+/** The gradient of a gradient is that of the CPU, or refused. */
+function checkSecondGradient(test: OpCase): void {
+  const values = drawInputs(test, 'float64');
+  const weights = weightsOf(test, listed(test.expected(...values)));
+  const by = differentiableOf(test);
+  const directions = values.map((own, i) =>
+    fixture(seedOf(`${test.name} second ${i}`))(own.length),
+  );
+  const second = (device: Device) =>
+    onDevice(device, () =>
+      scope(() => {
+        const tensors = makeTensors(test, values, 'float64');
+        const inputs = by.map((i) => tensors[i]!);
+        const slope = () => {
+          const loss = () => weighted(listed(test.run(...tensors)), weights);
+          const terms = valueAndGradient(loss, inputs).gradients.flatMap((g, k) =>
+            g === null ? [] : [sum(mul(g, tensorOfArray(directions[by[k]!]!, g.shape)))],
+          );
+          return terms.reduce((a, b) => add(a, b));
+        };
+        return valueAndGradient(slope, inputs).gradients.map((g) => g?.dataSync() ?? []);
+      }),
+    );
+  takeTurns('ascending');
+  if (test.second === 'unsupported') {
+    let thrown: unknown;
+    try {
+      second('cuda');
+    } catch (error) {
+      thrown = error;
+    }
+    if (isAwaited(thrown)) throw thrown;
+    expect(isFlowError(thrown, 'UNSUPPORTED'), `UNSUPPORTED, got ${thrown}`).toBe(true);
+    return;
+  }
+  const wanted = second('cpu');
+  for (const [k, found] of second('cuda').entries())
+    expectNear(found, wanted[k]!, 1024, `second gradient ${k}`);
+}
+
+/** All checks of all cases of an op. */
+export function testOpOnGpu(contract: OpContract): void {
+  describe(contract.module, () => {
+    describe.each(contract.cases.map((test) => [test.name, test] as const))('%s', (_, test) => {
+      const dtypes = test.dtypes ?? (['float32', 'float64'] as const);
+      it.for(dtypes)('%s', (dtype, { skip }) =>
+        unlessAwaited(skip, () => leavesNothing(() => checkKernels(test, dtype))),
+      );
+      if (
+        test.gradient !== false &&
+        dtypes.includes('float64') &&
+        differentiableOf(test).length > 0
+      )
+        it('second gradient', ({ skip }) =>
+          unlessAwaited(skip, () => leavesNothing(() => checkSecondGradient(test))));
+    });
+    const errors = (contract.errors ?? []).filter(({ byData }) => !byData);
+    const mistakes = (contract.errors ?? []).filter(({ byData }) => byData);
+    if (mistakes.length > 0) {
+      // The CPU's ops look into the data before they compute; the GPU's touch nothing that is not theirs, and give NaN or infinity.
+      it.for(mistakes)('no harm: $name', (error, { skip }) => {
+        leavesNothing(() =>
+          onDevice('cuda', () =>
+            scope(() => {
+              unlessAwaited(skip, error.run);
+              expect([...tensorOfArray(Float32Array.of(1, 2), [2]).dataSync()]).toEqual([1, 2]);
+            }),
+          ),
+        );
+      });
+    }
+    if (errors.length > 0) {
+      it.for(errors)('error: $name', (error, { skip }) => {
+        leavesNothing(() =>
+          onDevice('cuda', () =>
+            scope(() => {
+              let thrown: unknown;
+              try {
+                unlessAwaited(skip, error.run);
+              } catch (caught) {
+                thrown = caught;
+              }
+              if (isAwaited(thrown)) skip((thrown as Error).message);
+              expect(thrown, 'throws a FlowError').toBeInstanceOf(FlowError);
+              expect((thrown as FlowError).code).toBe(error.code);
+              expect((thrown as FlowError).message).toMatch(error.says);
+            }),
+          ),
+        );
+      });
+    }
+  });
+}

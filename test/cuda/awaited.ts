@@ -1,0 +1,56 @@
+/**
+ * Ops that have no kernel in cuda/ops yet, each of them named: a row of the registry that is missing there and here fails
+ * test/ops/completeness.test.ts, and so does one that is here in vain. Tests that reach one of them are skipped, all others hold.
+ */
+import { isFlowError } from '../../lib/errors';
+
+export const awaited: readonly string[] = [
+  'activation_slope',
+  'activation_slope_grad',
+  'batch_inverse',
+  'block_matmul',
+  'categorical_log_prob',
+  'categorical_log_prob_grad',
+  'discrete_sample',
+  'gated_activation',
+  'gated_activation_grad',
+  'logistic_mixture_log_prob',
+  'logistic_mixture_log_prob_grad',
+  'monotone',
+  'monotone_grad',
+  'monotone_inverse',
+  'pixel_sample',
+  'residual_series',
+  'spatial_lstm',
+  'spatial_lstm_grad',
+  'spline',
+  'spline_grad',
+  'sylvester',
+  'sylvester_grad',
+  'wave_generate',
+  'wave_stack',
+  'wave_stack_grad',
+  'wavefront_solve',
+];
+
+/** Whether a failure is that of an awaited op. */
+export function isAwaited(error: unknown): boolean {
+  if (!isFlowError(error, 'NATIVE')) return false;
+  const [, op = ''] =
+    /^\[(\w+)\] (device: cuda has no kernel|scale map 1[67]: there is no kernel)/.exec(
+      error.message,
+    ) ?? [];
+  return (
+    awaited.includes(op) || (op.startsWith('made_inverse') && awaited.includes('monotone_inverse'))
+  );
+}
+
+/** Runs a test on the GPU; `skip` where it reaches an awaited op. */
+export function unlessAwaited(skip: (why: string) => void, body: () => void): void {
+  try {
+    body();
+  } catch (error) {
+    if (!isAwaited(error)) throw error;
+    skip((error as Error).message);
+  }
+}

@@ -1,0 +1,99 @@
+// What the parts of the emulation know of each other. cuda/ never includes this file.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "cuda_runtime.h"
+
+namespace emulation {
+
+/** In which order the blocks, and the threads between two barriers, run. */
+enum class Order { ascending, descending, random };
+
+struct Settings {
+  Order order = Order::ascending;
+  uint64_t seed = 1;
+  /** The allocation, or the launch, after so many more fails; −1: none does. */
+  int64_t fail_allocation = -1;
+  int64_t fail_launch = -1;
+  /** Bytes that the device has. */
+  size_t memory = size_t{4} << 30;
+  /** What cudaGetDeviceCount says. */
+  int devices = 1;
+};
+Settings& settings();
+
+/** What ran since the counters were last cleared. Bytes are of global memory, as the kernels asked for them. */
+struct Counters {
+  int64_t launches = 0;
+  int64_t graph_launches = 0;
+  int64_t loaded = 0;
+  int64_t stored = 0;
+  /** Loads and stores of 16 bytes. */
+  int64_t wide = 0;
+  int64_t accesses = 0;
+};
+extern Counters counted;
+inline Counters& counters() { return counted; }
+/** The same, a kernel. */
+std::map<std::string, Counters>& counters_of_kernels();
+
+/** Notes the first error; later work is refused with its code, as on a device whose context is lost. */
+void report(cudaError_t error, const std::string& sentence);
+bool failed();
+cudaError_t pending_error();
+const std::string& error_sentence();
+void clear_error();
+
+// --- grid.cc ---
+struct Launch {
+  std::string kernel;
+  dim3 grid, block;
+  size_t shared;
+  Work work;
+};
+/** The launch that runs. */
+const Launch& running();
+void run_grid(const Launch& launch);
+/** Ends the running kernel from inside a thread. */
+[[noreturn]] void stop_kernel();
+
+inline constexpr size_t guard_bytes = 256;
+struct SharedMemory {
+  char* data;
+  size_t bytes;
+};
+SharedMemory shared_block();
+inline constexpr size_t stack_bytes = 256 << 10;
+/**
+ * The running thread; thread −1: none. Two accesses of one block are ordered if a barrier, or a rendezvous of their warp, is between
+ * them. Plain data: it is looked at in every access.
+ */
+struct Where {
+  int thread = -1;
+  int barriers = 0;
+  int rendezvous = 0;
+  uintptr_t stack = 0;
+};
+extern Where now;
+
+// --- stream.cc ---
+/** Puts work of the host over device memory into the stream, in the place of a launch. False: the launch was made to fail. */
+bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work);
+
+// --- memory.cc ---
+void* allocate_device(size_t bytes);
+bool release_device(void* pointer);
+/** Whether [pointer, pointer + bytes) lies in one allocation of the device. */
+bool on_device(const void* pointer, size_t bytes);
+size_t device_bytes();
+/** Whether the host may look into device memory: only while the device works. */
+void open_device(bool open);
+/** The accesses of a new block cannot race with those of the one before. */
+void begin_block();
+
+}  // namespace emulation

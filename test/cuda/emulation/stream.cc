@@ -1,0 +1,316 @@
+// Streams, events, copies and graphs. Work is queued and runs when somebody waits for it: so a host that does not wait reads old
+// numbers here, too.
+#include "emulation.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstdlib>
+#include <deque>
+#include <vector>
+
+namespace emulation {
+
+/** An entry of a queue. */
+using Task = std::function<void()>;
+
+struct Graph {
+  std::vector<Task> tasks;
+  int64_t launches = 0;
+};
+
+struct Stream {
+  std::deque<Task> queue;
+  Graph* capture = nullptr;
+
+  void put(Task task) {
+    if (capture) capture->tasks.push_back(std::move(task));
+    else queue.push_back(std::move(task));
+  }
+  void drain() {
+    while (!queue.empty()) {
+      Task task = std::move(queue.front());
+      queue.pop_front();
+      task();
+    }
+  }
+};
+
+struct Event {
+  Stream* stream = nullptr;
+};
+
+namespace {
+cudaError_t pending = cudaSuccess;
+cudaError_t last = cudaSuccess;
+std::string sentence;
+std::map<const char*, size_t> pinned;  // start → bytes
+
+cudaError_t note(cudaError_t error) {
+  if (error != cudaSuccess) last = error;
+  return error;
+}
+}  // namespace
+
+Settings& settings() {
+  static Settings instance;
+  return instance;
+}
+Counters counted;
+std::map<std::string, Counters>& counters_of_kernels() {
+  static auto* instance = new std::map<std::string, Counters>;
+  return *instance;
+}
+
+void report(cudaError_t error, const std::string& what) {
+  if (pending != cudaSuccess) return;
+  pending = error;
+  sentence = what;
+}
+bool failed() { return pending != cudaSuccess; }
+cudaError_t pending_error() { return pending; }
+const std::string& error_sentence() { return sentence; }
+void clear_error() {
+  pending = cudaSuccess;
+  last = cudaSuccess;
+  sentence.clear();
+}
+
+void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work) {
+  const uint64_t threads = uint64_t{block.x} * block.y * block.z;
+  const bool fits = threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
+                    grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535 && shared <= (size_t{227} << 10);
+  if (!fits) {
+    note(cudaErrorInvalidConfiguration);
+    return;
+  }
+  if (settings().fail_launch == 0) {
+    settings().fail_launch = -1;
+    note(cudaErrorLaunchFailure);
+    return;
+  }
+  if (settings().fail_launch > 0) --settings().fail_launch;
+  if (stream->capture) ++stream->capture->launches;
+  else ++counters().launches;
+  stream->put([launch = Launch{kernel, grid, block, shared, std::move(work)}] {
+    if (failed()) return;
+    const Counters before = counters();
+    open_device(true);
+    run_grid(launch);
+    open_device(false);
+    const Counters& after = counters();
+    Counters& own = counters_of_kernels()[launch.kernel];
+    ++own.launches;
+    own.loaded += after.loaded - before.loaded;
+    own.stored += after.stored - before.stored;
+    own.wide += after.wide - before.wide;
+    own.accesses += after.accesses - before.accesses;
+    if (failed()) sentence = launch.kernel + ": " + sentence;
+  });
+}
+
+bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) {
+  if (settings().fail_launch == 0) {
+    settings().fail_launch = -1;
+    return false;
+  }
+  if (settings().fail_launch > 0) --settings().fail_launch;
+  if (stream->capture) ++stream->capture->launches;
+  else ++counters().launches;
+  stream->put([name, work = std::move(work)] {
+    if (failed()) return;
+    open_device(true);
+    work();
+    open_device(false);
+    ++counters_of_kernels()[name].launches;
+  });
+  return true;
+}
+
+}  // namespace emulation
+
+using namespace emulation;
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = settings().devices;
+  return note(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
+}
+cudaError_t cudaSetDevice(int device) { return note(device < settings().devices ? cudaSuccess : cudaErrorInvalidValue); }
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  *properties = {};
+  snprintf(properties->name, sizeof properties->name, "host emulation");
+  properties->major = 8;
+  properties->minor = 0;
+  properties->multiProcessorCount = 4;
+  properties->totalGlobalMem = settings().memory;
+  properties->sharedMemPerBlockOptin = size_t{163} << 10;
+  return cudaSuccess;
+}
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  *value = attribute == cudaDevAttrMultiProcessorCount ? 4 : 163 << 10;
+  return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 13000;
+  return cudaSuccess;
+}
+cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  *total = settings().memory;
+  *free = *total - device_bytes();
+  return cudaSuccess;
+}
+
+cudaError_t cudaMalloc(void** pointer, size_t bytes) {
+  if (failed()) return note(pending);
+  *pointer = allocate_device(bytes);
+  return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFree(void* pointer) {
+  if (!pointer) return cudaSuccess;
+  return note(release_device(pointer) ? cudaSuccess : cudaErrorInvalidValue);
+}
+cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  *pointer = malloc(bytes ? bytes : 1);
+  if (*pointer) pinned[static_cast<char*>(*pointer)] = bytes;
+  return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
+}
+cudaError_t cudaFreeHost(void* pointer) {
+  if (pinned.erase(static_cast<char*>(pointer)) == 0) return note(cudaErrorInvalidValue);
+  free(pointer);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
+                              cudaMemcpyKind kind, cudaStream_t stream) {
+  if (failed()) return note(pending);
+  if (width == 0 || height == 0) return cudaSuccess;
+  const size_t to_bytes = to_pitch * (height - 1) + width, from_bytes = from_pitch * (height - 1) + width;
+  const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
+  const bool from_device = kind == cudaMemcpyDeviceToHost || kind == cudaMemcpyDeviceToDevice;
+  if (on_device(to, to_bytes) != to_device || on_device(from, from_bytes) != from_device || to_pitch < width ||
+      from_pitch < width)
+    return note(cudaErrorInvalidValue);
+  // Pageable memory is staged before the call returns; pinned memory is read when the stream comes to it.
+  std::vector<char> staged;
+  if (kind == cudaMemcpyHostToDevice) {
+    const char* start = static_cast<const char*>(from);
+    auto holder = pinned.upper_bound(start);
+    const bool is_pinned = holder != pinned.begin() && start + from_bytes <= std::prev(holder)->first + std::prev(holder)->second;
+    if (!is_pinned) staged.assign(static_cast<const char*>(from), static_cast<const char*>(from) + from_bytes);
+  }
+  stream->put([=, staged = std::move(staged)] {
+    if (failed()) return;
+    open_device(true);
+    const char* source = staged.empty() ? static_cast<const char*>(from) : staged.data();
+    for (size_t row = 0; row < height; ++row)
+      memmove(static_cast<char*>(to) + row * to_pitch, source + row * from_pitch, width);
+    open_device(false);
+  });
+  return cudaSuccess;
+}
+cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
+}
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  if (failed()) return note(pending);
+  if (!on_device(to, bytes)) return note(cudaErrorInvalidValue);
+  stream->put([=] {
+    if (failed()) return;
+    open_device(true);
+    memset(to, value, bytes);
+    open_device(false);
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  *stream = new Stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  stream->drain();
+  delete stream;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (stream->capture) return note(cudaErrorStreamCaptureUnsupported);
+  stream->drain();
+  return note(pending);
+}
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  // The work before the event is in its stream's queue: it runs before anything that comes after here.
+  if (event->stream && event->stream != stream) stream->put([other = event->stream] { other->drain(); });
+  return cudaSuccess;
+}
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  *event = new Event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->stream = stream;
+  return cudaSuccess;
+}
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  return event->stream ? cudaStreamSynchronize(event->stream) : cudaSuccess;
+}
+
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  stream->capture = new Graph;
+  return cudaSuccess;
+}
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  *graph = stream->capture;
+  stream->capture = nullptr;
+  return note(*graph ? cudaSuccess : cudaErrorInvalidValue);
+}
+cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  *executable = new Graph(*graph);
+  return cudaSuccess;
+}
+cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  ++counters().graph_launches;
+  for (const Task& task : executable->tasks) stream->put(task);
+  return note(pending);
+}
+cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  delete graph;
+  return cudaSuccess;
+}
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  delete executable;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() {
+  const cudaError_t error = last;
+  if (pending == cudaSuccess) last = cudaSuccess;
+  return error;
+}
+cudaError_t cudaPeekAtLastError() { return last; }
+
+const char* cudaGetErrorName(cudaError_t error) {
+  switch (error) {
+    case cudaSuccess: return "cudaSuccess";
+    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
+    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
+    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
+    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
+    case cudaErrorNoDevice: return "cudaErrorNoDevice";
+    case cudaErrorNotReady: return "cudaErrorNotReady";
+    case cudaErrorIllegalAddress: return "cudaErrorIllegalAddress";
+    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
+    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
+  }
+  return "unknown";
+}
+const char* cudaGetErrorString(cudaError_t error) {
+  if (error == pending && !sentence.empty()) return sentence.c_str();
+  return cudaGetErrorName(error);
+}

@@ -1,0 +1,52 @@
+/** Faults that were planted into kernels: the emulation finds each of them. Otherwise its silence would mean nothing. */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PACKAGE_ROOT } from '../command';
+import { emulatedProgram } from './emulated';
+
+const folder = mkdtempSync(join(tmpdir(), 'flow-faults-'));
+const program = join(folder, 'faults');
+
+beforeAll(() => emulatedProgram('test/cuda/faults.cu', program), 120_000);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** What the device says of a run, and the sum that it gave. */
+function run(...args: string[]): { said: string; sum: number } {
+  const { stdout, status } = spawnSync(program, args, { cwd: PACKAGE_ROOT, encoding: 'utf8' });
+  expect(status).toBe(0);
+  const [said = '', sum = ''] = stdout.split('\n');
+  return { said, sum: Number(sum) };
+}
+
+const orders = ['ascending', 'descending', 'random'];
+const total = Array.from({ length: 1000 }, (_, i) => i % 7).reduce((a, b) => a + b);
+
+describe.each(orders)('threads in %s order', (order) => {
+  it('a kernel without a fault gives its result', () => {
+    expect(run('none', order)).toEqual({ said: 'cudaSuccess', sum: total });
+  });
+
+  it.each([
+    ['missing_barrier', /race on shared memory/],
+    ['race', /race on shared memory/],
+    ['off_by_one', /access outside of every allocation of the device: 4 bytes/],
+    ['wide_shared', /access outside of the shared memory that the launch asked for/],
+    ['host_pointer', /access to memory of the host/],
+    ['divergent', /divergent barrier/],
+    ['misaligned', /misaligned access to global memory: 8 bytes/],
+  ])('%s', (fault, says) => {
+    expect(run(fault, order).said).toMatch(says);
+  });
+
+  it('an output that nobody writes is NaN', () => {
+    expect(run('unwritten', order)).toEqual({ said: 'cudaSuccess', sum: Number.NaN });
+  });
+});
+
+it('a result that depends on the order of the threads differs between the orders', () => {
+  const sums = orders.map((order) => run('order', order).sum);
+  expect(new Set(sums).size).toBeGreaterThan(1);
+});

@@ -1,0 +1,3 @@
+import { testShareOnGpu } from './opShare';
+
+testShareOnGpu(2);
