@@ -2,7 +2,12 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Config } from '../../lib/nn';
-import type { CouplingScale, SplineOptions, TriangularSolveOptions } from '../../lib/ops';
+import type {
+  CouplingScale,
+  MonotoneFamily,
+  SplineOptions,
+  TriangularSolveOptions,
+} from '../../lib/ops';
 import type { ImageShape } from '../../lib/shape';
 import type { ActivationName } from './activations';
 import type { Made, MadeGradients } from './made';
@@ -398,7 +403,24 @@ export interface GoldenResidual {
   readonly gradients: Readonly<Record<'exact' | 'series' | 'neumann', GoldenTensors>>;
 }
 
+/** An autoregressive map of increasing functions, or a block autoregressive network: test/goldens/neural.py. */
+export interface GoldenNeural {
+  readonly name: string;
+  /** Missing: a block autoregressive network. */
+  readonly family?: MonotoneFamily;
+  readonly config: {
+    readonly features: number;
+    readonly hidden: readonly number[];
+    readonly contextFeatures?: number;
+  };
+  readonly params: GoldenTensors;
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly gradients: Readonly<Record<'params' | 'inputs', GoldenTensors>>;
+}
+
 export interface GoldenFiles {
+  readonly neural: GoldenNeural;
   readonly residual: GoldenResidual;
   readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
   imageFlows: GoldenImageFlow;

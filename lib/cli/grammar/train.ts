@@ -16,6 +16,7 @@ export const modelKinds = [
   'umnn',
   'sos',
   'bernstein',
+  'block-naf',
   'vae',
   'wavenet',
   'pixelcnn',
@@ -105,12 +106,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--hidden <widths>',
-      'hidden layers of each network (default: 256,256; naf, umnn, sos, bernstein 128,128; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
+      'hidden layers of each network (default: 256,256; naf, umnn, sos, bernstein 128,128; block-naf 8,8 a column; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
       widths,
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein 3; glow: steps a level, 8; vae: IAF steps, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf 3; glow: steps a level, 8; vae: IAF steps, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
