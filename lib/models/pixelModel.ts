@@ -164,7 +164,7 @@ export abstract class PixelModel extends Module {
   /**
    * Log-probability of images.
    *
-   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none. A model that binarises draws the bits first
+   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none. A model that binarises draws bits of integers, and takes floats as bits
    * @param options `seed` of the binarisation, default 0
    * @returns [N] float64, nats
    */
@@ -172,7 +172,8 @@ export abstract class PixelModel extends Module {
     return scope(() => {
       const given = rowsTensor('logProb', 'x', x, this.features, this.dtype);
       const stream = new RandomStream(options.seed ?? 0);
-      const rows = this.dequantize(given, stream);
+      const isInteger = given.dtype === 'uint8' || given.dtype === 'int32';
+      const rows = isInteger ? this.dequantize(given, stream) : cast(given, this.dtype);
       stream.dispose();
       const conditions = this.#context('logProb', context, rows.rows);
       return inChunks(rows, conditions, (part, its) => this.logProbOfRows(part, its));

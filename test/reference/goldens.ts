@@ -143,6 +143,23 @@ export interface GoldenDistributionCase {
   readonly gradients: GoldenTensors;
 }
 
+/** pixels.json */
+export interface GoldenPixelsCase {
+  readonly name: string;
+  readonly network: 'plain' | 'gated' | 'row' | 'diagonal';
+  readonly image: readonly [height: number, width: number, channels: number];
+  readonly levels: number;
+  readonly layers: number;
+  readonly hidden: number;
+  readonly x: GoldenTensor;
+  readonly context: GoldenTensor | null;
+  readonly params: GoldenTensors;
+  readonly logits: GoldenTensor;
+  readonly logProb: GoldenTensor;
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
 /** discrete.json */
 export interface GoldenDiscreteCase {
   readonly name: string;
@@ -432,6 +449,7 @@ export interface GoldenFiles {
   distributions: GoldenDistributionCase;
   bernoulliMade: GoldenBernoulliCase;
   readonly discrete: GoldenDiscreteCase;
+  readonly pixels: GoldenPixelsCase;
   iafReverseKl: GoldenIafCase;
   conv2d: GoldenConvCase;
   convNet: GoldenConvNetCase;
