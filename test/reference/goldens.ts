@@ -173,6 +173,22 @@ export interface GoldenDiscreteCase {
   readonly gradients: { readonly params: GoldenTensor };
 }
 
+/** waveNet.json */
+export interface GoldenWaveCase {
+  readonly name: string;
+  readonly inputs: GoldenTensors;
+  readonly params: GoldenTensors;
+  /** Of the student. */
+  readonly teacher?: GoldenTensors;
+  readonly outputs: {
+    readonly x?: GoldenTensor;
+    readonly logProb: GoldenTensor;
+    readonly divergence?: number;
+    readonly loss: number;
+  };
+  readonly gradients: GoldenTensors;
+}
+
 /** bernoulliMade.json */
 export interface GoldenBernoulliCase {
   readonly name: string;
@@ -448,6 +464,7 @@ export interface GoldenFiles {
   optim: GoldenOptimCase;
   distributions: GoldenDistributionCase;
   bernoulliMade: GoldenBernoulliCase;
+  waveNet: GoldenWaveCase;
   readonly discrete: GoldenDiscreteCase;
   readonly pixels: GoldenPixelsCase;
   iafReverseKl: GoldenIafCase;
