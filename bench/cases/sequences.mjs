@@ -122,6 +122,23 @@ export const sequenceCases = [
     },
     rates: (ms) => ({ samplesPerSecond: 1000 / ms }),
   },
+  {
+    // A student of four flows of 1, 1, 1 and 3 stacks, against a teacher of 3, 4000 samples each.
+    name: 'wavenet:student-against-teacher',
+    setUp() {
+      const sizes = { length: 4000, seed: 1 };
+      const teacher = new flow.WaveNet({ ...sizes, output: { kind: 'gaussian' } });
+      const student = new flow.ParallelWaveNet({ ...sizes, base: 'normal' });
+      return {
+        run: () => student.sample(1, { seed: 3 }).dispose(),
+        against: [{ name: 'teacher', run: () => teacher.sample(1, { seed: 3 }).dispose() }],
+      };
+    },
+    rates: (ms, { against }) => ({
+      teacherMs: against.teacher.median,
+      speedUp: against.teacher.median / ms,
+    }),
+  },
   ...stacks(2000, 4),
   generation(1, 30, 4),
 ];
