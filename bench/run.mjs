@@ -11,6 +11,7 @@ import { kernelCases } from './cases/kernels.mjs';
 import { linearAlgebraCases } from './cases/linearAlgebra.mjs';
 import { memoryCases } from './cases/memory.mjs';
 import { pixelCases } from './cases/pixels.mjs';
+import { residualCases } from './cases/residual.mjs';
 import { sequenceCases } from './cases/sequences.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
@@ -33,6 +34,7 @@ const all = [
   ...flowCases,
   ...memoryCases,
   ...linearAlgebraCases,
+  ...residualCases,
   ...kernelCases,
   ...convolutionCases,
   ...sequenceCases,

@@ -20,6 +20,7 @@ import linear_algebra
 import models
 import neural
 import pixels
+import residual
 import sequences
 import splines
 
@@ -32,7 +33,8 @@ GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64, "nsf:sample1000": 1000}
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
-         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES, *splines.CASES]
+         *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES, *splines.CASES,
+         *residual.CASES]
 
 
 def build(name):
@@ -99,6 +101,8 @@ def repetition(case, variant):
         return linear_algebra.repetition(case, variant)
     if case in pixels.CASES:
         return pixels.repetition(case, variant)
+    if case in residual.CASES:
+        return residual.repetition(case, variant)
     if case in sequences.CASES:
         return sequences.repetition(case, variant)
     compiled = variant == "compile"

@@ -131,6 +131,7 @@ describe('train', () => {
     ['realnvp', ['--transforms', '4', '--batch-norm', '--permutation', 'random']],
     ['realnvp', ['--scale-bound', '3', '--residual']],
     ['nice', []],
+    ['residual', ['--transforms', '2']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
     const trained = await flowKernels(

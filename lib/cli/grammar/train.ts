@@ -16,6 +16,7 @@ export const modelKinds = [
   'umnn',
   'sos',
   'bernstein',
+  'residual',
   'block-naf',
   'vae',
   'wavenet',
@@ -39,7 +40,15 @@ export interface TrainOptions extends ReadingOptions {
   readonly activation?: 'relu' | 'tanh';
   readonly residual?: boolean;
   readonly degrees?: 'sequential' | 'random';
-  readonly permutation?: 'reverse' | 'random' | 'none' | 'lu' | 'dense' | 'qr';
+  readonly permutation?:
+    | 'reverse'
+    | 'random'
+    | 'none'
+    | 'lu'
+    | 'dense'
+    | 'qr'
+    | 'emerging'
+    | 'periodic';
   readonly coupling?: 'affine' | 'additive';
   readonly scales?: number;
   readonly blocks?: number;
@@ -111,7 +120,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf 3; glow: steps a level, 8; vae: IAF steps, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf 3; residual 10, of images 4 a scale; glow: steps a level, 8; vae: IAF steps, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -132,14 +141,14 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       new Option(
         '--permutation <rule>',
         'of columns between transforms (default: reverse; glow: of channels, lu)',
-      ).choices(['reverse', 'random', 'none', 'lu', 'dense', 'qr']),
+      ).choices(['reverse', 'random', 'none', 'lu', 'dense', 'qr', 'emerging', 'periodic']),
     )
     .addOption(
       new Option('--coupling <kind>', 'of glow (default: affine)').choices(['affine', 'additive']),
     )
     .option(
       '--scales <count>',
-      'glow, and realnvp on images: levels (default: glow 3, realnvp 2, or what the sides allow)',
+      'glow, and realnvp and residual on images: levels (default: glow 3, else 2, or what the sides allow)',
       whole(1, 16),
     )
     .option(
@@ -147,7 +156,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       'realnvp on images: residual blocks (default: 2); vae with --conv: of a level (default: 1)',
       whole(1, 64),
     )
-    .option('--flat', 'realnvp: take images as rows of a table')
+    .option('--flat', 'realnvp, residual: take images as rows of a table')
     .option(
       '--scale-bound <bound>',
       'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',

@@ -8,6 +8,7 @@ import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { monotoneModels } from './monotone';
 import { pixelModels } from './pixel';
+import { residualModels } from './residual';
 import { vaeModels } from './vae';
 import { waveNetModels } from './wavenet';
 
@@ -16,6 +17,7 @@ const models: Record<ModelKind, Model> = {
   ...couplingModels,
   ...monotoneModels,
   ...pixelModels,
+  ...residualModels,
   ...vaeModels,
   ...waveNetModels,
 };

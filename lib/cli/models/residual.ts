@@ -1,0 +1,28 @@
+/** residual: on tables, and on images by convolutions. */
+import { residualFlow, residualFlowImage } from '../../flows';
+import { channelsOf, halvings, type Model, pass, refuse, sidesOf } from './model';
+
+export const residualModels = {
+  residual: {
+    takes: ['transforms', 'scales', 'flat'],
+    defaults: (image, { flat }) => ({ hidden: image && !flat ? [64] : [128, 128, 128] }),
+    build(options, input, defaults) {
+      const { image, ...parts } = input;
+      const { dtype, seed, hidden = defaults.hidden } = options;
+      if (!image || options.flat) {
+        refuse(options, ['scales'], ' on rows of a table');
+        return residualFlow({ ...parts, hidden, dtype, seed, ...pass(options, 'transforms') });
+      }
+      const { features: _features, ...rest } = parts;
+      return residualFlowImage({
+        ...rest,
+        image: sidesOf(image),
+        scales: options.scales ?? 1 + halvings(image, 1),
+        hidden: channelsOf(options, defaults),
+        dtype,
+        seed,
+        ...pass(options, 'transforms'),
+      });
+    },
+  },
+} satisfies Record<string, Model>;
