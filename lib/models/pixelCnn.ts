@@ -133,7 +133,8 @@ export class PixelCnn extends PixelModel {
         activation,
       });
       const up = block('up', { inputs: hidden, outputs: 2 * hidden, kernel: [1, 1] });
-      x = graph.conv(graph.conv(graph.conv(graph.relu(x), down), middle), up, { addend: x });
+      // The three convolutions in a row are one native call, forwards and backwards.
+      x = graph.add(graph.conv(graph.conv(graph.conv(graph.relu(x), down), middle), up), x);
     }
     return x;
   }

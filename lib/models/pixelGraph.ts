@@ -9,6 +9,7 @@ import type { ContextLayer } from '../nn/contextLayer';
 import type { MaskedConv2d } from '../nn/maskedConv2d';
 import {
   add,
+  convStack,
   gatedActivation,
   relu,
   type SpatialDirection,
@@ -67,6 +68,7 @@ export class PixelGraph {
   readonly #channels: number[];
   /** The node after which a map is not read any more. */
   readonly #lastUse: number[] = [0];
+  readonly #uses: number[] = [];
 
   constructor(readonly image: GraphImage) {
     this.#channels = [image.channels];
@@ -87,7 +89,11 @@ export class PixelGraph {
     this.#channels.push(channels);
     const at = this.nodes.length - 1;
     this.#lastUse.push(at);
-    for (const map of reads) if (map !== null) this.#lastUse[map] = at;
+    for (const map of reads) {
+      if (map === null) continue;
+      this.#lastUse[map] = at;
+      this.#uses[map] = (this.#uses[map] ?? 0) + 1;
+    }
     return this.nodes.length;
   }
 
@@ -131,22 +137,48 @@ export class PixelGraph {
   /** The last map, all pixels at once. On the tape. */
   run(x: Tensor, context: Tensor | null): Tensor {
     return scope(() => {
-      const maps: Tensor[] = [x];
-      for (const [k, node] of this.nodes.entries()) {
-        maps.push(scope(() => this.#map(node, maps, context)));
+      const maps: (Tensor | null)[] = [x];
+      for (let k = 0; k < this.nodes.length; k++) {
+        const first = k;
+        while (this.#continues(k)) k++;
+        for (let between = first; between < k; between++) maps.push(null);
+        maps.push(scope(() => this.#map(first, k, maps, context)));
         // The tape has claims of its own on what it needs.
-        for (let m = 1; m <= k; m++) if (this.#lastUse[m] === k) (maps[m] as Tensor).dispose();
+        for (let m = 1; m <= k; m++) {
+          const last = this.#lastUse[m] as number;
+          if (first <= last && last <= k) maps[m]?.dispose();
+        }
       }
       return maps[this.output] as Tensor;
     });
   }
 
-  #map(node: PixelNode, maps: readonly Tensor[], context: Tensor | null): Tensor {
+  /** Whether node k is a convolution that nobody reads but the next one: they go through one call. */
+  #continues(k: number): boolean {
+    const [node, next] = [this.nodes[k], this.nodes[k + 1]];
+    if (node?.kind !== 'conv' || next?.kind !== 'conv') return false;
+    return next.input === k + 1 && next.addend === null && this.#uses[k + 1] === 1;
+  }
+
+  /** The map that the nodes first … last make, one or a chain of convolutions. */
+  #map(
+    first: number,
+    last: number,
+    maps: readonly (Tensor | null)[],
+    context: Tensor | null,
+  ): Tensor {
     const { height, width } = this.image;
     const at = (map: number) => maps[map] as Tensor;
+    const node = this.nodes[first] as PixelNode;
     switch (node.kind) {
-      case 'conv':
-        return node.conv.apply(at(node.input), node.addend === null ? null : at(node.addend));
+      case 'conv': {
+        const addend = node.addend === null ? null : at(node.addend);
+        if (first === last) return node.conv.apply(at(node.input), addend);
+        const chain = this.nodes
+          .slice(first, last + 1)
+          .flatMap((one) => (one.kind === 'conv' ? [one.conv.layer] : []));
+        return convStack(at(node.input), chain, { addend });
+      }
       case 'relu':
         return relu(at(node.input));
       case 'gate':
