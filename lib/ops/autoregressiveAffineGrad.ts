@@ -12,7 +12,8 @@ import { leadingOf } from './matmul';
  * - `none`: a = raw, unbounded: exp(±a) overflows float32 beyond |a| = 88;
  * - `additive`: a = 0, volume preserving; raw is ignored;
  * - `gate`: a = −log σ(raw + bias), and mu is what the map turns about: y = s·x + (1 − s)·mu with s = σ(raw + bias), the
- *   gated step of Kingma et al. 2016 (eq. 14). A forget bias of 1 to 2 starts it near the identity. s < 1: it contracts.
+ *   gated step of Kingma et al. 2016 (eq. 14). A forget bias of 1 to 2 starts it near the identity. s < 1: it
+ *   contracts, and its inverse overflows float32 where raw + bias < −88.
  */
 export type AutoregressiveScale =
   | { readonly kind: 'tanh' | 'softClamp'; readonly bound: number }

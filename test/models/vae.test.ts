@@ -387,6 +387,19 @@ describe('training', () => {
     expect((await train({ resume: path })).weights).toEqual(whole.weights);
   });
 
+  it('rebuilds the activations of posterior and prior, where it is asked to', async () => {
+    const plain = { freeBits: null, dtype: 'float64', seed: 3 } as const;
+    const losses = await Promise.all(
+      (['taped', 'invertible'] as const).map(async (memory) => {
+        const model = make({ ...options, ...plain });
+        const result = await fit(model, data, { epochs: 2, batchSize: 30, seed: 1, memory });
+        expect(result.memory).toBe(memory);
+        return result.history.at(-1)!.trainLoss;
+      }),
+    );
+    expect(losses[1]).toBeCloseTo(losses[0]!, 10);
+  });
+
   it('leaves no tensors behind', async () => {
     const before = memory().buffers;
     const { model } = await train({});
