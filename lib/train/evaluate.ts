@@ -2,6 +2,7 @@
 import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { RandomStream } from '../ops';
+import { onDevice } from '../tensor/device';
 import type { Rows } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -45,12 +46,15 @@ export async function evaluate(
   data: Rows,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
-  const rows = new RowSet('evaluate', 'data', model, data, options.context ?? null);
-  try {
-    return await evaluateRows(model, rows, options.seed ?? 0, new Pacer(), options.samples ?? 1);
-  } finally {
-    rows.dispose();
-  }
+  const { context = null, seed = 0, samples = 1 } = options;
+  return onDevice(model.device, async () => {
+    const rows = new RowSet('evaluate', 'data', model, data, context);
+    try {
+      return await evaluateRows(model, rows, seed, new Pacer(), samples);
+    } finally {
+      rows.dispose();
+    }
+  });
 }
 
 const chunkRows = 512;

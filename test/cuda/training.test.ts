@@ -2,11 +2,12 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isFlowError } from '../../lib/errors';
 import { type Flow, glow, maf, realnvp } from '../../lib/flows';
+import { vae } from '../../lib/models';
 import { native } from '../../lib/native';
 import { memory } from '../../lib/runtime';
 import { type Device, onDevice } from '../../lib/tensor/device';
-import { adam, fit } from '../../lib/train';
-import { fixture } from '../reference/close';
+import { adam, evaluate, fit } from '../../lib/train';
+import { expectClose, fixture } from '../reference/close';
 import { emulatedPlugin } from './emulated';
 
 beforeAll(() => void emulatedPlugin(), 900_000);
@@ -70,6 +71,42 @@ describe.each(models)('%s', (_name, features, build) => {
       );
     });
   });
+});
+
+it('VAE: draws, bounds and losses are those of the CPU', async () => {
+  const bits = Uint8Array.from({ length: 40 * 6 }, (_, k) => (7 * (k % 6) + k) % 2);
+  const on = async (device: Device) => {
+    const flows = {
+      posterior: { steps: 2, hidden: [8], contextFeatures: 3 },
+      prior: { hidden: [8] },
+    } as const;
+    const objective = { freeBits: { nats: 0.01 }, warmup: { steps: 4 } };
+    const model = vae({
+      features: 6,
+      latents: 2,
+      hidden: [8],
+      ...flows,
+      ...objective,
+      dtype: 'float64',
+      seed: 1,
+    });
+    model.to(device);
+    const seen: number[] = [];
+    const { compiled } = await fit(model, bits, {
+      ...{ batchSize: 20, steps: 6, seed: 4, optimizer: adam({ lr: 1e-2 }) },
+      onStep: ({ loss }) => void seen.push(loss),
+    });
+    const { logProb } = await evaluate(model, bits, { samples: 3 });
+    const drawn = model.sample(4, { seed: 2 });
+    const sample = [...drawn.dataSync()];
+    for (const part of [drawn, model]) part.dispose();
+    return { compiled, numbers: [...seen, logProb], sample };
+  };
+  const [cpu, cuda] = [await on('cpu'), await on('cuda')];
+  expect(cuda.compiled).toBe(true);
+  expect(cuda.sample).toEqual(cpu.sample);
+  expect(cpu.numbers[0]).not.toBe(cpu.numbers[5]);
+  expectClose(cuda.numbers, cpu.numbers, 1e4, 'losses and bound');
 });
 
 it('a step is two graphs, and few launches were written into them', async () => {
