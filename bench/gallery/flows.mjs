@@ -53,6 +53,18 @@ export function galleryFlows(flow) {
       reverse: false,
     },
     {
+      name: 'UMNN',
+      make: (seed) => flow.umnn({ ...two, transforms: 3, hidden: [64, 64], seed }),
+      reverse: false,
+      slow: true,
+    },
+    {
+      name: 'block NAF',
+      make: (seed) => flow.blockNaf({ ...two, seed }),
+      reverse: false,
+      slow: true,
+    },
+    {
       name: 'residual flow × 8',
       make: (seed) => flow.residualFlow({ ...two, transforms: 8, hidden: [64, 64], seed }),
       reverse: false,

@@ -14,9 +14,7 @@
 // V is a register of lanes, float or double, one lane an element. An array of numbers an element is a Rows: get(i), set(i, V).
 #pragma once
 
-#ifndef FLOW_FORMULA
-#define FLOW_FORMULA inline __attribute__((always_inline))
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 

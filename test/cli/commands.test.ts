@@ -132,6 +132,8 @@ describe('train', () => {
     ['realnvp', ['--scale-bound', '3', '--residual']],
     ['nice', []],
     ['residual', ['--transforms', '2']],
+    ['nsf', ['--transforms', '2']],
+    ['nsf-ar', ['--transforms', '1', '--permutation', 'lu']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
     const trained = await flowKernels(
@@ -160,6 +162,8 @@ describe('train', () => {
 
   it.each([
     ['realnvp', ['--permutation', 'reverse'], /swaps the halves: --permutation is random or left/],
+    ['nsf', ['--permutation', 'qr'], /--permutation qr: --model nsf has lu, random or none/],
+    ['planar', ['--hidden', '8'], /--model planar has a network for --context-columns only/],
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
     ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],
     ['made', ['--transforms', '2'], /--model made has no --transforms: leave it out/],

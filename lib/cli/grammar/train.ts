@@ -18,6 +18,11 @@ export const modelKinds = [
   'bernstein',
   'residual',
   'block-naf',
+  'nsf',
+  'nsf-ar',
+  'planar',
+  'radial',
+  'sylvester',
   'vae',
   'wavenet',
   'pixelcnn',
@@ -120,7 +125,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf 3; residual 10, of images 4 a scale; glow: steps a level, 8; vae: IAF steps, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf 6, planar, radial, sylvester 8; residual 10, of images 4 a scale; glow: steps a level, 8; vae: IAF steps, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')

@@ -9,6 +9,8 @@ import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from '.
 import { monotoneModels } from './monotone';
 import { pixelModels } from './pixel';
 import { residualModels } from './residual';
+import { splineModels } from './spline';
+
 import { vaeModels } from './vae';
 import { waveNetModels } from './wavenet';
 
@@ -18,6 +20,7 @@ const models: Record<ModelKind, Model> = {
   ...monotoneModels,
   ...pixelModels,
   ...residualModels,
+  ...splineModels,
   ...vaeModels,
   ...waveNetModels,
 };

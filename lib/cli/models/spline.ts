@@ -1,0 +1,71 @@
+/** nsf, nsf-ar; planar, radial, sylvester. */
+import { nsf, nsfAutoregressive, planar, radial, sylvester } from '../../flows';
+import { UsageError } from '../status';
+import { type Model, pass, shared } from './model';
+
+/** Bins on ±5: standardised columns have tails. */
+const box = { spline: { bins: 8, bound: 5 } };
+
+const finite = (recipe: typeof planar | typeof radial | typeof sylvester): Model => ({
+  takes: ['transforms'],
+  // Only a context has a network.
+  defaults: () => ({ hidden: [] }),
+  build({ dtype, seed, hidden, ...options }, { image: _image, ...input }, defaults) {
+    if (hidden && input.contextFeatures === 0) {
+      throw new UsageError(
+        `--hidden ${hidden.join(',')}: --model ${options.model} has a network for --context-columns only`,
+      );
+    }
+    return recipe({
+      ...input,
+      dtype,
+      seed,
+      hidden: hidden ?? defaults.hidden,
+      ...pass({ dtype, seed, ...options }, 'transforms'),
+    });
+  },
+});
+
+export const splineModels = {
+  nsf: {
+    takes: ['transforms', 'permutation', 'activation', 'residual'],
+    defaults: (image) => ({ hidden: image ? [512, 512] : [128, 128] }),
+    build(options, input, defaults) {
+      const { permutation = 'lu' } = options;
+      if (permutation !== 'lu' && permutation !== 'random' && permutation !== 'none') {
+        throw new UsageError(
+          `--permutation ${permutation}: --model nsf has lu, random or none (the halves change places)`,
+        );
+      }
+      return nsf({
+        ...box,
+        transforms: 6,
+        mixing: permutation === 'none' ? 'swap' : permutation,
+        ...shared(options, input, defaults),
+        ...pass(options, 'transforms'),
+      });
+    },
+  },
+  'nsf-ar': {
+    takes: ['transforms', 'permutation', 'degrees', 'activation', 'residual'],
+    defaults: (image) => ({ hidden: image ? [512] : [128, 128] }),
+    build(options, input, defaults) {
+      const { permutation = 'reverse' } = options;
+      if (permutation === 'dense' || permutation === 'qr') {
+        throw new UsageError(
+          `--permutation ${permutation}: --model nsf-ar has reverse, random, lu or none`,
+        );
+      }
+      return nsfAutoregressive({
+        ...box,
+        transforms: 3,
+        mixing: permutation,
+        ...shared(options, input, defaults),
+        ...pass(options, 'transforms', 'degrees'),
+      });
+    },
+  },
+  planar: finite(planar),
+  radial: finite(radial),
+  sylvester: finite(sylvester),
+} satisfies Record<string, Model>;
