@@ -3,6 +3,10 @@ import { nsf, nsfAutoregressive, planar, radial, sylvester } from '../../flows';
 import { UsageError } from '../status';
 import { type Model, pass, shared } from './model';
 
+const mixings = ['reverse', 'random', 'lu', 'none'] as const;
+const isMixing = (word: string): word is (typeof mixings)[number] =>
+  (mixings as readonly string[]).includes(word);
+
 /** Bins on ±5: standardised columns have tails. */
 const box = { spline: { bins: 8, bound: 5 } };
 
@@ -51,7 +55,7 @@ export const splineModels = {
     defaults: (image) => ({ hidden: image ? [512] : [128, 128] }),
     build(options, input, defaults) {
       const { permutation = 'reverse' } = options;
-      if (permutation === 'dense' || permutation === 'qr') {
+      if (!isMixing(permutation)) {
         throw new UsageError(
           `--permutation ${permutation}: --model nsf-ar has reverse, random, lu or none`,
         );
