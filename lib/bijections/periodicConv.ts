@@ -244,10 +244,9 @@ export class PeriodicConv extends Bijection {
     return reshape(gatherColumns(parts, embedding), [cos.rows * 2 * channels, 2 * channels]);
   }
 
-  /** The embedding doubles each log-det, `counts` halves it. */
-  #logDet(samples: number, sign: number): Tensor {
-    const each = sum(mul(batchLogAbsDet(this.#matrices()), this.#constants.counts));
-    return expand(each, [samples], { scale: sign });
+  /** The embedding doubles the log-det of each frequency, `counts` halves it. */
+  #logDet(byFrequency: Tensor, samples: number, sign: number): Tensor {
+    return expand(sum(mul(byFrequency, this.#constants.counts)), [samples], { scale: sign });
   }
 
   /** A⁻¹·y, or A⁻ᵀ·y, given the inverses. */
@@ -264,40 +263,44 @@ export class PeriodicConv extends Bijection {
     return gatherColumns(reshape(matmul(back, inverse), [rows, channels * size]), pixels);
   }
 
-  /** A⁻¹·y; the gradient by the weight is that of the implicit function theorem. */
-  #solve(y: Tensor): Tensor {
+  /** A⁻¹·y on the tape: the gradient by the weight is that of the implicit function theorem. */
+  #solve(y: Tensor): Inverse {
     const { weight } = this;
     return scope(() => {
-      const [x, inverses] = withoutTape(() => {
+      const tracked = isTracked([y, weight]);
+      const { x, inverses, byFrequency } = withoutTape(() => {
         // Rows: x' = y'·A⁻ᵀ.
-        const found = cast(batchInverse(this.#matrices()).inverseTransposed, this.dtype);
-        return [this.#unmixed(y, found, false), found];
-      }) as [Tensor, Tensor];
-      if (isTracked([y, weight])) {
-        record('periodicSolve', [y, weight], [x], [x, inverses, weight], (saved, [dx], needs) => {
-          if (!dx) return [null, null];
-          const [itsX, itsInverses, itsWeight] = saved as [Tensor, Tensor, Tensor];
-          refuseSecondGradient('PeriodicConv', [itsX, itsWeight, dx]);
-          return scope(() => {
-            const dy = this.#unmixed(dx, itsInverses, true);
-            if (!needs[1]) return [dy, null];
-            const { gradients } = pullback(
-              (watch) => {
-                watch(itsWeight);
-                return { outputs: [this.#convolved(itsX, itsWeight)], by: [itsWeight] };
-              },
-              [neg(dy)],
-            );
-            return [needs[0] ? dy : null, gradients[0] ?? null];
-          });
+        const { inverseTransposed, logAbsDet } = batchInverse(this.#matrices());
+        const found = cast(inverseTransposed, this.dtype);
+        return { x: this.#unmixed(y, found, false), inverses: found, byFrequency: logAbsDet };
+      });
+      if (!tracked) return { x, logDet: this.#logDet(byFrequency, y.rows, -1) };
+      record('periodicSolve', [y, weight], [x], [x, inverses, weight], (saved, [dx], needs) => {
+        if (!dx) return [null, null];
+        const [itsX, itsInverses, itsWeight] = saved as [Tensor, Tensor, Tensor];
+        refuseSecondGradient('PeriodicConv', [itsX, itsWeight, dx]);
+        return scope(() => {
+          const dy = this.#unmixed(dx, itsInverses, true);
+          if (!needs[1]) return [dy, null];
+          const { gradients } = pullback(
+            (watch) => {
+              watch(itsWeight);
+              return { outputs: [this.#convolved(itsX, itsWeight)], by: [itsWeight] };
+            },
+            [neg(dy)],
+          );
+          return [needs[0] ? dy : null, gradients[0] ?? null];
         });
-      }
-      return x;
+      });
+      return { x, logDet: this.#logDet(batchLogAbsDet(this.#matrices()), y.rows, -1) };
     });
   }
 
   protected override mapForward(x: Tensor): Forward {
-    return scope(() => ({ y: this.#convolved(x, this.weight), logDet: this.#logDet(x.rows, 1) }));
+    return scope(() => ({
+      y: this.#convolved(x, this.weight),
+      logDet: this.#logDet(batchLogAbsDet(this.#matrices()), x.rows, 1),
+    }));
   }
 
   protected override mapInverse(y: Tensor): Inverse {
@@ -306,7 +309,7 @@ export class PeriodicConv extends Bijection {
       const given = this.bias
         ? reshape(sub(reshape(y, [y.rows * height * width, channels]), this.bias), y.shape)
         : y;
-      return { x: this.#solve(given), logDet: this.#logDet(y.rows, -1) };
+      return this.#solve(given);
     });
   }
 

@@ -4,6 +4,8 @@ import { type LogDetEstimator, ResidualBlock, type RouletteLength } from '../../
 import { residualFlow, residualFlowImage } from '../../lib/flows';
 import { LipschitzNet, type LipschitzNetOptions } from '../../lib/nn';
 import { sum } from '../../lib/ops';
+import { memory } from '../../lib/runtime';
+import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
@@ -109,6 +111,22 @@ describe('log-dets with a drawn number of terms', () => {
       expect(of(long)[n]).toBeCloseTo(exact, 8);
     }
   });
+});
+
+it('a Neumann gradient takes the memory of one term, however many there are', () => {
+  const x = own(tensorOfArray(fixture(3)(3 * 200), [200, 3]));
+  const bytesOf = (terms: number, gradient: 'neumann' | 'backprop') => {
+    const block = blockOf({ kind: 'series', terms, gradient });
+    const before = memory().bytes;
+    const program = own(
+      record(() => valueAndGradient(() => sum(block.forward(x).logDet), block.parameters())),
+    );
+    program.run();
+    return memory().bytes - before;
+  };
+  // The weights of the terms are numbers of the block, not of the step.
+  expect(bytesOf(60, 'neumann')).toBe(bytesOf(3, 'neumann'));
+  expect(bytesOf(60, 'backprop')).toBeGreaterThan(5 * bytesOf(3, 'backprop'));
 });
 
 describe('the inverse', () => {
