@@ -30,6 +30,7 @@ import {
   weighted,
   weightsOf,
 } from './opInputs';
+import { remembered } from './remembered';
 
 /** Inputs up to this many elements are differentiated one by one. */
 const smallCase = 48;
@@ -96,10 +97,11 @@ function checkRepeats(test: OpCase, dtype: FloatDType): void {
   });
 }
 
-function checkGradient(test: OpCase): void {
+function checkGradient(op: string, test: OpCase): void {
   const values = drawInputs(test, 'float64');
   const weights = weightsOf(test, listed(test.expected(...values)));
   const by = test.inputs.flatMap((input, i) => (isDifferentiable(input) ? [i] : []));
+  const given = [...values, ...weights];
   const moved = (i: number, point: Float64Array) =>
     referenceLoss(
       test,
@@ -117,7 +119,11 @@ function checkGradient(test: OpCase): void {
         [together[k] ?? []],
       );
       if (found.length <= smallCase) {
-        const wanted = differences((point) => moved(i, point), values[i]!);
+        const [error, ...entries] = remembered(`${op} | ${test.name} | ${i}`, given, () => {
+          const { values: slopes, error } = differences((point) => moved(i, point), values[i]!);
+          return Float64Array.of(error, ...slopes);
+        }) as unknown as [number, ...number[]];
+        const wanted = { values: entries, error };
         const size = Math.max(largest(wanted.values), 1e-3);
         // The estimate must be good, or the comparison would prove nothing.
         expect(wanted.error / size, `${what}: differences`).toBeLessThan(1e-7);
@@ -131,14 +137,12 @@ function checkGradient(test: OpCase): void {
       }
       for (let round = 0; round < 3; round++) {
         const direction = fixture(seedOf(`${test.name} ${i} ${round}`))(found.length);
-        const along = derivative(
-          (t) =>
-            moved(
-              i,
-              values[i]!.map((value, e) => value + t * direction[e]!),
-            ),
-          0.02,
-        );
+        const [value, error] = remembered(`${op} | ${test.name} | ${i} ${round}`, given, () => {
+          const moving = (t: number) => values[i]!.map((value, e) => value + t * direction[e]!);
+          const { value, error } = derivative((t) => moved(i, moving(t)), 0.02);
+          return Float64Array.of(value, error);
+        }) as unknown as [number, number];
+        const along = { value, error };
         let slope = 0;
         let size = 1e-3;
         found.forEach((value, e) => {
@@ -271,7 +275,7 @@ export function testOp(contract: OpContract): void {
       );
       if (differentiable) {
         if (dtypes.includes('float64')) {
-          it('gradient', () => leavesNothing(() => checkGradient(test)));
+          it('gradient', () => leavesNothing(() => checkGradient(contract.module, test)));
           it('second gradient', () => leavesNothing(() => checkSecondGradient(test)));
         }
         if (dtypes.length === 2)
