@@ -2,6 +2,7 @@
 // "PixelCNN++", eq. 2).
 // Include after the functions of V (simd/math.h on a CPU): the formulas here are made of them.
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
@@ -21,7 +22,7 @@ struct LogisticBin {
   V by_distance, by_log_scale;
 };
 template <bool derivatives, class V, class M>
-inline LogisticBin<V> logistic_bin(V a, V h, M first, M last) {
+FLOW_FORMULA LogisticBin<V> logistic_bin(V a, V h, M first, M last) {
   const V b = a + h, c = a - h;
   // softplus(−b) and σ(−b), softplus(c) and σ(c), by e^−|·|.
   const V eb = exp(-abs(b)), ec = exp(-abs(c));

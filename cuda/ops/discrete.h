@@ -1,0 +1,139 @@
+// What the ops of discrete variables share on a GPU; the layout of parameters is that of native/ops/discrete.h. A level that is none
+// is read on the device, so it is no error: log p is −∞ and the gradient zero, as on the CPU.
+#pragma once
+#include "cuda/core/samples.h"
+#include "cuda/core/scalar.h"
+#include "math/discrete.h"
+
+namespace flow::cuda {
+
+inline constexpr int64_t most_levels = 1 << 24;
+
+inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
+  const double value = call.attr[at];
+  return value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
+         value == static_cast<double>(static_cast<int64_t>(value));
+}
+
+inline bool check_matrix(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
+  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
+  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows), ll(cols),
+             ll(operand.rows), ll(operand.cols));
+  return true;
+}
+
+// [samples] float64, and the number of rows a sample.
+inline bool check_samples(const Call& call, const Operand& sums, const char* what, int64_t rows, int at, int64_t& positions) {
+  FLOW_CHECK(call, whole_attr(call, at, 1, max_of(1, rows)) && rows % call.int_attr(at) == 0,
+             "positions: expected a divisor of the %lld rows, got %g", ll(rows), call.attr[at]);
+  positions = call.int_attr(at);
+  FLOW_CHECK(call, sums.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(sums.dtype));
+  FLOW_CHECK(call, sums.count() == rows / positions && (sums.rows <= 1 || sums.cols <= 1), "%s: expected shape [%lld], got %lld × %lld",
+             what, ll(rows / positions), ll(sums.rows), ll(sums.cols));
+  return true;
+}
+
+template <class X>
+__device__ __forceinline__ bool is_level(X x, int64_t levels) {
+  const double level = static_cast<double>(x);
+  return level >= 0 && level < static_cast<double>(levels) && level == static_cast<double>(static_cast<int64_t>(level));
+}
+
+/** The largest of l[0 … n) and log Σ exp(l − largest); −∞ and NaN as on the CPU. */
+template <class T>
+__device__ __forceinline__ void log_sum_exp(const T* l, int64_t n, T& most, T& log_sum) {
+  most = l[0];
+  for (int64_t k = 1; k < n; ++k) most = max(most, l[k]);
+  T sum = 0;
+  for (int64_t k = 0; k < n; ++k) sum += exp(l[k] - most);
+  log_sum = log(sum);
+}
+
+/** The smallest k with u·Σ exp(l) < Σ_{j ≤ k} exp(l_j), sums from the left in float64. */
+template <class T>
+__device__ __forceinline__ int64_t draw_category(const T* l, int64_t n, double u) {
+  T most = l[0];
+  for (int64_t k = 1; k < n; ++k) most = l[k] > most ? l[k] : most;
+  double total = 0, sum = 0;
+  for (int64_t k = 0; k < n; ++k) total += static_cast<double>(exp(l[k] - most));
+  const double wanted = u * total;
+  int64_t last = 0;
+  for (int64_t k = 0; k < n; ++k) {
+    const T e = exp(l[k] - most);
+    if (!(e > T(0))) continue;
+    sum += static_cast<double>(e);
+    last = k;
+    if (sum > wanted) return k;
+  }
+  return last;
+}
+
+struct LogisticMixture {
+  int64_t mixtures, channels, levels;
+  double least_log_scale;
+
+  __host__ __device__ int64_t columns() const { return mixtures * (1 + 2 * channels + channels * (channels - 1) / 2); }
+  __host__ __device__ int64_t mean(int64_t c) const { return (1 + c) * mixtures; }
+  __host__ __device__ int64_t log_scale(int64_t c) const { return (1 + channels + c) * mixtures; }
+  __host__ __device__ int64_t coefficient(int64_t c, int64_t j) const {
+    return (1 + 2 * channels + c * (c - 1) / 2 + j) * mixtures;
+  }
+  template <class T>
+  __host__ __device__ T value(T x) const {
+    return x * (T(2) / static_cast<T>(levels - 1)) - T(1);
+  }
+};
+
+inline bool read_mixture(const Call& call, const Operand& params, int64_t channels, int at, LogisticMixture& out) {
+  FLOW_CHECK(call, whole_attr(call, at, 2, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",
+             call.attr[at]);
+  FLOW_CHECK(call, channels >= 1 && channels <= 64, "x: expected 1 to 64 channels, got %lld", ll(channels));
+  FLOW_CHECK(call, call.attr[at + 1] > -80 && call.attr[at + 1] < 80, "least log-scale: expected a number within ±80, got %g",
+             call.attr[at + 1]);
+  out = {1, channels, call.int_attr(at), call.attr[at + 1]};
+  const int64_t blocks = out.columns();
+  FLOW_CHECK(call, params.cols >= blocks && params.cols % blocks == 0,
+             "params: expected a multiple of %lld columns for %lld channels, got %lld", ll(blocks), ll(channels),
+             ll(params.cols));
+  out.mixtures = params.cols / blocks;
+  return true;
+}
+
+/** Bin of channel c in mixture k: its log-probability and derivatives, and 1/scale. */
+template <bool derivatives, class T>
+__device__ __forceinline__ LogisticBin<T> bin_of(const LogisticMixture& m, const T* p, const T* x, int64_t c, int64_t k, T& inverse) {
+  T mean = p[m.mean(c) + k];
+  for (int64_t j = 0; j < c; ++j) mean += tanh(p[m.coefficient(c, j) + k]) * m.value(x[j]);
+  const T top = static_cast<T>(m.levels - 1), least = static_cast<T>(m.least_log_scale);
+  inverse = exp(-max(least, p[m.log_scale(c) + k]));
+  return logistic_bin<derivatives>((m.value(x[c]) - mean) * inverse, inverse / top, x[c] == T(0), x[c] == top);
+}
+
+/** log (π_k·p_k) up to the normaliser of π. */
+template <class T>
+__device__ __forceinline__ T mixture_term(const LogisticMixture& m, const T* p, const T* x, int64_t k) {
+  T term = p[k], inverse;
+  for (int64_t c = 0; c < m.channels; ++c) term += bin_of<false>(m, p, x, c, k, inverse).log_prob;
+  return term;
+}
+
+/** Σ exp as a running maximum and a sum relative to it. */
+template <class T>
+struct RunningSum {
+  T most, sum;
+
+  __device__ __forceinline__ void add(T value) {
+    const T top = max(most, value);
+    sum = sum * (most == top ? T(1) : exp(most - top)) + exp(value - top);
+    most = top;
+  }
+};
+
+template <class T>
+__device__ __forceinline__ bool are_levels(const LogisticMixture& m, const T* x) {
+  for (int64_t c = 0; c < m.channels; ++c)
+    if (!is_level(x[c], m.levels)) return false;
+  return true;
+}
+
+}  // namespace flow::cuda

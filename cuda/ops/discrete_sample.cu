@@ -1,0 +1,68 @@
+// discrete_sample: levels drawn from uniform numbers in [0, 1), row by row. Attributes: kind, levels, least logarithm of a scale.
+//   0 categorical: in logits [rows, C·L], u [rows, C] · 1 mixture of discretised logistics: in params, u [rows, 1 + C]
+//   2 Bernoulli: in logits [rows, C], u [rows, C]. out: x [rows, C] of the type of the parameters. See native/ops/discrete_sample.cc.
+//
+// Floor: the parameters once. A thread draws a channel, or a row of a mixture, whose channels follow from each other.
+#include "cuda/ops/discrete.h"
+
+namespace flow::cuda {
+namespace {
+
+template <class T>
+struct Draw {
+  Matrix<const T> params, u;
+  Matrix<T> x;
+  LogisticMixture m;
+  int64_t levels;
+  int kind;
+
+  __device__ __forceinline__ Nothing sample(int64_t) const { return {}; }
+  __device__ __forceinline__ void operator()(Nothing, int64_t r, int64_t c) const {
+    if (kind == 2) {
+      *x.at(r, c) = *u.at(r, c) < sigmoid(*params.at(r, c)) ? T(1) : T(0);
+      return;
+    }
+    if (kind == 0) {
+      *x.at(r, c) = static_cast<T>(draw_category(params.at(r, c * levels), levels, static_cast<double>(*u.at(r, c))));
+      return;
+    }
+    const T *p = params.at(r, 0), *uniform = u.at(r, 0);
+    T* level = x.at(r, 0);
+    const int64_t k = draw_category(p, m.mixtures, static_cast<double>(uniform[0]));
+    const double top = static_cast<double>(m.levels - 1);
+    for (int64_t i = 0; i < m.channels; ++i) {
+      double mean = static_cast<double>(p[m.mean(i) + k]);
+      for (int64_t j = 0; j < i; ++j)
+        mean += tanh(static_cast<double>(p[m.coefficient(i, j) + k])) * (2 * static_cast<double>(level[j]) / top - 1);
+      const double scale = exp(max(m.least_log_scale, static_cast<double>(p[m.log_scale(i) + k])));
+      const double v = static_cast<double>(uniform[1 + i]);
+      const double drawn = floor((mean + scale * (log(v) - log1p(-v)) + 1) * (0.5 * top) + 0.5);
+      level[i] = static_cast<T>(drawn > 0 ? (drawn < top ? drawn : top) : 0);
+    }
+  }
+};
+
+bool discrete_sample(const Call& call) {
+  const Operand &params = call.in[0], &u = call.in[1], &out = call.out[0];
+  const bool mixture = call.attr[0] == 1, bits = call.attr[0] == 2;
+  FLOW_CHECK(call, whole_attr(call, 0, 0, 2), "kind: expected 0 to 2, got %g", call.attr[0]);
+  LogisticMixture m{1, out.cols, 2, 0};
+  if (mixture && !read_mixture(call, params, out.cols, 1, m)) return false;
+  FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * (bits ? 1 : call.int_attr(1))),
+             "logits: expected %lld·%g columns, got %lld", ll(out.cols), call.attr[1], ll(params.cols));
+  if (!check_matrix(call, u, "u", params.rows, out.cols + (mixture ? 1 : 0), params.dtype) ||
+      !check_matrix(call, out, "output", params.rows, out.cols, params.dtype))
+    return false;
+  return with_float(call, params, "params", [&](auto zero) {
+    using T = decltype(zero);
+    return walk_samples(call, params.rows, mixture ? 1 : out.cols,
+                        Draw<T>{matrix<const T>(params), matrix<const T>(u), matrix<T>(out), m, call.int_attr(1),
+                                static_cast<int>(call.attr[0])});
+  });
+}
+
+}  // namespace
+
+FLOW_DEFINE_OP(discrete_sample) = {"discrete_sample", discrete_sample, 2, 2, 1, 3};
+
+}  // namespace flow::cuda
