@@ -34,7 +34,7 @@ describe('the table of the plain loops', () => {
       native.runReference(Float64Array.of(code, 0, 0, 0));
       return native.lastError().includes('does not have this op');
     });
-    expect(lacking).toEqual(Object.keys(exempt));
+    expect(lacking.sort()).toEqual(Object.keys(exempt).sort());
   });
 
   it('is what bench/cases measures: each op has a row there', () => {

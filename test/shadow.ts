@@ -134,7 +134,8 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   clip: () => ({ units: 2 }),
   // s + (1 − decay)·(v − s), where v and s may cancel.
   ema: () => ({ units: 4, of: 'inputs' }),
-  sgd: () => ({ units: 8 }),
+  // A parameter and its step may cancel.
+  sgd: () => ({ units: 8, of: 'inputs' }),
   adam: () => ({ units: 8 }),
   // Maxima are equal. float64 sums in another order; exp and log of logsumexp are taken in the type of the input.
   reduce: ({ attributes: [kind], inputs: [x] }) => {
@@ -185,9 +186,9 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
     of: 'inputs',
   }),
   // Sums of K exponentials over their sum, bins of some hundredths of the box, and in the inverse slopes as small; a cubic
-  // may be flat to a thousandth in the middle of a bin.
+  // may be flat to a thousandth in the middle of a bin, where a root moves a thousand times as far as its y.
   spline: ({ inputs: [x], attributes: { 0: kind, 8: inverse } }) => ({
-    units: (inverse ? (kind === 3 ? 1 << 14 : 4096) : 512) + x!.cols,
+    units: (inverse ? (kind === 3 ? 1 << 16 : 4096) : 512) + x!.cols,
     eps: 'operands',
     of: 'inputs',
   }),

@@ -294,7 +294,7 @@ describe('realnvp on a folder of images', () => {
 
 describe('image options that do not fit', () => {
   it.each([
-    [['--model', 'glow', '--hidden', '8,8'], /takes one number, its channels/],
+    [['--model', 'glow', '--hidden', '8,8'], /takes one number here, its channels/],
     [['--model', 'glow', '--permutation', 'none'], /mixes the channels/],
     [['--model', 'glow', '--blocks', '2'], /--model glow has no --blocks: leave it out/],
     [

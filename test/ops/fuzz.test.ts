@@ -84,12 +84,12 @@ function writeOperand(at: number, operand: Operand | null): number {
   return at + 6;
 }
 
-/** The numbers of inputs, outputs and attributes that the op takes (up to 16, 5 and 8), found with operands left out. */
+/** The numbers of inputs, outputs and attributes that the op takes (up to 16, 5 and 9), found with operands left out. */
 function aritiesOf(op: string): (readonly [number, number, number])[] {
   const found: (readonly [number, number, number])[] = [];
   for (let inputs = 0; inputs <= 16; inputs++) {
     for (let outputs = 0; outputs <= 5; outputs++) {
-      for (let count = 0; count <= 8; count++) {
+      for (let count = 0; count <= 9; count++) {
         words.fill(0, 0, 4 + 6 * (inputs + outputs) + count);
         words.set([opcodeOf(op), inputs, outputs, count]);
         const status = native.run(4 + 6 * (inputs + outputs) + count);
