@@ -27,8 +27,8 @@ export interface NativeAddon {
   free(handle: number): boolean;
   write(handle: number, offset: number, source: TypedArray): void;
   read(handle: number, offset: number, target: TypedArray): void;
-  /** Live buffers, live bytes, cached bytes, peak bytes, instructions run. */
-  memory(): [number, number, number, number, number];
+  /** Live buffers, live bytes, cached bytes, peak bytes, instructions run, live bytes of the GPU, its cached bytes. */
+  memory(): [number, number, number, number, number, number, number];
   trim(): void;
   /** Loads the CUDA plug-in and opens the GPU; a description of it. Throws the reason where there is none. */
   openCuda(path: string): string;

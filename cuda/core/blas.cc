@@ -62,6 +62,7 @@ struct Blas {
   cublasHandle_t handle;
   void* workspace;
   int version;
+  bool tf32;
 };
 
 namespace {
@@ -196,7 +197,10 @@ void close_blas(Blas* blas) {
 
 int blas_version(const Blas* blas) { return blas->version; }
 
-void set_tf32(Blas* blas, bool allowed) { blas->cublasSetMathMode(blas->handle, allowed ? math_tf32 : math_default); }
+void set_tf32(Blas* blas, bool allowed) {
+  blas->tf32 = blas->cublasSetMathMode(blas->handle, allowed ? math_tf32 : math_default) == 0 && allowed;
+}
+bool allows_tf32(const Blas* blas) { return blas->tf32; }
 
 // cuBLAS counts columns first: what it sees of a row-major matrix is the transpose, so c' = op(b)'·op(a)'.
 template <class T>

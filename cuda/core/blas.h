@@ -25,6 +25,7 @@ Blas* open_blas(cudaStream_t stream, int compute_major, Failure* failure);
 void close_blas(Blas* blas);
 int blas_version(const Blas* blas);  // 130100: 13.1.0
 void set_tf32(Blas* blas, bool allowed);
+bool allows_tf32(const Blas* blas);
 
 /** c [m, n] = alpha·op(a)·op(b) + beta·c; a is [m, k], or [k, m] where it is transposed; b [k, n] or [n, k]. */
 template <class T>

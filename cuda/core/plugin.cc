@@ -22,6 +22,7 @@ namespace flow {
 namespace cuda {
 
 extern const OpTable op_table;
+uint64_t registry_fingerprint();
 
 namespace {
 thread_local PluginContext* entered = nullptr;
@@ -86,7 +87,12 @@ PluginContext* open(Failure* failure) {
   int count = 0;
   cudaError_t error = cudaGetDeviceCount(&count);
   if (error != cudaSuccess || count == 0) {
-    fail(failure, "device: none was found", error == cudaSuccess ? cudaErrorNoDevice : error);
+    if (error == cudaSuccess) error = cudaErrorNoDevice;
+    fail(failure, "device: none was found", error);
+    if (error == cudaErrorInsufficientDriver) {
+      const size_t used = std::strlen(failure->message);
+      std::snprintf(failure->message + used, sizeof failure->message - used, ": update the driver of the GPU");
+    }
     return nullptr;
   }
   auto context = std::make_unique<PluginContext>();
@@ -186,6 +192,7 @@ double get(PluginContext* context, const char* name) {
   double value;
   if (emulation::get(name, value)) return value;
 #endif
+  if (std::strcmp(name, "tf32") == 0) return cuda::allows_tf32(context->blas);
   return std::strcmp(name, "launches") == 0 ? static_cast<double>(context->launches) : std::nan("");
 }
 
@@ -198,7 +205,7 @@ bool set(PluginContext* context, const char* name, double value) {
 #endif
 }
 
-const Plugin plugin = {plugin_version, &cuda::op_table, open,     close,       describe,  take,      give,       enter, upload,
+const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table, open,     close,       describe,  take,      give,       enter, upload,
                        download,       wait,            begin_graph, end_graph, run_graph, drop_graph, get,   set};
 
 }  // namespace

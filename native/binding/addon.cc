@@ -252,15 +252,18 @@ Napi::Value cuda_set(const Napi::CallbackInfo& info) {
                                                               info[1].As<Napi::Number>().DoubleValue()));
 }
 
-// memory() → [live buffers, live bytes, cached bytes, peak bytes, instructions run]
+// memory() → [live buffers, live bytes, cached bytes, peak bytes, instructions run, live bytes of the GPU, its cached bytes]
 Napi::Value memory(const Napi::CallbackInfo& info) {
   Engine& engine = addon_of(info.Env()).engine;
   const double values[] = {static_cast<double>(engine.live_buffers()), static_cast<double>(engine.pool().live_bytes()),
                            static_cast<double>(engine.pool().cached_bytes()),
                            static_cast<double>(engine.pool().peak_bytes()),
-                           static_cast<double>(engine.instructions())};
-  auto result = Napi::Array::New(info.Env(), 5);
-  for (uint32_t i = 0; i < 5; ++i) result.Set(i, values[i]);
+                           static_cast<double>(engine.instructions()),
+                           engine.cuda() ? static_cast<double>(engine.cuda()->pool().live_bytes()) : 0,
+                           engine.cuda() ? static_cast<double>(engine.cuda()->pool().cached_bytes()) : 0};
+  constexpr uint32_t count = sizeof values / sizeof values[0];
+  auto result = Napi::Array::New(info.Env(), count);
+  for (uint32_t i = 0; i < count; ++i) result.Set(i, values[i]);
   return result;
 }
 
@@ -268,6 +271,7 @@ Napi::Value trim(const Napi::CallbackInfo& info) {
   Engine& engine = addon_of(info.Env()).engine;
   engine.pool().trim();
   engine.pool().reset_peak();
+  if (engine.cuda()) engine.cuda()->pool().trim();
   return info.Env().Undefined();
 }
 

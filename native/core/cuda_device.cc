@@ -32,9 +32,16 @@ const Plugin* load(const char* path, Failure& failure) {
 
 }  // namespace
 
-std::unique_ptr<CudaDevice> CudaDevice::open(const char* path, Failure& failure) {
+std::unique_ptr<CudaDevice> CudaDevice::open(const char* path, const OpTable& own, Failure& failure) {
   const Plugin* plugin = load(path, failure);
   if (!plugin) return nullptr;
+  Fingerprint registry;
+  for (int i = 0; i < own.count; ++i) registry.add(own.ops[i]->name);
+  if (plugin->registry != registry.value()) {
+    std::snprintf(failure.message, sizeof failure.message,
+                  "[cuda] library %s: it was built for another list of ops than the addon: build both from one source", path);
+    return nullptr;
+  }
   PluginContext* context = plugin->open(&failure);
   if (!context) return nullptr;
   return std::unique_ptr<CudaDevice>(new CudaDevice(*plugin, context));

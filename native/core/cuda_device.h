@@ -11,7 +11,7 @@ namespace flow {
 class CudaDevice final : private BlockSource {
  public:
   // Loads the plug-in, once a process, and opens a context. Null: `failure` says why, and what was missing.
-  static std::unique_ptr<CudaDevice> open(const char* path, Failure& failure);
+  static std::unique_ptr<CudaDevice> open(const char* path, const OpTable& own, Failure& failure);
   ~CudaDevice();
 
   const OpTable& table() const { return *plugin_.table; }

@@ -43,7 +43,7 @@ Engine::~Engine() {
 MemoryPool& Engine::pool(DeviceKind device) { return device == DeviceKind::cpu ? pool_ : cuda_->pool(); }
 
 bool Engine::open_cuda(const char* path, Failure& failure) {
-  if (!cuda_) cuda_ = CudaDevice::open(path, failure);
+  if (!cuda_) cuda_ = CudaDevice::open(path, table_, failure);
   return cuda_ != nullptr;
 }
 

@@ -1,17 +1,34 @@
 // The small C interface between the addon and the CUDA plug-in, a shared library that is loaded where a GPU is wanted. Plain data and
 // function pointers: neither side links to the other, and each has its own C++ runtime.
 #pragma once
+#include <stdint.h>
+
 #include "core/op.h"
 
 namespace flow {
 
 // Both sides must have been built with the same number.
-inline constexpr int plugin_version = 1;
+inline constexpr int plugin_version = 2;
+
+/** Of a list of names (FNV-1a, 64 bits): opcodes are places in it, so both sides must have been built from one. */
+class Fingerprint {
+ public:
+  void add(const char* name) {
+    do {
+      value_ = (value_ ^ static_cast<unsigned char>(*name)) * 0x100000001b3u;
+    } while (*name++);
+  }
+  uint64_t value() const { return value_; }
+
+ private:
+  uint64_t value_ = 0xcbf29ce484222325u;
+};
 
 struct PluginContext;  // one an environment: a stream, a cuBLAS handle, an arena
 
 struct Plugin {
   int version;
+  uint64_t registry;     // Fingerprint of the names of native/ops/registry.def that it was built from
   const OpTable* table;  // in the order of native/ops/registry.def; null for an op without a kernel
 
   // Opens the device; null after filling in the failure.
