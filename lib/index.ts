@@ -14,7 +14,7 @@ export * from './ops';
 export * from './plot';
 export * from './runtime';
 export * from './tensor/create';
-export { type Device, onDevice, setDevice } from './tensor/device';
+export { allowTf32, type Device, onDevice, setDevice } from './tensor/device';
 export type { Rows } from './tensor/input';
 export { type Program, record } from './tensor/program';
 export { keep, scope } from './tensor/scope';

@@ -34,12 +34,15 @@ export interface MemoryReport {
   readonly cachedBytes: number;
   /** Most bytes in use at once. */
   readonly peakBytes: number;
+  /** Bytes in use on the GPU, and kept there for reuse. */
+  readonly gpuBytes: number;
+  readonly gpuCachedBytes: number;
 }
 
 /** Native memory of this environment (main thread or worker). */
 export function memory(): MemoryReport {
-  const [buffers, bytes, cachedBytes, peakBytes] = native.memory();
-  return { buffers, bytes, cachedBytes, peakBytes };
+  const [buffers, bytes, cachedBytes, peakBytes, , gpuBytes, gpuCachedBytes] = native.memory();
+  return { buffers, bytes, cachedBytes, peakBytes, gpuBytes, gpuCachedBytes };
 }
 
 /** Gives cached memory back to the system and starts the peak anew. */

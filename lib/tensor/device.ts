@@ -29,7 +29,7 @@ export function currentDevice(): Device {
  * @throws FlowError UNSUPPORTED with the reason where there is no GPU to be used
  */
 export function setDevice(device: Device): void {
-  if (device === 'cuda') openCuda();
+  requireDevice(device);
   usual = device;
 }
 
@@ -40,7 +40,7 @@ export function setDevice(device: Device): void {
  */
 export function onDevice<T>(device: Device, body: () => T): T {
   if (device === currentDevice()) return body();
-  if (device === 'cuda') openCuda();
+  requireDevice(device);
   scoped ??= new AsyncLocalStorage();
   return scoped.run(device, body);
 }
@@ -91,6 +91,17 @@ function tryCuda(): { readonly description: string } | { readonly reason: string
   return opened;
 }
 
+/**
+ * Lets cuBLAS round the factors of float32 products to TF32 (10 bits of mantissa), which the tensor cores of a GPU multiply several times
+ * faster. Off at first: then float32 is float32.
+ *
+ * @throws FlowError UNSUPPORTED with the reason where there is no GPU to be used
+ */
+export function allowTf32(allowed: boolean): void {
+  requireDevice('cuda');
+  native.cudaSet('tf32', allowed ? 1 : 0);
+}
+
 /** What the GPU is, or why there is none. */
 export function cudaStatus(): { available: boolean; description: string } {
   const found = tryCuda();
@@ -99,7 +110,9 @@ export function cudaStatus(): { available: boolean; description: string } {
     : { available: true, description: found.description };
 }
 
-function openCuda(): void {
+/** @throws FlowError UNSUPPORTED with the reason where the device cannot be used */
+export function requireDevice(device: Device): void {
+  if (device === 'cpu') return;
   const found = tryCuda();
   if (!('reason' in found)) return;
   throw new FlowError(

@@ -3,7 +3,7 @@ import { type DType, dtypeOfArray, type TypedArray, typedArray } from '../dtype'
 import { expected, FlowError } from '../errors';
 import { native } from '../native';
 import { colsOf, formatShape, rowsOf, type Shape, sizeOf } from '../shape';
-import { currentDevice, type Device, onGpu } from './device';
+import { currentDevice, type Device, onGpu, requireDevice } from './device';
 import { currentScope } from './scope';
 import { allocateBuffer, Storage } from './storage';
 
@@ -130,6 +130,7 @@ export class Tensor {
 
   /** A copy of the values on a device; of this tensor's own type and shape. */
   to(device: Device): Tensor {
+    requireDevice(device);
     return tensorOfArray(this.dataSync(), this.shape, device);
   }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <deque>
 #include <vector>
 
@@ -130,7 +131,15 @@ bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) 
 
 using namespace emulation;
 
+/** What opening the device comes to, by the name of an error in FLOW_EMULATION_OPEN. */
+static bool opens_with(cudaError_t error) {
+  const char* wanted = getenv("FLOW_EMULATION_OPEN");
+  return wanted && strcmp(wanted, cudaGetErrorName(error)) == 0;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
+  if (opens_with(cudaErrorInsufficientDriver)) return note(cudaErrorInsufficientDriver);
+  if (opens_with(cudaErrorNoDevice)) settings().devices = 0;
   *count = settings().devices;
   return note(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
@@ -173,6 +182,7 @@ cudaError_t cudaFree(void* pointer) {
   return note(release_device(pointer) ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  if (opens_with(cudaErrorMemoryAllocation)) return note(cudaErrorMemoryAllocation);
   *pointer = malloc(bytes ? bytes : 1);
   if (*pointer) pinned[static_cast<char*>(*pointer)] = bytes;
   return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
