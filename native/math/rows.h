@@ -2,9 +2,7 @@
 // of this thread) at a time. The includer brings load<V> and store.
 #pragma once
 
-#ifndef FLOW_FORMULA
-#define FLOW_FORMULA inline __attribute__((always_inline))
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 

@@ -5,9 +5,7 @@
 // V is a register of lanes, float or double; the includer brings exp, abs, max, select and any for it (simd/math.h on a CPU).
 #pragma once
 
-#ifndef FLOW_FORMULA
-#define FLOW_FORMULA inline __attribute__((always_inline))
-#endif
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
