@@ -754,6 +754,7 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
         ...[noise(), kind === 2 ? some([n * length, 2]) : null],
         ...(kind === 0 ? [some([u + 1, d]), null] : [some([d, 1]), some([d])]),
         ...[some([5, skips]), some([5]), some([out1, 5], 0.3), some([out1])],
+        kind === 0 ? levels([n, 2], u) : null,
         ...dilations.flatMap((_, l) => [
           some([2 * u, 2 * d + (kind === 2 ? 2 : 0)], 1 / Math.sqrt(2 * d)),
           some([2 * u]),

@@ -80,6 +80,7 @@ function generation(sequences, length, count) {
       ...[matrix(sequences, length, { fill: (i) => ((i * 7919) % 1000) / 1000 }), null],
       ...[of(257, channels), null],
       ...[of(channels, channels), vector(channels), of(256, channels), vector(256)],
+      null,
       ...layers.flatMap((outputs) => [
         ...[of(2 * channels, 2 * channels), vector(2 * channels)],
         ...[of(outputs, channels), vector(outputs)],

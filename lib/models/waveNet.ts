@@ -32,9 +32,9 @@ import {
   sum,
   waveGenerate,
 } from '../ops';
-import { type Rows, rowsTensor } from '../tensor/input';
+import { isTable, type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
-import { isRecording, type Tensor, tensorOfArray } from '../tensor/tensor';
+import { isRecording, Tensor, tensorOfArray } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
 
 /** What a value of the sequence is, and how its distribution is written. */
@@ -99,6 +99,8 @@ export interface WaveSampleOptions {
    * Above 1 more varied, below 1 more probable values: logits are divided by it, deviations and scales multiplied. Default 1.
    */
   readonly temperature?: number;
+  /** What the sequences begin with, one row for all or one a sample; the rest is drawn. */
+  readonly start?: Rows | null;
   /** Default: a new one each call. */
   readonly seed?: number;
 }
@@ -195,6 +197,27 @@ export function waveContext(
   throw new FlowError(
     'SHAPE',
     expected(where, 'context', `1 or ${samples} rows`, `${rows.rows}`, 'pass one row a sequence'),
+  );
+}
+
+/** The beginning of `samples` sequences as a tensor; a single row is repeated. */
+function beginning(start: Rows, samples: number, length: number, dtype: FloatDType): Tensor {
+  // Flat numbers are one row.
+  const first = Array.isArray(start) && Array.isArray(start[0]) ? (start[0] as number[]) : start;
+  const width = start instanceof Tensor || isTable(start) ? start.cols : (first as number[]).length;
+  const rows = cast(rowsTensor('sample', 'start', start, width, dtype), dtype);
+  if (rows.cols <= length && (rows.rows === 1 || rows.rows === samples)) {
+    return rows.rows === samples ? rows : concatRows(Array.from({ length: samples }, () => rows));
+  }
+  throw new FlowError(
+    'SHAPE',
+    expected(
+      'sample',
+      'start',
+      `1 or ${samples} rows of up to ${length} columns`,
+      `${rows.rows} of ${rows.cols}`,
+      'make length larger, or pass one row a sample',
+    ),
   );
 }
 
@@ -372,19 +395,27 @@ export class WaveNet extends Module implements GenerativeModel {
       const stream = new RandomStream(seed);
       const noise = this.noise(samples, length, stream);
       stream.dispose();
-      return this.sampleFrom(noise, options.context ?? null, options.temperature ?? 1);
+      return this.sampleFrom(noise, options);
     });
   }
 
   /** The same of given random numbers: see {@link noise}. */
-  sampleFrom(noise: Tensor, context: Rows | null = null, temperature = 1): Tensor {
+  sampleFrom(
+    noise: Tensor,
+    {
+      context = null,
+      temperature = 1,
+      start = null,
+    }: Omit<WaveSampleOptions, 'seed' | 'length'> = {},
+  ): Tensor {
     const { kind, levels, leastLogScale } = this.output;
     const length = kind === 'mixture' ? noise.cols / 2 : noise.cols;
     return scope(() => {
       const features = this.#condition?.contextFeatures(length) ?? 0;
       const its = waveContext('sample', context, noise.rows, features, this.dtype);
       const condition = this.#condition && its && this.#condition.apply(its, length);
-      const options = { kind, levels, leastLogScale, condition } as const;
+      const given = start && beginning(start, noise.rows, length, this.dtype);
+      const options = { kind, levels, leastLogScale, condition, given } as const;
       const { tensors } = this.network;
       if (temperature === 1) return waveGenerate(noise, tensors, options);
       if (kind === 'gaussian')

@@ -1,5 +1,6 @@
 /** A WaveNet run sample after sample, in one call. */
 import { expected, FlowError } from '../errors';
+import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireSameDType, requireShape } from './check';
@@ -45,6 +46,8 @@ export interface WaveGenerateOptions {
   readonly leastLogScale?: number;
   /** [N·T, C], or null. */
   readonly condition?: Tensor | null;
+  /** [N, T₀ ≤ T]: what the sequences begin with; their noise is not read. */
+  readonly given?: Tensor | null;
 }
 
 const where = 'waveGenerate';
@@ -55,7 +58,7 @@ const where = 'waveGenerate';
  * result is that of drawing each sample from a pass over all before, bit for bit.
  *
  * @param noise [N, T·k], k as {@link WaveSampleKind} says, of the type of the network
- * @returns [N, T]; not differentiable
+ * @returns [N, T], the given beginning included; not differentiable
  * @throws FlowError SHAPE, DTYPE, ARGUMENT
  */
 export function waveGenerate(
@@ -63,7 +66,7 @@ export function waveGenerate(
   network: WaveNetworkTensors,
   options: WaveGenerateOptions,
 ): Tensor {
-  const { kind, levels = 256, leastLogScale = -7, condition = null } = options;
+  const { kind, levels = 256, leastLogScale = -7, condition = null, given = null } = options;
   const { inputWeight, inputBias, layers, hiddenWeight, hiddenBias, lastWeight, lastBias } =
     network;
   requireFloat(where, 'noise', noise);
@@ -83,6 +86,18 @@ export function waveGenerate(
   const channels = kind === 'categorical' ? inputWeight.cols : inputWeight.rows;
   const input = kind === 'categorical' ? [levels + 1, channels] : [channels, 1];
   requireShape(where, 'inputWeight', inputWeight, input, 'a row a level and the start, or [R, 1]');
+  if (given && !(given.shape.length === 2 && given.rows === noise.rows && given.cols <= length)) {
+    throw new FlowError(
+      'SHAPE',
+      expected(
+        where,
+        'given',
+        `shape [${noise.rows}, up to ${length}]`,
+        formatShape(given.shape),
+        'it is the beginning of each sequence',
+      ),
+    );
+  }
   if (condition) {
     const rows = noise.rows * length;
     requireShape(where, 'condition', condition, [rows, condition.cols], 'one row a sample');
@@ -102,7 +117,7 @@ export function waveGenerate(
   if (inputBias) requireShape(where, 'inputBias', inputBias, [channels], 'one number a channel');
   const operands = [
     ...[condition, inputWeight, inputBias],
-    ...[hiddenWeight, hiddenBias, lastWeight, lastBias],
+    ...[hiddenWeight, hiddenBias, lastWeight, lastBias, given],
   ];
   for (const tensor of operands) if (tensor) requireSameDType(where, 'network', tensor, noise);
   const weights = layers.flatMap(({ weight, bias, outputWeight, outputBias }) => [

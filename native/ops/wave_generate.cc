@@ -3,7 +3,8 @@
 // drawing one after the other from whole passes.
 //
 // in: noise [N, T·k], condition [N·T, C] or absent, input weight and bias, weight and bias of the hidden and of the last layer
-// behind the skips, then W, b, Wo, bo of each layer as wave_stack takes them; out: x [N, T].
+// behind the skips, the beginning [N, T₀ ≤ T] of the sequences or absent, then W, b, Wo, bo of each layer as wave_stack takes them;
+// out: x [N, T], the beginning included.
 // Attributes: kind, levels L, least logarithm of a scale, T, then the dilation of each layer.
 //   0 categorical, k = 1: input weight [L + 1, R], a row a level and one for the start, no bias; logits as of categoricalLogProb
 //   1 mixture of logistics, k = 2: input weight [R, 1] of 2x/(L − 1) − 1; parameters as of discretizedLogisticMixtureLogProb
@@ -17,7 +18,7 @@
 namespace flow::FLOW_ISA {
 namespace {
 
-constexpr int first_layer = 8;
+constexpr int first_layer = 9;
 constexpr int64_t group_rows = 8;  // sequences that go together
 
 // W [outputs, inputs] as [inputs][outputs], the outputs filled up with zeros to whole registers; and a bias.
@@ -83,7 +84,7 @@ struct Generator {
   int kind;
   LogisticMixture mixture;
   T least;
-  const Operand &noise, &condition, &embedding, &x;
+  const Operand &noise, &condition, &embedding, &given, &x;
   Step<T> input, hidden, last;
   Layer<T>* layers;
   int64_t queues;  // numbers of a sequence in all queues
@@ -146,7 +147,8 @@ struct Generator {
       last.start(rows, out, O);
       last.run(rows, middle, H, out, O);
       for (int64_t r = 0; r < rows; ++r) {
-        const T value = draw(noise.as<T>() + (n0 + r) * noise.ld + t * (kind == 1 ? 2 : 1), out + r * O, e);
+        const T value = t < given.cols ? given.as<T>()[(n0 + r) * given.ld + t]
+                                       : draw(noise.as<T>() + (n0 + r) * noise.ld + t * (kind == 1 ? 2 : 1), out + r * O, e);
         x.as<T>()[(n0 + r) * x.ld + t] = value;
         previous[r] = value;
         if (kind == 1) {
@@ -180,7 +182,7 @@ struct Generator {
 };
 
 bool wave_generate(const Call& call) {
-  FLOW_CHECK(call, call.n_attr >= 5 && call.n_in > first_layer, "operands: expected eight and the layers, got %d", call.n_in);
+  FLOW_CHECK(call, call.n_attr >= 5 && call.n_in > first_layer, "operands: expected nine and the layers, got %d", call.n_in);
   const Operand *in = call.in, &x = call.out[0];
   FLOW_CHECK(call, whole_attr(call, 0, 0, 3), "kind: expected 0 to 3, got %g", call.attr[0]);
   const int kind = static_cast<int>(call.int_attr(0));
@@ -208,6 +210,13 @@ bool wave_generate(const Call& call) {
       !check_shape(call, in[6], "last weight", outputs, in[4].rows, dtype) ||
       !check_shape(call, in[7], "last bias", 1, outputs, dtype))
     return false;
+  const Operand& given = in[8];
+  FLOW_CHECK(call, given.absent() || (given.dtype == dtype && given.rows == x.rows && given.cols <= length),
+             "beginning: expected %lld rows of up to %lld numbers, got %lld × %lld", ll(x.rows), ll(length), ll(given.rows),
+             ll(given.cols));
+  for (int64_t i = 0; kind == 0 && !given.absent() && i < given.count(); ++i)
+    FLOW_CHECK(call, is_level(Levels{given}.at(i / given.cols, i % given.cols), levels),
+               "beginning: expected levels from 0 to %lld, got another number", ll(levels - 1));
   for (int64_t l = 0; l < v.layers; ++l) {
     const Operand* layer = in + first_layer + wave_weights * l;
     if (!check_shape(call, layer[1], "bias", 1, 2 * v.gated, dtype) ||
@@ -217,7 +226,7 @@ bool wave_generate(const Call& call) {
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     Layer<T>* layers = static_cast<Layer<T>*>(scratch(static_cast<size_t>(v.layers) * sizeof(Layer<T>), 4));
-    Generator<T> made{v,  kind, {outputs / 3, 1, max_of(levels, 2), call.attr[2]}, static_cast<T>(call.attr[2]), noise, in[1], embedding, x,
+    Generator<T> made{v,  kind, {outputs / 3, 1, max_of(levels, 2), call.attr[2]}, static_cast<T>(call.attr[2]), noise, in[1], embedding, in[8], x,
                       {}, {},   {}, layers, 0};
     Room<T> room;
     T* skip_bias = static_cast<T*>(scratch(static_cast<size_t>(v.skips) * sizeof(T), 7));

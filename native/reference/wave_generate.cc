@@ -35,14 +35,19 @@ bool wave_generate(const Call& call) {
   const int64_t channels = kind == 0 ? in[2].cols : in[2].rows;
   const Operand rows{nullptr, out.dtype, samples * length, channels, channels};
   Wave w{};
-  if (!read_wave(stack, rows, in[1], 8, 4, 2, w)) return false;
+  if (!read_wave(stack, rows, in[1], 9, 4, 2, w)) return false;
   FLOW_AGREE(call, is(in[2], kind == 0 ? levels + 1 : w.R, kind == 0 ? w.R : 1, out.dtype) && in[4].cols == w.S);
   FLOW_AGREE(call, in[6].cols == in[4].rows && in[6].rows == (kind == 0 ? levels : kind == 1 ? in[6].rows : 2));
+  FLOW_AGREE(call, in[8].absent() || (in[8].dtype == out.dtype && in[8].rows == samples && in[8].cols <= length));
   return for_float(call, out.dtype, [&](auto zero) {
     using T = decltype(zero);
     const Matrix<T> noise(in[0]), c(in[1]), first(in[2]), x(out);
     for (int64_t n = 0; n < samples; ++n)
       for (int64_t t = 0; t < length; ++t) {
+        if (t < in[8].cols && !in[8].absent()) {
+          x(n, t) = Matrix<T>(in[8])(n, t);
+          continue;
+        }
         WaveTable h(t + 1, w.R), skip(1, w.S);
         for (int64_t p = 0; p <= t; ++p)
           for (int64_t i = 0; i < w.R; ++i) {

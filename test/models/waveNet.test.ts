@@ -97,7 +97,7 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
       const stream = new RandomStream(5);
       const noise = net.noise(samples, length, stream);
       const context = given ? contextOf(samples, net.contextFeatures) : null;
-      const drawn = net.sampleFrom(noise, context).dataSync();
+      const drawn = net.sampleFrom(noise, { context }).dataSync();
       const values = new Float32Array(samples * length);
       const width = net.output.columns;
       for (let t = 0; t < length; t++) {
@@ -117,6 +117,11 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
         });
       }
       expect(Array.from(drawn)).toEqual(Array.from(values));
+      // What begins with a part of it goes on with the rest.
+      const start = { data: values.filter((_, i) => i % length < 5), rows: samples, cols: 5 };
+      expect(Array.from(net.sampleFrom(noise, { context, start }).dataSync())).toEqual(
+        Array.from(values),
+      );
       stream.dispose();
       net.dispose();
     });
@@ -205,6 +210,9 @@ describe('WaveNet', () => {
       /local.hop: expected a divisor of the length 10, got 3/,
     );
     const net = made({ output, global: 1 });
+    expect(() => net.sample(2, { context: [[1]], length: 3, start: [1, 2, 3, 4] })).toThrow(
+      /start: expected 1 or 2 rows of up to 3 columns, got 1 of 4/,
+    );
     expect(() => net.sample(2)).toThrow(/context: expected rows of 1 numbers, got none/);
     net.dispose();
   });

@@ -15,16 +15,23 @@ function reference(
   channels: readonly [number, number, number, number],
   dilations: readonly number[],
   inputs: Float64Array[],
+  start = 0,
 ) {
   const [R, , S, C] = channels;
   const [noise, condition] = [inputs[0]!, C > 0 ? inputs[1]! : null];
   const [first, ...rest] = inputs.slice(C > 0 ? 2 : 1);
   const firstBias = kind === 'categorical' ? null : rest.shift()!;
-  const [W1, b1, W2, b2, ...weights] = rest;
+  const [W1, b1, W2, b2] = rest.splice(0, 4);
+  const given = start > 0 ? rest.shift()! : null;
+  const weights = rest;
   const x = new Float64Array(sequences * length);
   const outputs = b2!.length;
   for (let n = 0; n < sequences; n++) {
     for (let t = 0; t < length; t++) {
+      if (t < start) {
+        x[n * length + t] = given![n * start + t]!;
+        continue;
+      }
       const h = new Float64Array((t + 1) * R);
       for (let p = 0; p <= t; p++) {
         const before = p > 0 ? x[n * length + p - 1]! : 0;
@@ -36,9 +43,9 @@ function reference(
               : first![i]! * value + firstBias![i]!;
         }
       }
-      const given = condition ? [condition.slice(n * length * C, (n * length + t + 1) * C)] : [];
+      const its = condition ? [condition.slice(n * length * C, (n * length + t + 1) * C)] : [];
       const sizes = { sequences: 1, length: t + 1, channels, dilations };
-      const skip = stack(sizes, [h, ...given, ...weights]).values.slice(t * S);
+      const skip = stack(sizes, [h, ...its, ...weights]).values.slice(t * S);
       const relu = (v: ArrayLike<number>) => Array.from(v, (a) => Math.max(0, a));
       const linear = (w: Float64Array, b: Float64Array, v: number[]) =>
         Array.from(b, (a, o) => v.reduce((sum, vi, i) => sum + w[o * v.length + i]! * vi, a));
@@ -70,6 +77,7 @@ function caseOf(
   kind: WaveSampleKind,
   [sequences, length]: readonly [number, number],
   channels: readonly [number, number, number, number],
+  start = 0,
 ): OpCase {
   const [R, G, S, C] = channels;
   const dilations = [1, 2, 4];
@@ -77,7 +85,7 @@ function caseOf(
   const each = kind === 'mixture' ? 2 : 1;
   const uniform = kind === 'categorical' || kind === 'mixture';
   return {
-    name: `${kind}, ${sequences} × ${length}`,
+    name: `${kind}, ${sequences} × ${length}${start > 0 ? `, ${start} given` : ''}`,
     inputs: [
       { shape: [sequences, length * each], ...(uniform && { values: unitInterval }) },
       ...(C > 0 ? [{ shape: [sequences * length, C] }] : []),
@@ -88,6 +96,7 @@ function caseOf(
       { shape: [hidden] },
       { shape: [outputs, hidden] },
       { shape: [outputs] },
+      ...(start > 0 ? [{ shape: [sequences, start] }] : []),
       ...dilations.flatMap((_, l) => {
         const rows = l + 1 < dilations.length ? S + R : S;
         return [
@@ -102,7 +111,9 @@ function caseOf(
       const condition = C > 0 ? rest.shift()! : null;
       const weight = rest.shift()!;
       const bias = kind === 'categorical' ? null : rest.shift()!;
-      const [hiddenWeight, hiddenBias, lastWeight, lastBias, ...more] = rest;
+      const [hiddenWeight, hiddenBias, lastWeight, lastBias] = rest.splice(0, 4);
+      const given = start > 0 ? rest.shift()! : null;
+      const more = rest;
       return waveGenerate(
         noise!,
         {
@@ -120,11 +131,11 @@ function caseOf(
             outputBias: more[4 * l + 3]!,
           })),
         },
-        { kind, levels, leastLogScale: -1, condition },
+        { kind, levels, leastLogScale: -1, condition, given },
       );
     },
     expected: (...inputs) =>
-      reference(kind, sequences, length, channels, dilations, inputs as Float64Array[]),
+      reference(kind, sequences, length, channels, dilations, inputs as Float64Array[], start),
     // Errors of each sample go on into the next ones; levels are whole.
     units: uniform ? 0 : 400,
     gradient: false,
@@ -138,6 +149,7 @@ export const contract: OpContract = {
     caseOf('categorical', [3, 9], [3, 5, 4, 2]),
     caseOf('mixture', [2, 7], [17, 4, 9, 0]),
     caseOf('gaussian', [1, 11], [4, 9, 3, 1]),
+    caseOf('gaussian', [2, 9], [3, 2, 3, 0], 4),
     // Groups of sequences.
     caseOf('gaussian', [37, 6], [5, 3, 7, 0]),
     caseOf('inverse', [9, 9], [2, 3, 2, 3]),
@@ -148,6 +160,12 @@ export const contract: OpContract = {
       run: () => waveGenerate(f32([2, 5]), network(), { kind: 'mixture' }),
       code: 'SHAPE',
       says: /\[waveGenerate\] noise: expected shape \[N, T·2\], got 5 columns/,
+    },
+    {
+      name: 'a beginning longer than the whole',
+      run: () => waveGenerate(f32([2, 4]), network(), { kind: 'gaussian', given: f32([2, 5]) }),
+      code: 'SHAPE',
+      says: /given: expected shape \[2, up to 4\], got \[2, 5\]/,
     },
     {
       name: 'outputs of another kind',
