@@ -5,6 +5,7 @@
 //
 // Include after the functions of V (simd/math.h on a CPU).
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
@@ -15,15 +16,15 @@ struct LstmGates {
 
 /** The gates of their inputs. */
 template <class V>
-inline LstmGates<V> lstm_gates(V i, V f, V o, V g) {
+FLOW_FORMULA LstmGates<V> lstm_gates(V i, V f, V o, V g) {
   return {sigmoid(i), sigmoid(f), sigmoid(o), tanh(g)};
 }
 template <class V>
-inline V lstm_cell(const LstmGates<V>& z, V before) {
+FLOW_FORMULA V lstm_cell(const LstmGates<V>& z, V before) {
   return fma(z.f, before, z.i * z.g);
 }
 template <class V>
-inline V lstm_hidden(const LstmGates<V>& z, V c) {
+FLOW_FORMULA V lstm_hidden(const LstmGates<V>& z, V c) {
   return z.o * tanh(c);
 }
 
@@ -31,7 +32,7 @@ inline V lstm_hidden(const LstmGates<V>& z, V c) {
  * Gradients by the inputs of the gates and by the cell before, of dL_dh and dL_dc; dL_dc is what later cells gave to this one.
  */
 template <class V>
-inline LstmGates<V> lstm_gradient(const LstmGates<V>& z, V c, V before, V dL_dh, V dL_dc, V& dL_dbefore) {
+FLOW_FORMULA LstmGates<V> lstm_gradient(const LstmGates<V>& z, V c, V before, V dL_dh, V dL_dc, V& dL_dbefore) {
   const V t = tanh(c), one(1);
   const V d = dL_dc + dL_dh * z.o * (one - t * t);
   dL_dbefore = d * z.f;

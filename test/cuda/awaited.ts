@@ -13,8 +13,6 @@ export const awaited: readonly string[] = [
   'gated_activation_grad',
   'pixel_sample',
   'residual_series',
-  'spatial_lstm',
-  'spatial_lstm_grad',
   'spline',
   'spline_grad',
   'sylvester',
