@@ -201,6 +201,15 @@ export function describeBijection(config: Config): string[] {
     const more = [config.residual ? 'residual' : '', config.activation ?? 'relu'];
     return [`masked autoregressive, hidden [${hidden}], ${more.filter(Boolean).join(', ')}`];
   }
+  if (config.kind === 'autoregressive') {
+    const hidden = (config.hidden as number[]).join(', ');
+    const { kind, family } = config.transformer as unknown as Config & { family?: Config };
+    return [`autoregressive, hidden [${hidden}], ${family?.kind ?? kind}`];
+  }
+  if (config.kind === 'blockAutoregressive') {
+    const hidden = ((config.hidden as number[] | undefined) ?? [8, 8]).join(', ');
+    return [`block autoregressive, hidden [${hidden}] a feature`];
+  }
   if (config.kind === 'permutation') {
     const order = config.order as number[];
     const reversed = order.every((from, k) => from === order.length - 1 - k);
