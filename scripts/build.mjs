@@ -3,6 +3,7 @@
 //   node scripts/build.mjs [--quiet]
 
 import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,3 +23,10 @@ run(join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'), [
   '-p',
   'tsconfig.build.json',
 ]);
+
+// What is left of a source that was moved: dist/models.js would be found before dist/models/index.js.
+for (const entry of readdirSync(join(root, 'dist'), { recursive: true })) {
+  const source = /^(.*?)(\.d\.ts|\.js)(\.map)?$/.exec(entry);
+  if (source && !existsSync(join(root, 'lib', `${source[1]}.ts`)))
+    rmSync(join(root, 'dist', entry));
+}

@@ -19,7 +19,8 @@ import {
   Likelihood,
   LogisticMixtureLikelihood,
 } from './likelihood';
-import { Vae, type VaeParts } from './vae';
+import type { VaeParts } from './parts';
+import { Vae } from './vae';
 
 export interface IafPosteriorOptions {
   /** L. */

@@ -10,8 +10,6 @@
  */
 import { isTracked } from '../../autograd/tape';
 import { Bijection } from '../../bijections/bijection';
-import { columnsOfInput, forwardByFeature, isByFeature } from '../../bijections/byFeature';
-import { Invert } from '../../bijections/invert';
 import { StandardNormal } from '../../distributions';
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
@@ -24,34 +22,21 @@ import { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
 import { build, register } from '../../nn/registry';
 import {
-  type AutoregressiveScale,
   add,
   affineScalar,
-  autoregressiveAffine,
-  autoregressiveAffineInverse,
   cast,
-  columns,
-  concatColumns,
   concatRows,
-  exp,
   full,
-  gatherColumns,
-  gatherRows,
-  logScaleOf,
-  logSumExp,
   mul,
-  normalLogProb,
   RandomStream,
-  reshape,
   rowsView,
-  square,
   sub,
-  sum,
 } from '../../ops';
 import { onDevice } from '../../tensor/device';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
+import { Bound } from './bound';
 import { Likelihood } from './likelihood';
 import {
   checkObjective,
@@ -60,90 +45,18 @@ import {
   warmupWeight,
   withFreeBits,
 } from './objective';
-
-export interface VaeParts {
-  /** x [N, D] → [N, 2·L + H]: (mean, raw log σ) of each latent side by side, then the posterior flow's context h. */
-  readonly encoder: Conditioner;
-  /** z [N, L] → what the likelihood takes. */
-  readonly decoder: Conditioner;
-  readonly likelihood: Likelihood;
-  /**
-   * What bends the Gaussian posterior: `inverse` maps a draw of the Gaussian to a latent, given h. Null (default): nothing.
-   * {@link iafPosterior} makes one.
-   */
-  readonly posterior?: Bijection | null;
-  /** p(z); null (default): the standard normal. Conditional on the context where it has contextFeatures. */
-  readonly prior?: Flow | null;
-  /** Fixed map from the data's space to that of the likelihood. */
-  readonly preprocessing?: Bijection | null;
-  /** Integers 0 … levels − 1 become bits, 1 with probability value/(levels − 1), drawn anew for each batch. */
-  readonly binarization?: { readonly levels: number } | null;
-  /** In training, a group of latents costs at least so much (Kingma et al. 2016, appendix C.8). */
-  readonly freeBits?: FreeBits | null;
-  /** In training, the divergence counts less at first (Bowman et al. 2016; Sønderby et al. 2016). */
-  readonly warmup?: Warmup | null;
-  /** What the rows are, for whoever opens the file: column names, image shape. */
-  readonly description?: Readonly<Record<string, string>>;
-}
-
-export interface VaeLogProbOptions {
-  /** K: importance samples a row. Default 128; 1 gives one draw of the ELBO's integrand. */
-  readonly samples?: number;
-  /** Of the draws, and of the binarisation. Default 0. */
-  readonly seed?: number;
-  /** As of LogProbOptions; default 'data'. */
-  readonly space?: 'data' | 'model';
-}
-
-export interface VaeSampleOptions {
-  /** One row for all samples, or one row a sample. */
-  readonly context?: Rows | null;
-  /** Spread of the prior's base; default 1. */
-  readonly temperature?: number;
-  /** Default: a new one each call. */
-  readonly seed?: number;
-  /** The mean of p(x | z) in place of a draw from it. Default false. */
-  readonly mean?: boolean;
-}
-
-/** What the encoder says about rows. */
-export interface Encoding {
-  /** Mean and deviation of the Gaussian, [N, L]: of q itself where no flow bends it. */
-  readonly mean: Tensor;
-  readonly deviation: Tensor;
-  /** A draw of q(z | x) [N, L]. */
-  readonly z: Tensor;
-  /** log q(z | x) [N] float64. */
-  readonly logQ: Tensor;
-}
-
-/** The terms of the bound, each [N] float64, in the model's space. */
-export interface ElboTerms {
-  /** log p(x | z) of a draw z of q. */
-  readonly logLikelihood: Tensor;
-  /** KL(q ‖ p): exact for a diagonal posterior and a normal prior, else log q(z | x) − log p(z) of the draw. */
-  readonly divergence: Tensor;
-  /** Their difference. */
-  readonly elbo: Tensor;
-}
-
-/** log σ of the posterior's Gaussian: bounded, so that no draw overflows. */
-const posteriorScale: AutoregressiveScale = { kind: 'softClamp', bound: 10 };
+import {
+  checkGroups,
+  checkParts,
+  type ElboTerms,
+  type Encoding,
+  type VaeLogProbOptions,
+  type VaeParts,
+  type VaeSampleOptions,
+} from './parts';
 
 /** Draws that go through the decoder at once, by the numbers that they make. */
 const mostNumbers = 1 << 19;
-
-interface Gaussian {
-  /** [N, 2·L]: mean and raw log σ of each latent. */
-  readonly params: Tensor;
-  /** [N, H] */
-  readonly h: Tensor | null;
-}
-
-interface Draw {
-  readonly z: Tensor;
-  readonly logQ: Tensor;
-}
 
 export class Vae extends Module implements DensityModel {
   readonly encoder: Conditioner;
@@ -161,8 +74,7 @@ export class Vae extends Module implements DensityModel {
   readonly latents: number;
   /** Weight of the divergence in training; written before each step, so that a recorded step can go on using it. */
   readonly #weight: Tensor;
-  readonly #means: Tensor;
-  readonly #raws: Tensor;
+  readonly #bound: Bound;
 
   constructor(parts: VaeParts) {
     super();
@@ -179,95 +91,17 @@ export class Vae extends Module implements DensityModel {
     this.description = parts.description ?? {};
     this.latents = parts.decoder.inputs;
     this.dtype = (this.decoder.parameters()[0]?.dtype ?? 'float32') as FloatDType;
-    this.#checkSizes();
+    checkParts(this);
     checkObjective(freeBits, this.warmup, this.latents);
-    if (freeBits && (freeBits.groups ?? this.latents) > 1) this.#checkGroups();
+    if (freeBits && (freeBits.groups ?? this.latents) > 1) checkGroups(this);
     const pairs = (first: number) =>
       tensorOfArray(
         Int32Array.from({ length: this.latents }, (_, i) => 2 * i + first),
         [this.latents],
       );
     this.#weight = this.own(full([1], 1, 'float64'));
-    this.#means = this.own(pairs(0));
-    this.#raws = this.own(pairs(1));
-  }
-
-  #checkSizes(): void {
-    const { encoder, decoder, likelihood, posterior, prior, latents } = this;
-    const check = (what: string, wanted: string, got: number, good: boolean) => {
-      if (good) return;
-      const remedy = 'build the parts with sizes that fit';
-      throw new FlowError('SHAPE', expected('Vae', what, wanted, String(got), remedy));
-    };
-    const { features, outputs: made } = likelihood;
-    const h = posterior?.contextFeatures ?? 0;
-    const outputs = 2 * latents + h;
-    check(
-      'encoder.inputs',
-      `${features}, the features`,
-      encoder.inputs,
-      encoder.inputs === features,
-    );
-    check(
-      'encoder.outputs',
-      `${outputs}: 2 a latent${h ? `, ${h} for the posterior's context` : ''}`,
-      encoder.outputs,
-      encoder.outputs === outputs,
-    );
-    check(
-      'decoder.outputs',
-      `${made}, for the likelihood`,
-      decoder.outputs,
-      decoder.outputs === made,
-    );
-    for (const [what, part] of Object.entries({ posterior, prior })) {
-      const own = part?.features ?? latents;
-      check(`${what}.features`, `${latents}, the latents`, own, own === latents);
-    }
-    const context = encoder.contextFeatures;
-    const others = [decoder.contextFeatures, prior?.contextFeatures || context];
-    for (const own of others)
-      check('contextFeatures', `${context}, as of the encoder`, own, own === context);
-    if (prior && (prior.bijection.calibrates || prior.bijection.initializes)) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'Vae',
-          'prior',
-          'a flow without statistics of data (batch norm, actnorm)',
-          'one with',
-          'its data are draws of the posterior, which move: leave the layer out',
-        ),
-      );
-    }
-  }
-
-  #checkGroups(): void {
-    const { prior } = this;
-    const known =
-      (this.posterior === null || this.#generator !== null) &&
-      (prior === null ||
-        (prior.base instanceof StandardNormal &&
-          prior.preprocessing === null &&
-          isByFeature(prior.bijection)));
-    if (known) return;
-    throw new FlowError(
-      'ARGUMENT',
-      expected(
-        'Vae',
-        'freeBits.groups',
-        '1, where the log-determinants of posterior or prior have no summand a latent',
-        String(this.freeBits?.groups ?? this.latents),
-        'pass groups: 1, or autoregressive flows',
-      ),
-    );
-  }
-
-  /** What maps draws of the Gaussian to latents in its forward direction, latent by latent; null where there is none. */
-  get #generator(): Bijection | null {
-    const { posterior } = this;
-    if (!(posterior instanceof Invert) || !isByFeature(posterior.bijection)) return null;
-    return posterior.bijection;
+    const indices = { means: this.own(pairs(0)), raws: this.own(pairs(1)) };
+    this.#bound = new Bound(this, this.dtype, indices);
   }
 
   /** D. */
@@ -322,7 +156,7 @@ export class Vae extends Module implements DensityModel {
       const { rows, logDet } = this.#toModel(x);
       const bound = this.training
         ? this.#objective(rows, context, stream)
-        : this.#terms(rows, context, stream).elbo;
+        : this.#bound.terms(rows, context, stream).elbo;
       return space === 'data' && logDet ? add(bound, logDet) : bound;
     });
   }
@@ -353,42 +187,12 @@ export class Vae extends Module implements DensityModel {
           const all = atOnce === rows.rows;
           const own = all ? rows : rowsView(rows, first, last);
           const given = all || !context ? context : rowsView(context, first, last);
-          return this.#importance(own, given, samples, draws, stream);
+          return this.#bound.importance(own, given, samples, draws, stream);
         });
         parts.push(part);
       }
       return parts.length === 1 ? (parts[0] as Tensor) : concatRows(parts);
     });
-  }
-
-  #importance(
-    x: Tensor,
-    context: Tensor | null,
-    samples: number,
-    draws: number,
-    stream: RandomStream,
-  ): Tensor {
-    const gaussian = this.#encode(x, context);
-    const logWeights: Tensor[] = [];
-    for (let done = 0; done < samples; done += draws) {
-      const count = Math.min(draws, samples - done);
-      logWeights.push(
-        scope(() => {
-          const each = Int32Array.from({ length: x.rows * count }, (_, i) => Math.floor(i / count));
-          const indices = tensorOfArray(each, [each.length]);
-          const repeated = (tensor: Tensor) => (count === 1 ? tensor : gatherRows(tensor, indices));
-          const { z, logQ } = this.#draw(
-            { params: repeated(gaussian.params), h: gaussian.h && repeated(gaussian.h) },
-            stream,
-          );
-          const given = context && repeated(context);
-          const joint = add(this.#logLikelihood(repeated(x), z, given), this.#logPrior(z, given));
-          return reshape(sub(joint, logQ), [x.rows, count]);
-        }),
-      );
-    }
-    const all = logWeights.length === 1 ? (logWeights[0] as Tensor) : concatColumns(logWeights);
-    return affineScalar(logSumExp(all, -1), 1, -Math.log(samples));
   }
 
   /**
@@ -419,7 +223,7 @@ export class Vae extends Module implements DensityModel {
       try {
         const rows = this.#rows('terms', x, stream);
         const given = contextRows('Vae', this, context, rows.rows);
-        return this.#terms(this.#toModel(rows).rows, given, stream);
+        return this.#bound.terms(this.#toModel(rows).rows, given, stream);
       } finally {
         stream.dispose();
       }
@@ -433,13 +237,8 @@ export class Vae extends Module implements DensityModel {
       try {
         const rows = this.#rows('encode', x, stream);
         const given = contextRows('Vae', this, context, rows.rows);
-        const gaussian = this.#encode(this.#toModel(rows).rows, given);
-        const raw = gatherColumns(gaussian.params, this.#raws);
-        return {
-          mean: gatherColumns(gaussian.params, this.#means),
-          deviation: exp(logScaleOf(raw, posteriorScale)),
-          ...this.#draw(gaussian, stream),
-        };
+        const gaussian = this.#bound.encode(this.#toModel(rows).rows, given);
+        return { ...this.#bound.moments(gaussian), ...this.#bound.draw(gaussian, stream) };
       } finally {
         stream.dispose();
       }
@@ -458,13 +257,8 @@ export class Vae extends Module implements DensityModel {
         rowsTensor('posteriorLogProb', 'z', z, this.latents, this.dtype),
         this.dtype,
       );
-      const { params, h } = this.#encode(this.#toModel(rows).rows, given);
-      const back = this.posterior?.forward(latents, this.posterior.contextFeatures > 0 ? h : null);
-      const { y, logDet } = autoregressiveAffine(back?.y ?? latents, params, {
-        scale: posteriorScale,
-      });
-      const gaussian = add(normalLogProb(y), logDet);
-      return back ? add(gaussian, back.logDet) : gaussian;
+      const gaussian = this.#bound.encode(this.#toModel(rows).rows, given);
+      return this.#bound.posteriorLogProb(latents, gaussian);
     });
   }
 
@@ -590,102 +384,22 @@ export class Vae extends Module implements DensityModel {
     return this.preprocessing ? this.preprocessing.inverse(x).x : x;
   }
 
-  #encode(x: Tensor, context: Tensor | null): Gaussian {
-    const { encoder, latents, likelihood } = this;
-    const made = encoder.apply(likelihood.input(x), context);
-    if (made.cols === 2 * latents) return { params: made, h: null };
-    return { params: columns(made, 0, 2 * latents), h: columns(made, 2 * latents, made.cols) };
-  }
-
-  /** z of q(z | x) and log q(z | x) [N]. */
-  #draw({ params, h }: Gaussian, stream: RandomStream): Draw {
-    return scope(() => {
-      const noise = stream.normal([params.rows, this.latents], this.dtype);
-      const { x: z, logDet } = autoregressiveAffineInverse(noise, params, {
-        scale: posteriorScale,
-      });
-      const logQ = sub(normalLogProb(noise), logDet);
-      if (!this.posterior) return { z, logQ };
-      const bent = this.posterior.inverse(z, h);
-      return { z: bent.x, logQ: sub(logQ, bent.logDet) };
-    });
-  }
-
-  #logLikelihood(x: Tensor, z: Tensor, context: Tensor | null): Tensor {
-    return this.likelihood.logProb(this.decoder.apply(z, context), x);
-  }
-
-  #logPrior(z: Tensor, context: Tensor | null): Tensor {
-    const { prior } = this;
-    if (!prior) return normalLogProb(z);
-    return prior.logProbOfRows(z, prior.contextFeatures > 0 ? context : null, 'data');
-  }
-
-  /** The bound and its terms. @param x in the model's space */
-  #terms(x: Tensor, context: Tensor | null, stream: RandomStream): ElboTerms {
-    return scope(() => {
-      const gaussian = this.#encode(x, context);
-      const { z, logQ } = this.#draw(gaussian, stream);
-      const logLikelihood = this.#logLikelihood(x, z, context);
-      const divergence =
-        this.posterior === null && this.prior === null
-          ? sum(this.#gaussianDivergence(gaussian.params), -1, { dtype: 'float64' })
-          : sub(logQ, this.#logPrior(z, context));
-      return { logLikelihood, divergence, elbo: sub(logLikelihood, divergence) };
-    });
-  }
-
   #objective(x: Tensor, context: Tensor | null, stream: RandomStream): Tensor {
     const { freeBits } = this;
     const weighted = (divergence: Tensor) =>
       this.warmup ? mul(divergence, this.#weight) : divergence;
     if (!freeBits) {
-      const { logLikelihood, divergence } = this.#terms(x, context, stream);
+      const { logLikelihood, divergence } = this.#bound.terms(x, context, stream);
       return sub(logLikelihood, weighted(divergence));
     }
     if ((freeBits.groups ?? this.latents) === 1) {
-      const { logLikelihood, divergence } = this.#terms(x, context, stream);
+      const { logLikelihood, divergence } = this.#bound.terms(x, context, stream);
       return sub(logLikelihood, weighted(withFreeBits(divergence, freeBits)));
     }
-    const gaussian = this.#encode(x, context);
-    const { z, divergence } = this.#divergenceByLatent(gaussian, context, stream);
-    const logLikelihood = this.#logLikelihood(x, z, context);
+    const gaussian = this.#bound.encode(x, context);
+    const { z, divergence } = this.#bound.divergenceByLatent(gaussian, context, stream);
+    const logLikelihood = this.#bound.logLikelihood(x, z, context);
     return sub(logLikelihood, weighted(withFreeBits(divergence, freeBits)));
-  }
-
-  /** KL(N(μ, σ²) ‖ N(0, 1)) of each latent: [N, L]. */
-  #gaussianDivergence(params: Tensor): Tensor {
-    const mean = gatherColumns(params, this.#means);
-    const logScale = logScaleOf(gatherColumns(params, this.#raws), posteriorScale);
-    const squares = add(square(mean), exp(affineScalar(logScale, 2)));
-    return sub(affineScalar(squares, 0.5, -0.5), logScale);
-  }
-
-  /** z of q, and the summands of log q(z | x) − log p(z), [N, L], or their expectation where it is known. */
-  #divergenceByLatent(gaussian: Gaussian, context: Tensor | null, stream: RandomStream) {
-    const { prior } = this;
-    const { params, h } = gaussian;
-    const noise = stream.normal([params.rows, this.latents], this.dtype);
-    let z = autoregressiveAffineInverse(noise, params, { scale: posteriorScale }).x;
-    if (this.posterior === null && prior === null)
-      return { z, divergence: this.#gaussianDivergence(params) };
-    // −½·log 2π of both densities cancel.
-    const logScale = logScaleOf(gatherColumns(params, this.#raws), posteriorScale);
-    let logQ = sub(affineScalar(square(noise), -0.5), logScale);
-    if (this.#generator) {
-      const bent = forwardByFeature(this.#generator, z, h);
-      z = bent.y;
-      if (bent.logDets) logQ = sub(logQ, columnsOfInput(this.#generator, bent.logDets));
-    }
-    if (!prior) return { z, divergence: add(logQ, affineScalar(square(z), 0.5)) };
-    const { y, logDets } = forwardByFeature(
-      prior.bijection,
-      z,
-      prior.contextFeatures ? context : null,
-    );
-    const normal = affineScalar(square(y), -0.5);
-    const logP = columnsOfInput(prior.bijection, logDets ? add(normal, logDets) : normal);
-    return { z, divergence: sub(logQ, logP) };
   }
 }
 
