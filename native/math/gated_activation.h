@@ -5,17 +5,18 @@
 //
 // Include after the functions of V (simd/math.h on a CPU).
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
 template <class V>
-inline V gated_value(V a, V b) {
+FLOW_FORMULA V gated_value(V a, V b) {
   return tanh(a) * sigmoid(b);
 }
 
 /** dL_da and dL_db of dL_dy. */
 template <class V>
-inline void gated_gradient(V a, V b, V dL_dy, V& dL_da, V& dL_db) {
+FLOW_FORMULA void gated_gradient(V a, V b, V dL_dy, V& dL_da, V& dL_db) {
   const V t = tanh(a), s = sigmoid(b), by_t = dL_dy * s;
   dL_da = by_t * (V(1) - t * t);
   dL_db = by_t * t * (V(1) - s);

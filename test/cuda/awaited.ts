@@ -9,8 +9,6 @@ export const awaited: readonly string[] = [
   'activation_slope_grad',
   'batch_inverse',
   'block_matmul',
-  'gated_activation',
-  'gated_activation_grad',
   'pixel_sample',
   'residual_series',
   'spline',
