@@ -1,6 +1,7 @@
 // Activations whose slope is at most 1 and that can be differentiated twice, with their derivatives: what the blocks of
 // residual flows are made of. Include after the functions of V (simd/math.h on a CPU).
 #pragma once
+#include "math/formula.h"
 
 namespace flow::FLOW_ISA {
 
@@ -16,7 +17,7 @@ struct SmoothParts {
 // lip_swish: z·σ(βz)/1.1 (Chen et al. 2019, section 3.3). With t = βz, s = σ(t), p = s(1 − s):
 // f′ = (s + tp)/1.1, f″ = βp(2 + t(1 − 2s))/1.1, ∂f/∂β = z²p/1.1, ∂f′/∂β = zp(2 + t(1 − 2s))/1.1.
 template <SmoothKind kind, class V>
-inline SmoothParts<V> smooth_parts(V z, V beta) {
+FLOW_FORMULA SmoothParts<V> smooth_parts(V z, V beta) {
   if constexpr (kind == SmoothKind::lip_swish) {
     const V unit(1.0 / 1.1), t = beta * z, e = exp(-abs(t)), inverse = V(1) / (V(1) + e);
     const V s = select(t < V(0), e * inverse, inverse), p = e * inverse * inverse;

@@ -5,10 +5,6 @@
 import { isFlowError } from '../../lib/errors';
 
 export const awaited: readonly string[] = [
-  'activation_slope',
-  'activation_slope_grad',
-  'batch_inverse',
-  'block_matmul',
   'pixel_sample',
   'residual_series',
   'spline',
@@ -18,7 +14,6 @@ export const awaited: readonly string[] = [
   'wave_generate',
   'wave_stack',
   'wave_stack_grad',
-  'wavefront_solve',
 ];
 
 /** Whether a failure is that of an awaited op. */

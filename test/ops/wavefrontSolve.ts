@@ -127,6 +127,7 @@ export const contract: OpContract = {
           ...{ height: 2, width: 2, kernel: [1, 1], direction: [2, 1], lower: true },
         }),
       code: 'NATIVE',
+      byData: true,
       says: /\[wavefront_solve\] weight: expected no zero on the diagonal of the tap \(0, 0\)/,
     },
   ],
