@@ -15,7 +15,6 @@ FLOW_FORMULA V load(const V* p) {
 }
 FLOW_FORMULA void store(float* p, float value) { *p = value; }
 FLOW_FORMULA void store(double* p, double value) { *p = value; }
-FLOW_FORMULA bool any(bool mask) { return mask; }
 
 }  // namespace flow::cuda
 

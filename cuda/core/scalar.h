@@ -22,6 +22,8 @@ FLOW_FORMULA V select(bool mask, V a, V b) {
   return mask ? a : b;
 }
 
+FLOW_FORMULA bool any(bool mask) { return mask; }
+
 #define FLOW_FUNCTION(name, of_float, of_double)                    \
   FLOW_FORMULA float name(float x) { return ::of_float(x); }        \
   FLOW_FORMULA double name(double x) { return ::of_double(x); }
