@@ -135,7 +135,11 @@ Status Engine::decode(double* words, bool output, DeviceKind device, Operand& op
     span += cols;
   }
   if (words[0] == 0) {
-    if (span == 0) return Status::ok;
+    if (span == 0) {
+      // An input that is left out has no columns either: an op may count on it.
+      if (!output) operand.rows = operand.cols = 0;
+      return Status::ok;
+    }
     if (!output) {
       say(failure, "[%s] %s %d: is left out but has %lld × %lld elements", op, role, position,
           static_cast<long long>(rows), static_cast<long long>(cols));
