@@ -22,9 +22,7 @@ import { emitWarning, expected, FlowError, type Warn } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, cast, clamp, floor, RandomStream } from '../ops';
-import { onDevice } from '../tensor/device';
 import { type Rows, rowsTensor } from '../tensor/input';
-import { scope } from '../tensor/scope';
 import { isRecording, type Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
@@ -154,7 +152,7 @@ export class Flow extends Module {
    *   their number.
    */
   forward(x: Rows, context: Rows | null = null): Forward {
-    return this.#here(() => {
+    return this.here(() => {
       const rows = this.#toModel(this.#floatRows('forward', 'x', x));
       const step = this.bijection.forward(rows.x, this.#context(context, rows.x.rows));
       const solve = mergeSolves(rows.solve, step.solve);
@@ -175,7 +173,7 @@ export class Flow extends Module {
    *   inverses, where the flow has any. Rows that did not converge are flagged there, and one warning says their number.
    */
   inverse(y: Rows, context: Rows | null = null): Inverse {
-    return this.#here(() => {
+    return this.here(() => {
       const z = this.#floatRows('inverse', 'y', y);
       const step = this.#toData(this.bijection.inverse(z, this.#context(context, z.rows)));
       warnOfUnsolved('inverse', step.solve);
@@ -192,7 +190,7 @@ export class Flow extends Module {
    */
   logProb(x: Rows, context: Rows | null = null, options: LogProbOptions = {}): Tensor {
     const where = 'logProb';
-    return this.#here(() => {
+    return this.here(() => {
       const rows = rowsTensor(where, 'x', x, this.features, this.dtype);
       const conditions = this.#context(context, rows.rows);
       const integer = rows.dtype === 'int32' || rows.dtype === 'uint8';
@@ -213,11 +211,11 @@ export class Flow extends Module {
 
   /** logProb of a float tensor [N, D] in one piece, for training: everything between x and the result is on the tape. */
   logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor {
-    return this.#here(() => this.#score(x, context, space).logProb);
+    return this.here(() => this.#score(x, context, space).logProb);
   }
 
   #score(x: Tensor, context: Tensor | null, space: 'data' | 'model'): { logProb: Tensor } & Solved {
-    return this.#here(() => {
+    return this.here(() => {
       const rows = this.#toModel(x);
       const { y, logDet, solve } = this.bijection.forward(rows.x, context);
       const inModel = add(this.base.logProb(y), logDet);
@@ -230,7 +228,7 @@ export class Flow extends Module {
 
   /** x + U[0, 1) for integer rows, as floats; the rows themselves where the flow has no dequantisation. */
   dequantize(x: Tensor, stream: RandomStream): Tensor {
-    return this.#here(() => {
+    return this.here(() => {
       const floats = cast(x, this.dtype);
       if (!this.dequantization) return floats;
       return add(floats, stream.uniform(x.shape, this.dtype));
@@ -262,7 +260,7 @@ export class Flow extends Module {
         ),
       );
     }
-    return this.#here(() => {
+    return this.here(() => {
       const context = this.#context(options.context ?? null, samples);
       const stream = new RandomStream(seed);
       const noise = this.base.sample(samples, stream, temperature);
@@ -282,7 +280,7 @@ export class Flow extends Module {
   quantize(x: Tensor): Tensor {
     if (!this.dequantization) return x;
     const { levels } = this.dequantization;
-    return this.#here(() => clamp(floor(x), 0, levels - 1));
+    return this.here(() => clamp(floor(x), 0, levels - 1));
   }
 
   /** Writes architecture, weights and state into one safetensors file, atomically. */
@@ -311,11 +309,6 @@ export class Flow extends Module {
       dequantization: this.dequantization ? { levels: this.dequantization.levels } : null,
       description: { ...this.description },
     };
-  }
-
-  /** Runs `body` where the flow is. */
-  #here<T>(body: () => T): T {
-    return onDevice(this.device, () => scope(body));
   }
 
   #toModel(x: Tensor): { x: Tensor; logDet: Tensor | null } & Solved {

@@ -1,7 +1,7 @@
 /** Modules: named parameters and state in a tree, so that every model can be trained, saved, loaded and freed. */
 import type { FloatDType } from '../dtype';
 import { currentDevice, type Device, onDevice } from '../tensor/device';
-import { keep } from '../tensor/scope';
+import { keep, scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 
 /** JSON that describes how to build a module again; its weights are saved beside it. */
@@ -113,6 +113,11 @@ export abstract class Module {
       for (const tensors of [module.#parameters.values(), module.#state.values(), module.#owned])
         for (const tensor of tensors) return tensor.device;
     return currentDevice();
+  }
+
+  /** Runs `body` where the module is, in a scope. */
+  protected here<T>(body: () => T): T {
+    return onDevice(this.device, () => scope(body));
   }
 
   /** Moves the whole tree to a device. @throws FlowError UNSUPPORTED where there is no GPU to be used */

@@ -3,8 +3,10 @@
  * up to a constant, or from a teacher.
  */
 import { expected, FlowError } from '../errors';
+import type { DensityModel } from '../flows/density';
 import type { Module } from '../nn/module';
 import type { RandomStream } from '../ops';
+import { onDevice } from '../tensor/device';
 import type { Tensor } from '../tensor/tensor';
 import {
   type Groups,
@@ -59,7 +61,8 @@ interface Caller {
 }
 
 /**
- * Makes a loss small by steps of an optimizer.
+ * Makes a loss small by steps of an optimizer, on the model's device. One epoch is the whole training: callbacks and schedules get
+ * `stepsPerEpoch` = `steps`. A model with `beforeStep` is told the number of each step, as by `fit`.
  *
  * @param loss the scalar to make small, by differentiable ops; what it draws comes from the stream, so that the seed
  *   decides it and a checkpoint goes on with it. It is recorded once and replayed: it must not read tensors
@@ -73,7 +76,16 @@ export async function fitLoss(
   model: Module,
   loss: (stream: RandomStream) => Tensor,
   options: FitLossOptions,
-  { where = 'fitLoss', setup: sizes = {} }: Caller = {},
+  caller: Caller = {},
+): Promise<FitLossResult> {
+  return onDevice(model.device, () => trained(model, loss, options, caller));
+}
+
+async function trained(
+  model: Module & Pick<DensityModel, 'beforeStep'>,
+  loss: (stream: RandomStream) => Tensor,
+  options: FitLossOptions,
+  { where = 'fitLoss', setup: sizes = {} }: Caller,
 ): Promise<FitLossResult> {
   const { steps, reportEvery = 100, schedule, signal, checkpoint } = options;
   const { onStep, onReport, compile = true } = options;
@@ -161,6 +173,7 @@ export async function fitLoss(
       learningRate = optimizer.learningRate * (schedule?.(position) ?? 1);
       learner.optimizer.setLearningRate(learningRate);
       learner.average?.prepare(progress.step);
+      model.beforeStep?.(progress.step);
       if (!step.run()) {
         const finding = diagnose(model, () => loss(stream), learner.parameters);
         learner.guard.restore();

@@ -7,6 +7,7 @@
 import { expected, FlowError } from '../errors';
 import type { Flow } from '../flows/flow';
 import { cast, mean, type RandomStream, reshape, sub } from '../ops';
+import { onDevice } from '../tensor/device';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -35,7 +36,8 @@ export async function fitReverseKl(
   options: ReverseKlOptions,
 ): Promise<FitLossResult> {
   const { samples = 256 } = options;
-  const context = contextRows(flow, options.context ?? null, samples);
+  const given = options.context ?? null;
+  const context = onDevice(flow.device, () => contextRows(flow, given, samples));
   const loss = (stream: RandomStream) => reverseKlLoss(flow, logDensity, samples, stream, context);
   try {
     return await fitLoss(flow, loss, options, { where: 'fitReverseKl', setup: { samples } });

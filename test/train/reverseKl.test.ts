@@ -81,6 +81,14 @@ describe('fitReverseKl', () => {
     expect(digests[2]).not.toBe(digests[0]);
   });
 
+  it('tells a model the number of each step', async () => {
+    const steps: number[] = [];
+    const flow = Object.assign(build(), { beforeStep: (step: number) => steps.push(step) });
+    await fitReverseKl(flow, target, { ...options, steps: 4 });
+    expect(steps).toEqual([0, 1, 2, 3]);
+    flow.dispose();
+  });
+
   it('stops by a signal', async () => {
     const abort = new AbortController();
     const flow = build();

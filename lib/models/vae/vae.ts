@@ -32,7 +32,6 @@ import {
   rowsView,
   sub,
 } from '../../ops';
-import { onDevice } from '../../tensor/device';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
@@ -121,7 +120,7 @@ export class Vae extends Module implements DensityModel {
 
   /** Integers become bits where the model binarises, else floats. */
   dequantize(x: Tensor, stream: RandomStream): Tensor {
-    return this.#here(() => {
+    return this.here(() => {
       const floats = cast(x, this.dtype);
       if (!this.binarization) return floats;
       return stream.bernoulli(affineScalar(floats, 1 / (this.binarization.levels - 1)));
@@ -152,7 +151,7 @@ export class Vae extends Module implements DensityModel {
         expected('Vae', 'stream', 'a RandomStream', 'none', 'a bound by draws needs one'),
       );
     }
-    return this.#here(() => {
+    return this.here(() => {
       const { rows, logDet } = this.#toModel(x);
       const bound = this.training
         ? this.#objective(rows, context, stream)
@@ -174,7 +173,7 @@ export class Vae extends Module implements DensityModel {
     samples: number,
     stream: RandomStream,
   ): Tensor {
-    return this.#here(() => {
+    return this.here(() => {
       const { rows } = this.#toModel(x);
       const whole = isTracked([rows, ...this.parameters()]) || isRecording();
       const most = whole ? Infinity : Math.max(64, Math.floor(mostNumbers / this.features));
@@ -218,7 +217,7 @@ export class Vae extends Module implements DensityModel {
 
   /** The terms of the bound, in the model's space, by one draw a row. */
   terms(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): ElboTerms {
-    return this.#here(() => {
+    return this.here(() => {
       const stream = new RandomStream(options.seed ?? 0);
       try {
         const rows = this.#rows('terms', x, stream);
@@ -232,7 +231,7 @@ export class Vae extends Module implements DensityModel {
 
   /** q(z | x) of each row, and a draw of it. */
   encode(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Encoding {
-    return this.#here(() => {
+    return this.here(() => {
       const stream = new RandomStream(options.seed ?? 0);
       try {
         const rows = this.#rows('encode', x, stream);
@@ -264,7 +263,7 @@ export class Vae extends Module implements DensityModel {
 
   /** E[x | z] of latents [N, L], in the data's units. */
   decode(z: Rows, context: Rows | null = null): Tensor {
-    return this.#here(() => {
+    return this.here(() => {
       const latents = cast(rowsTensor('decode', 'z', z, this.latents, this.dtype), this.dtype);
       const given = contextRows('Vae', this, context, latents.rows);
       return inChunks(latents, given, (part, itsContext) =>
@@ -275,7 +274,7 @@ export class Vae extends Module implements DensityModel {
 
   /** E[x | z] of a draw z of q(z | x): [N, D], in the data's units. */
   reconstruct(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Tensor {
-    return this.#here(() => this.decode(this.encode(x, context, options).z, context));
+    return this.here(() => this.decode(this.encode(x, context, options).z, context));
   }
 
   /**
@@ -285,7 +284,14 @@ export class Vae extends Module implements DensityModel {
    */
   sample(samples: number, options: VaeSampleOptions = {}): Tensor {
     const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48), mean = false } = options;
-    return this.#here(() => {
+    if (!Number.isSafeInteger(samples) || samples < 0) {
+      const remedy = 'pass how many rows to draw';
+      throw new FlowError(
+        'ARGUMENT',
+        expected('sample', 'samples', 'a whole number ≥ 0', String(samples), remedy),
+      );
+    }
+    return this.here(() => {
       const given = contextRows('Vae', this, options.context ?? null, samples);
       const stream = new RandomStream(seed);
       try {
@@ -343,11 +349,6 @@ export class Vae extends Module implements DensityModel {
     };
   }
 
-  /** Runs `body` where the model is. */
-  #here<T>(body: () => T): T {
-    return onDevice(this.device, () => scope(body));
-  }
-
   /** Rows that a user passes, with the draws of the binarisation. */
   #rows(where: string, x: Rows, stream: RandomStream): Tensor {
     const rows = rowsTensor(where, 'x', x, this.features, this.dtype);
@@ -362,7 +363,7 @@ export class Vae extends Module implements DensityModel {
     seed: number,
     map: (rows: Tensor, context: Tensor | null, stream: RandomStream) => Tensor,
   ): Tensor {
-    return this.#here(() => {
+    return this.here(() => {
       const stream = new RandomStream(seed);
       try {
         const rows = this.#rows(where, x, stream);
