@@ -67,7 +67,8 @@ export class ResidualBlock extends Bijection {
     const logDet = (estimator: LogDetEstimator) =>
       new LogDet(estimator, features, positions, dtype, (tensor) => this.own(tensor));
     this.#logDet = { training: logDet(training), use: logDet(use) };
-    this.#stream = new RandomStream(seed);
+    // Apart from the network's numbers, where both have one seed.
+    this.#stream = new RandomStream(seed + 15485863);
     this.state('random', this.#stream.state);
   }
 

@@ -97,7 +97,7 @@ export class LipschitzNet extends Conditioner {
     const usual = widths.slice(1).map((_, l) => (image && (l === 0 || l === count - 1) ? 3 : 1));
     const kernels = options.kernels ?? usual;
     check({ widths, kernels, coefficient, iterations, activation, image });
-    this.#options = options;
+    this.#options = structuredClone(options);
     this.channels = channels;
     this.inputs = channels;
     this.outputs = channels;
@@ -217,7 +217,10 @@ export class LipschitzNet extends Conditioner {
   }
 
   config(): Config {
-    return withoutUndefined({ kind: 'lipschitzNet', ...this.#options }) as unknown as Config;
+    return withoutUndefined({
+      kind: 'lipschitzNet',
+      ...structuredClone(this.#options),
+    }) as unknown as Config;
   }
 }
 

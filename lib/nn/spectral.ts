@@ -111,7 +111,8 @@ export class SpectralLayer extends Module {
     for (let k = 0; k < mostIterations; k++) {
       this.iterate();
       const now = withoutTape(() => scope(() => this.norm().item()));
-      if (Math.abs(now - before) <= settled * now) return;
+      // NaN ends it too: weights that are no numbers have no norm.
+      if (!(Math.abs(now - before) > settled * now)) return;
       before = now;
     }
   }
@@ -134,9 +135,9 @@ export class SpectralLayer extends Module {
       : linear(v, this.weight, null);
   }
 
-  /** Outside of training the bound must hold: there the norm is iterated to its end. */
+  /** Outside of training the bound must hold: at its end the norm is iterated to its end. What is in use already stays as it is. */
   override train(on = true): this {
-    if (!on) this.converge();
+    if (!on && this.training) this.converge();
     return super.train(on);
   }
 

@@ -56,6 +56,7 @@ import {
   type Module,
   ResidualConvNet,
 } from '../../lib/nn';
+import { SpectralLayer } from '../../lib/nn/spectral';
 import { fixture } from '../reference/close';
 import { transformerCases } from './transformerCases';
 
@@ -75,13 +76,14 @@ export interface BijectionCase {
   readonly training?: boolean;
 }
 
-/** Overwrites every parameter with random signed numbers. */
+/** Overwrites every parameter with random signed numbers; norms of layers are those of the new ones. */
 export function randomize(module: Module, seed: number, scale = 0.6): void {
   const draw = fixture(seed);
   for (const tensor of module.parameters()) {
     const values = draw(tensor.size, scale);
     tensor.write(tensor.dtype === 'float32' ? Float32Array.from(values) : values);
   }
+  for (const [, part] of module.modules()) if (part instanceof SpectralLayer) part.converge();
 }
 
 export function randomized<B extends Bijection>(bijection: B, seed: number, scale?: number): B {

@@ -1,9 +1,14 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
-import { type LogDetEstimator, ResidualBlock, type RouletteLength } from '../../lib/bijections';
+import {
+  type Chain,
+  type LogDetEstimator,
+  ResidualBlock,
+  type RouletteLength,
+} from '../../lib/bijections';
 import { residualFlow, residualFlowImage } from '../../lib/flows';
 import { LipschitzNet, type LipschitzNetOptions } from '../../lib/nn';
-import { sum } from '../../lib/ops';
+import { RandomStream, sum } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
@@ -32,7 +37,7 @@ function blockOf(
     ...options,
   });
   randomize(network, 53, scale);
-  return own(new ResidualBlock({ network, use }).train(false));
+  return own(new ResidualBlock({ network, use }));
 }
 
 /** g of Jacobian ±0.81·I near the origin: the slope of elu is 1 where the bias lifts it. */
@@ -41,8 +46,8 @@ function straightBlock(sign: number, use: LogDetEstimator = { kind: 'exact' }): 
   for (const [k, layer] of block.network.layers.entries()) {
     layer.weight.write(Float64Array.of(2, 0, 0, 2).map((w) => (k === 0 ? w : sign * w)));
     layer.bias.write(Float64Array.of(20, 20));
+    layer.converge();
   }
-  block.train(false);
   return block;
 }
 
@@ -188,7 +193,8 @@ describe('norms', () => {
   it('stay under the bound when training ends, whatever the weights have become', () => {
     const network = own(new LipschitzNet({ channels: 3, hidden: [8, 8], dtype: 'float64' }));
     network.train(true);
-    randomize(network, 7, 20);
+    const draw = fixture(7);
+    for (const { weight } of network.layers) weight.write(draw(weight.size, 20));
     network.train(false);
     const x = own(tensorOfArray(fixture(8)(3), [1, 3]));
     scope(() => {
@@ -200,6 +206,23 @@ describe('norms', () => {
       }
       expect(network.apply(x).dataSync().every(Number.isFinite)).toBe(true);
     });
+  });
+
+  it('stay as they are where nothing was trained', () => {
+    const network = own(new LipschitzNet({ channels: 3, hidden: [8], dtype: 'float64' }));
+    const vectors = () => network.layers.flatMap(({ u, v }) => [...u.toArray(), ...v.toArray()]);
+    const before = vectors();
+    network.train(false);
+    expect(vectors()).toEqual(before);
+  });
+
+  it('of weights that are no numbers are soon given up', () => {
+    const network = own(new LipschitzNet({ channels: 2, hidden: [4], dtype: 'float64' }));
+    const [layer] = network.layers;
+    layer!.weight.write(new Float64Array(layer!.weight.size).fill(Number.NaN));
+    const iterations = vi.spyOn(layer!, 'iterate');
+    layer!.converge();
+    expect(iterations).toHaveBeenCalledTimes(1);
   });
 
   it('of zero weights are no trouble', () => {
@@ -216,10 +239,20 @@ describe('norms', () => {
 });
 
 describe('recipes', () => {
+  it('draws of a block are not those that made its weights', () => {
+    const flow = own(residualFlow({ features: 6, transforms: 1, actNorm: false, seed: 3 }));
+    const [block] = (flow.bijection as Chain).bijections as ResidualBlock[];
+    const { seed } = block!;
+    const stream = own(new RandomStream(seed));
+    const network = new LipschitzNet({ channels: 6, seed });
+    const weight = (net: LipschitzNet) => net.layers[0]!.weight.toArray();
+    expect(weight(own(network))).toEqual(weight(block!.network));
+    expect(block!.namedState().get('random')!.toArray()).not.toEqual(stream.state.toArray());
+  });
+
   it('a density of the plane integrates to 1', () => {
     const flow = own(residualFlow({ features: 2, transforms: 2, hidden: [8], dtype: 'float64' }));
     randomize(flow, 12, 0.8);
-    flow.train(false);
     const density = (points: Float64Array) =>
       scope(() => {
         const rows = tensorOfArray(points, [points.length / 2, 2]);
