@@ -71,11 +71,18 @@ export class MonotoneTransformer extends Transformer {
   }
 
   config(): Config {
-    return { kind: 'monotoneTransformer', family: { ...this.family } };
+    const { family } = this;
+    // JSON has no Infinity.
+    const endless = 'bound' in family && family.bound === Infinity;
+    const saved = endless ? { ...family, bound: 'Infinity' } : { ...family };
+    return { kind: 'monotoneTransformer', family: saved };
   }
 }
 
 register<Config & { kind: 'monotoneTransformer'; family: MonotoneFamily & Config }>(
   'monotoneTransformer',
-  (config) => new MonotoneTransformer(config.family),
+  ({ family }) => {
+    const endless = 'bound' in family && (family.bound as unknown) === 'Infinity';
+    return new MonotoneTransformer(endless ? { ...family, bound: Infinity } : family);
+  },
 );

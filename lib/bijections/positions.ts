@@ -5,9 +5,10 @@ import type { ImageShape } from '../shape';
 /** @throws FlowError ARGUMENT unless it is a whole number of at least 1 */
 export function requirePositions(where: string, positions: number, what = 'positions'): void {
   if (Number.isSafeInteger(positions) && positions >= 1) return;
+  const remedy = what === 'positions' ? 'height·width; 1 for a table' : 'correct the option';
   throw new FlowError(
     'ARGUMENT',
-    expected(where, what, 'a whole number ≥ 1', String(positions), 'height·width; 1 for a table'),
+    expected(where, what, 'a whole number ≥ 1', String(positions), remedy),
   );
 }
 

@@ -53,6 +53,21 @@ export interface SylvesterOptions extends AmortizationOptions {
   readonly reversed?: boolean;
 }
 
+/** @throws FlowError ARGUMENT for what the basis does not have */
+function refuseOthers(basis: SylvesterBasis, options: SylvesterOptions): void {
+  const { features, columns = features, reflections, reversed = false } = options;
+  const refuse = (what: string, of: SylvesterBasis, given: boolean) => {
+    if (!given || basis === of) return;
+    throw new FlowError(
+      'ARGUMENT',
+      expected('Sylvester', what, `none with the basis ${basis}`, 'some', `${of} has them`),
+    );
+  };
+  refuse('columns', 'orthogonal', columns !== features);
+  refuse('reflections', 'householder', reflections !== undefined);
+  refuse('reversed', 'triangular', reversed);
+}
+
 /**
  * y = x + Q·R·tanh(S·Qᵀx + b), R and S upper triangular M × M with diagonals in (−1, 1) by tanh, which makes the map
  * invertible. logDet = Σ log(1 + r_i s_i·tanh'). Forward costs M² beside the products with Q; the inverse finds M roots one
@@ -89,6 +104,7 @@ export class Sylvester extends Bijection {
         ),
       );
     }
+    refuseOthers(basis, options);
     const M = basis === 'orthogonal' ? (options.columns ?? Math.min(8, features)) : features;
     const K = basis === 'orthogonal' ? M : basis === 'householder' ? (options.reflections ?? 8) : 0;
     requirePositions('Sylvester', M, 'columns');
@@ -195,9 +211,9 @@ export class Sylvester extends Bijection {
       kind: 'sylvester',
       features,
       basis,
-      columns: M,
+      ...(basis === 'orthogonal' && { columns: M }),
       ...(basis === 'householder' && { reflections }),
-      reversed,
+      ...(basis === 'triangular' && { reversed }),
       ...amortizationConfig(this.parameterNet.options),
     };
   }

@@ -97,6 +97,14 @@ export class UmnnTransformer extends IterativeTransformer {
     whole('embedding', embedding, 1);
     whole('steps', steps, 2, true);
     for (const [k, units] of hidden.entries()) whole(`hidden[${k}]`, units, 1);
+    for (const [what, value] of Object.entries({ bound, leastSlope })) {
+      if (value > 0 && value < Infinity) continue;
+      const remedy = 'leave it out for the default';
+      throw new FlowError(
+        'ARGUMENT',
+        expected('UmnnTransformer', what, 'a finite number above 0', String(value), remedy),
+      );
+    }
     this.#options = options;
     this.dtype = dtype;
     this.paramsPerFeature = 1 + embedding;

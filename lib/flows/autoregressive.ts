@@ -9,9 +9,11 @@ import {
   type MaskedAutoregressiveOptions,
 } from '../bijections/maskedAutoregressive';
 import { Permutation } from '../bijections/permutation';
+import { requirePositions } from '../bijections/positions';
 import type { Transformer } from '../bijections/transformer';
 import { type Distribution, StandardNormal } from '../distributions';
 import type { MadeOptions } from '../nn/made';
+import { oneOf } from './choice';
 import { Flow, type FlowParts, type SamplingFlow, type ScoringFlow } from './flow';
 
 /** What chains of autoregressive maps share, whatever the map. */
@@ -36,6 +38,7 @@ type MadeNetworkOptions = Omit<MadeOptions, 'outputsPerFeature'>;
 
 /** K maps, each with a seed of its own, with the order of the features changed between them. */
 function autoregressiveChain<O extends AutoregressiveFlowOptions>(
+  where: string,
   options: O,
   make: (network: Omit<O, keyof AutoregressiveFlowOptions> & MadeNetworkOptions) => Bijection,
 ): Chain {
@@ -52,6 +55,8 @@ function autoregressiveChain<O extends AutoregressiveFlowOptions>(
     description: _description,
     ...network
   } = options;
+  requirePositions(where, transforms, 'transforms');
+  oneOf(where, 'permutation', permutation, ['reverse', 'random', 'none']);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
@@ -74,8 +79,8 @@ function flowOf(bijection: Bijection, options: AutoregressiveFlowOptions): Flow 
   });
 }
 
-const mafChain = (options: MafOptions) =>
-  autoregressiveChain(options, (network) => new MaskedAutoregressive(network));
+const mafChain = (where: string, options: MafOptions) =>
+  autoregressiveChain(where, options, (network) => new MaskedAutoregressive(network));
 
 /**
  * A chain of autoregressive maps with any transformer, made anew for each of them: what the recipes of neural autoregressive,
@@ -84,8 +89,10 @@ const mafChain = (options: MafOptions) =>
 export function transformerFlow(
   options: AutoregressiveFlowOptions,
   transformer: () => Transformer,
+  where = 'transformerFlow',
 ): Flow {
   const chain = autoregressiveChain(
+    where,
     options,
     (network) => new Autoregressive({ ...network, transformer: transformer() }),
   );
@@ -98,7 +105,7 @@ export function transformerFlow(
  * seed and weights it is the inverse of {@link iaf}.
  */
 export function maf(options: MafOptions): ScoringFlow {
-  return flowOf(mafChain(options), options) as ScoringFlow;
+  return flowOf(mafChain('maf', options), options) as ScoringFlow;
 }
 
 /**
@@ -107,10 +114,11 @@ export function maf(options: MafOptions): ScoringFlow {
  * it is the inverse of {@link maf}.
  */
 export function iaf(options: MafOptions): SamplingFlow {
-  return flowOf(new Invert(mafChain(options)), options) as SamplingFlow;
+  return flowOf(new Invert(mafChain('iaf', options)), options) as SamplingFlow;
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */
 export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): ScoringFlow {
-  return maf({ ...options, transforms: 1 });
+  const whole = { ...options, transforms: 1 };
+  return flowOf(mafChain('made', whole), whole) as ScoringFlow;
 }

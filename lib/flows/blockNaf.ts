@@ -6,7 +6,9 @@ import {
 } from '../bijections/blockAutoregressive';
 import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
+import { requirePositions } from '../bijections/positions';
 import { type Distribution, StandardNormal } from '../distributions';
+import { oneOf } from './choice';
 import { Flow, type FlowParts } from './flow';
 
 export interface BlockNafOptions
@@ -27,6 +29,8 @@ export interface BlockNafOptions
 export function blockNaf(options: BlockNafOptions): Flow {
   const { features, hidden, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
   const { transforms = 3, permutation = 'reverse' } = options;
+  requirePositions('blockNaf', transforms, 'transforms');
+  oneOf('blockNaf', 'permutation', permutation, ['reverse', 'random', 'none']);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));

@@ -10,9 +10,10 @@ import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
+import { requirePositions } from '../bijections/positions';
 import { type Distribution, StandardLogistic, StandardNormal } from '../distributions';
-import { expected, FlowError } from '../errors';
 import { Mlp, type MlpOptions } from '../nn/mlp';
+import { oneOf } from './choice';
 import { Flow, type FlowParts } from './flow';
 
 /** What both recipes share. */
@@ -89,14 +90,6 @@ function flowOf(
   });
 }
 
-function checkTransforms(where: string, transforms: number): void {
-  if (Number.isSafeInteger(transforms) && transforms >= 1) return;
-  throw new FlowError(
-    'ARGUMENT',
-    expected(where, 'transforms', 'a whole number ≥ 1', `${transforms}`, 'pass how many couplings'),
-  );
-}
-
 /**
  * RealNVP for tables (Dinh et al. 2017): affine couplings of alternating halves, s = exp(gain·tanh). Scoring, sampling and
  * training are one pass each. MAF paper: 5 or 10 couplings, two hidden layers of 100 to 1024 units, batch norm.
@@ -104,7 +97,8 @@ function checkTransforms(where: string, transforms: number): void {
 export function realnvp(options: RealNvpOptions): Flow {
   const { features, transforms = 8, seed = 0, dtype = 'float32' } = options;
   const { permutation = 'swap', batchNorm = false, scale = { kind: 'tanh' } } = options;
-  checkTransforms('realnvp', transforms);
+  requirePositions('realnvp', transforms, 'transforms');
+  oneOf('realnvp', 'permutation', permutation, ['swap', 'random']);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     if (k > 0 && permutation === 'random')
@@ -125,7 +119,7 @@ export function realnvp(options: RealNvpOptions): Flow {
 export function nice(options: NiceOptions): Flow {
   const { features, transforms = 4, dtype = 'float32' } = options;
   const { hidden = Array.from({ length: 5 }, () => 1000) } = options;
-  checkTransforms('nice', transforms);
+  requirePositions('nice', transforms, 'transforms');
   const evenFirst = [0, 1].flatMap((odd) =>
     Array.from({ length: Math.floor((features - odd + 1) / 2) }, (_, k) => 2 * k + odd),
   );

@@ -67,6 +67,11 @@ export function sylvester(options: SylvesterFlowOptions): Flow {
   return flowOf(
     'sylvester',
     options,
-    (k, seed) => new Sylvester({ ...options, reversed: k % 2 === 1, seed }),
+    (k, seed) =>
+      new Sylvester({
+        ...options,
+        ...(options.basis === 'triangular' && { reversed: k % 2 === 1 }),
+        seed,
+      }),
   );
 }

@@ -26,6 +26,7 @@ import type { FloatDType } from '../dtype';
 import { ConvNet } from '../nn/convNet';
 import { SingleConv } from '../nn/singleConv';
 import type { ImageShape } from '../shape';
+import { oneOf } from './choice';
 import { Flow, type FlowParts } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 
@@ -84,6 +85,8 @@ type Settings = Required<
     | 'dtype'
   >
 > & { readonly scale: CouplingScaleOption | undefined };
+
+const mixings = ['lu', 'dense', 'qr', 'shuffle', 'reverse', 'emerging', 'periodic'] as const;
 
 const secondHalf: CouplingSplit = { kind: 'columns', transforms: 'second' };
 
@@ -182,6 +185,8 @@ export function glow(options: GlowOptions): Flow {
     dtype,
   };
   requireHalving('glow', image, settings.levels, 'levels');
+  oneOf('glow', 'permutation', settings.permutation, mixings);
+  oneOf('glow', 'coupling', settings.coupling, ['affine', 'additive']);
   const features = imageFeatures(image);
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),

@@ -43,9 +43,26 @@ export function namedTensors(module: Module): Map<string, Tensor> {
   return new Map([...module.namedParameters(), ...module.namedState()]);
 }
 
-/** The metadata by which a file is known as a model. */
+/**
+ * The metadata by which a file is known as a model.
+ *
+ * @throws FlowError ARGUMENT where the config has a number that JSON has not: the model could not be built again
+ */
 export function modelMetadata(module: Module): Record<string, string> {
-  return { format, version, config: JSON.stringify(module.config()) };
+  const config = JSON.stringify(module.config(), (key, value: unknown) => {
+    if (typeof value !== 'number' || Number.isFinite(value)) return value;
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'save',
+        `${module.config().kind}: ${key}`,
+        'a finite number, as JSON has them',
+        String(value),
+        'build the model with a finite number',
+      ),
+    );
+  });
+  return { format, version, config };
 }
 
 /** Writes a module, atomically: the file is the old one or the new one, never half of it. */

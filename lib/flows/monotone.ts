@@ -20,7 +20,7 @@ export interface NafOptions extends AutoregressiveFlowOptions {
 export function naf(options: NafOptions): Flow {
   const { sigmoids = 16, sigmoidLayers = 1, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'dsf', hidden: sigmoids, layers: sigmoidLayers, leastSlope } as const;
-  return transformerFlow(rest, () => new MonotoneTransformer(family));
+  return transformerFlow(rest, () => new MonotoneTransformer(family), 'naf');
 }
 
 export interface SosFlowOptions extends AutoregressiveFlowOptions {
@@ -38,7 +38,7 @@ export interface SosFlowOptions extends AutoregressiveFlowOptions {
 export function sosFlow(options: SosFlowOptions): Flow {
   const { squares = 4, degree = 3, bound = 10, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'sumOfSquares', squares, degree, bound, leastSlope } as const;
-  return transformerFlow(rest, () => new MonotoneTransformer(family));
+  return transformerFlow(rest, () => new MonotoneTransformer(family), 'sosFlow');
 }
 
 export interface BernsteinFlowOptions extends AutoregressiveFlowOptions {
@@ -54,5 +54,5 @@ export interface BernsteinFlowOptions extends AutoregressiveFlowOptions {
 export function bernsteinFlow(options: BernsteinFlowOptions): Flow {
   const { degree = 16, bound = 10, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'bernstein', degree, bound, leastSlope } as const;
-  return transformerFlow(rest, () => new MonotoneTransformer(family));
+  return transformerFlow(rest, () => new MonotoneTransformer(family), 'bernsteinFlow');
 }

@@ -2,10 +2,10 @@
 import { ActNorm } from '../bijections/actNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
+import { requirePositions } from '../bijections/positions';
 import { ResidualBlock, type ResidualBlockOptions } from '../bijections/residualBlock';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { type Distribution, StandardNormal } from '../distributions';
-import { expected, FlowError } from '../errors';
 import { LipschitzNet, type LipschitzNetOptions } from '../nn/lipschitzNet';
 import type { ImageShape } from '../shape';
 import { Flow, type FlowParts } from './flow';
@@ -71,21 +71,13 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   ) as never;
 }
 
-function checkTransforms(where: string, transforms: number): void {
-  if (Number.isSafeInteger(transforms) && transforms >= 1) return;
-  throw new FlowError(
-    'ARGUMENT',
-    expected(where, 'transforms', 'a whole number ≥ 1', `${transforms}`, 'pass how many blocks'),
-  );
-}
-
 /**
  * Residual flow for tables: K times [actnorm, x + g(x)], g of a Lipschitz constant below coefficient^layers. Scoring is one pass
  * and a log-det (exact for up to 64 features, see ResidualBlock), sampling a fixed point a block.
  */
 export function residualFlow(options: ResidualFlowOptions): Flow {
   const { features, transforms = 10, hidden, dtype = 'float32' } = options;
-  checkTransforms('residualFlow', transforms);
+  requirePositions('residualFlow', transforms, 'transforms');
   const network = { channels: features, ...defined({ hidden }) };
   const bijections = Array.from({ length: transforms }, (_, k) => links(options, network, k));
   return new Flow({
@@ -105,7 +97,7 @@ export function residualFlow(options: ResidualFlowOptions): Flow {
  */
 export function residualFlowImage(options: ResidualFlowImageOptions): Flow {
   const { image, transforms = 4, hidden = 128, lambda = 0.05, dtype = 'float32' } = options;
-  checkTransforms('residualFlowImage', transforms);
+  requirePositions('residualFlowImage', transforms, 'transforms');
   const scales = options.scales ?? 1 + halvings(image, 2);
   requireHalving('residualFlowImage', image, scales - 1, 'scales');
   const features = imageFeatures(image);

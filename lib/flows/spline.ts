@@ -11,6 +11,7 @@ import { SplineTransformer } from '../bijections/splineTransformer';
 import { type Distribution, StandardNormal } from '../distributions';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
+import { oneOf } from './choice';
 import { Flow, type FlowParts } from './flow';
 
 interface SplineFlowOptions
@@ -46,6 +47,9 @@ export interface NsfAutoregressiveOptions
   readonly mixing?: 'lu' | 'reverse' | 'random' | 'none';
 }
 
+/** From the seed of a step's network to that of what mixes the features before it. */
+const apart = 15485863;
+
 function flowOf(
   bijections: readonly Bijection[],
   options: SplineFlowOptions & Pick<MlpOptions, 'dtype'>,
@@ -67,12 +71,14 @@ function flowOf(
 export function nsf(options: NsfOptions): Flow {
   const { features, transforms = 10, mixing = 'lu', hidden, seed = 0, dtype = 'float32' } = options;
   requirePositions('nsf', transforms, 'transforms');
+  oneOf('nsf', 'mixing', mixing, ['lu', 'random', 'swap']);
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     const own = seed + 104729 * (k + 1);
-    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: own, dtype }));
-    if (mixing === 'random') bijections.push(Permutation.random(features, own));
+    const mixed = own + apart;
+    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
+    if (mixing === 'random') bijections.push(Permutation.random(features, mixed));
     const transformer = new SplineTransformer(options.spline);
     const split: CouplingSplit = {
       kind: 'columns',
@@ -100,6 +106,7 @@ export function nsf(options: NsfOptions): Flow {
 export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
   const { features, transforms = 5, mixing = 'reverse', seed = 0, dtype = 'float32' } = options;
   requirePositions('nsfAutoregressive', transforms, 'transforms');
+  oneOf('nsfAutoregressive', 'mixing', mixing, ['lu', 'reverse', 'random', 'none']);
   const {
     transforms: _transforms,
     mixing: _mixing,
@@ -113,9 +120,10 @@ export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     const own = seed + 104729 * (k + 1);
-    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: own, dtype }));
+    const mixed = own + apart;
+    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
     else if (k > 0 && mixing === 'reverse') bijections.push(Permutation.reverse(features));
-    else if (k > 0 && mixing === 'random') bijections.push(Permutation.random(features, own));
+    else if (k > 0 && mixing === 'random') bijections.push(Permutation.random(features, mixed));
     const transformer = new SplineTransformer(options.spline);
     bijections.push(new Autoregressive({ ...network, transformer, dtype, seed: own }));
   }

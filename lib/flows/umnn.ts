@@ -29,5 +29,6 @@ export function umnn(options: UmnnFlowOptions): Flow {
   return transformerFlow(
     rest,
     () => new UmnnTransformer({ ...network, seed: seed + 31 * ++count }),
+    'umnn',
   );
 }

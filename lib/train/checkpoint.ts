@@ -94,7 +94,7 @@ export async function readCheckpoint<R = EpochRecord>(
   const file = await readSafetensors(path);
   const { metadata, tensors } = file;
   const state = parse<R>(path, file);
-  if (metadata['config'] !== JSON.stringify(model.config())) {
+  if (metadata['config'] !== modelMetadata(model)['config']) {
     throw new FlowError(
       'FORMAT',
       expected(

@@ -4,6 +4,7 @@ import { Bijection } from '../../bijections/bijection';
 import { Chain } from '../../bijections/chain';
 import { Invert } from '../../bijections/invert';
 import { MaskedAutoregressive } from '../../bijections/maskedAutoregressive';
+import { requirePositions } from '../../bijections/positions';
 import { StandardNormal } from '../../distributions';
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
@@ -54,6 +55,7 @@ export interface IafPosteriorOptions {
 export function iafPosterior(options: IafPosteriorOptions): Invert {
   const { latents, steps = 4, hidden = [320, 320], bias = 2, activation = 'elu' } = options;
   const { contextFeatures, seed = 0, dtype = 'float32', scale = { kind: 'gate', bias } } = options;
+  requirePositions('iafPosterior', steps, 'steps');
   const chain: Bijection[] = Array.from(
     { length: steps },
     (_, t) =>
@@ -64,8 +66,8 @@ export function iafPosterior(options: IafPosteriorOptions): Invert {
         seed: seed + t,
       }),
   );
-  const gated = scale.kind === 'gate' && steps > 0;
-  if (gated) chain.push(Affine.uniform(latents, (1 + Math.exp(-scale.bias)) ** steps, 0, dtype));
+  if (scale.kind === 'gate')
+    chain.push(Affine.uniform(latents, (1 + Math.exp(-scale.bias)) ** steps, 0, dtype));
   return new Invert(new Chain(chain, latents));
 }
 
@@ -90,6 +92,7 @@ export interface MafPriorOptions {
 export function mafPrior(options: MafPriorOptions): Flow {
   const { latents, transforms = 2, hidden = [320, 320], activation = 'elu' } = options;
   const { contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
+  requirePositions('mafPrior', transforms, 'transforms');
   const chain = Array.from(
     { length: transforms },
     (_, k) =>
