@@ -51,7 +51,7 @@ function isGenerative(module: Module): module is Module & GenerativeModel {
 }
 
 /**
- * Reads a model of any kind that `save` wrote: a Flow, a Vae, a WaveNet or a Parallel WaveNet.
+ * Reads a model of any kind that `save` wrote: a Flow, a Vae, a WaveNet, a Parallel WaveNet, a PixelCnn or a PixelRnn.
  *
  * @throws FlowError FILE, FORMAT
  */

@@ -37,6 +37,7 @@ import type { Tensor } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
 import {
   bySequences,
+  checkSample,
   conditionOf,
   type WaveConditioning,
   type WaveSampleOptions,
@@ -108,7 +109,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
         expected('ParallelWaveNet', 'base', 'logistic or normal', `${base}`, 'pass one of them'),
       );
     }
-    this.#options = options;
+    this.#options = structuredClone(options);
     this.features = length;
     this.dtype = dtype;
     this.base = base;
@@ -216,7 +217,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
 
   /** Log-density in nats. @param x [N, T], T = `length` @returns [N] float64 */
   logProb(x: Rows, context: Rows | null = null): Tensor {
-    return scope(() => {
+    return this.here(() => {
       const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
       const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
       return this.logProbOfRows(rows, its);
@@ -240,7 +241,8 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
    */
   sample(samples: number, options: WaveSampleOptions = {}): Tensor {
     const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
-    return scope(() => {
+    checkSample(samples, options, this.#options.local?.hop);
+    return this.here(() => {
       const stream = new RandomStream(seed);
       const z = this.drawNoise(samples, length, stream, options.temperature ?? 1);
       stream.dispose();
@@ -269,13 +271,13 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
   }
 
   config(): Config {
-    const { local, stacks, description, ...rest } = this.#options;
+    const { local, stacks, description, ...rest } = structuredClone(this.#options);
     return withoutUndefined({
       kind: 'parallelWaveNet',
       ...rest,
-      stacks: stacks && [...stacks],
-      local: local && { ...local },
-      description: description && { ...description },
+      stacks,
+      local,
+      description,
     }) as Config;
   }
 }

@@ -50,7 +50,7 @@ export class PixelCnn extends PixelModel {
     requireSizes('PixelCnn', { layers });
     requireOdd('PixelCnn', { firstKernel, kernel });
     this.requireGroups('PixelCnn', { hidden, head });
-    this.#options = options;
+    this.#options = structuredClone(options);
     this.contextFeatures = options.contextFeatures ?? 0;
     const countable = Number.isSafeInteger(this.contextFeatures) && this.contextFeatures >= 0;
     if (!countable || (this.contextFeatures > 0 && !options.gated)) {
@@ -205,7 +205,10 @@ export class PixelCnn extends PixelModel {
   }
 
   config(): Config {
-    return withoutUndefined({ kind: 'pixelCnn', ...this.#options }) as unknown as Config;
+    return withoutUndefined({
+      kind: 'pixelCnn',
+      ...structuredClone(this.#options),
+    }) as unknown as Config;
   }
 }
 

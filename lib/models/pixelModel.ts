@@ -1,14 +1,29 @@
 /** Autoregressive models of images: p(x) = Π p(x_i | x_<i), pixel by pixel in raster order, colour by colour. */
 import { type FloatDType, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { oneOf } from '../flows/choice';
 import { inChunks } from '../flows/chunks';
+import type { Dequantization } from '../flows/flow';
 import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { Module } from '../nn/module';
-import { affineScalar, cast, pixelSample, RandomStream, reshape } from '../ops';
+import {
+  abs,
+  affineScalar,
+  cast,
+  full,
+  greaterEqual,
+  max,
+  minimum,
+  pixelSample,
+  RandomStream,
+  reshape,
+  where,
+} from '../ops';
 import { formatShape, type ImageShape } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import type { GenerativeModel } from './generative';
 import { PixelGraph, requireSizes } from './pixelGraph';
 import { PixelOutput, type PixelOutputOptions } from './pixelOutput';
 
@@ -36,9 +51,11 @@ export interface PixelSampleOptions {
    * with the same seed the same bits.
    */
   readonly method?: 'cached' | 'naive';
+  /** 1: other temperatures are not there. */
+  readonly temperature?: number;
 }
 
-export abstract class PixelModel extends Module {
+export abstract class PixelModel extends Module implements GenerativeModel {
   readonly image: ImageShape;
   readonly features: number;
   abstract readonly contextFeatures: number;
@@ -80,7 +97,7 @@ export abstract class PixelModel extends Module {
   }
 
   /** Integers that `logProb` and `fit` take. */
-  get dequantization(): { readonly levels: number } {
+  get dequantization(): Dequantization {
     return { levels: (this.binarization ?? this.output).levels };
   }
 
@@ -164,19 +181,23 @@ export abstract class PixelModel extends Module {
   /**
    * Log-probability of images.
    *
-   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none. A model that binarises draws bits of integers, and takes floats as bits
+   * @param x [N, D] whole numbers 0 … levels − 1; −∞ where one is none. A model that binarises draws bits of integers, and takes
+   *   floats as bits: −∞ where one is neither 0 nor 1
    * @param options `seed` of the binarisation, default 0
    * @returns [N] float64, nats
    */
   logProb(x: Rows, context: Rows | null = null, options: { readonly seed?: number } = {}): Tensor {
-    return scope(() => {
+    return this.here(() => {
       const given = rowsTensor('logProb', 'x', x, this.features, this.dtype);
       const stream = new RandomStream(options.seed ?? 0);
       const isInteger = given.dtype === 'uint8' || given.dtype === 'int32';
       const rows = isInteger ? this.dequantize(given, stream) : cast(given, this.dtype);
       stream.dispose();
       const conditions = this.#context('logProb', context, rows.rows);
-      return inChunks(rows, conditions, (part, its) => this.logProbOfRows(part, its));
+      return inChunks(rows, conditions, (part, its) => {
+        const logProb = this.logProbOfRows(part, its);
+        return this.output.kind === 'binary' ? ofBits(part, logProb) : logProb;
+      });
     });
   }
 
@@ -187,7 +208,7 @@ export abstract class PixelModel extends Module {
 
   /** Integers become bits where the model binarises, else floats. */
   dequantize(x: Tensor, stream: RandomStream): Tensor {
-    return scope(() => {
+    return this.here(() => {
       const floats = cast(x, this.dtype);
       if (!this.binarization) return floats;
       return stream.bernoulli(affineScalar(floats, 1 / (this.binarization.levels - 1)));
@@ -212,14 +233,28 @@ export abstract class PixelModel extends Module {
         ),
       );
     }
-    return scope(() => {
+    const { method = 'cached', temperature = 1 } = options;
+    oneOf('sample', 'method', method, ['cached', 'naive']);
+    if (temperature !== 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'sample',
+          'temperature',
+          '1',
+          String(temperature),
+          'a model of pixels draws from its own distribution only: leave it out',
+        ),
+      );
+    }
+    return this.here(() => {
       const context = this.#context('sample', options.context ?? null, samples);
       const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
       const uniform = stream.uniform([samples * this.positions, this.output.uniforms], this.dtype);
       stream.dispose();
       if (samples === 0) return reshape(uniform, [0, this.features]);
       const levels =
-        options.method === 'naive' ? this.#naive(uniform, context) : this.#cached(uniform, context);
+        method === 'naive' ? this.#naive(uniform, context) : this.#cached(uniform, context);
       const images = reshape(levels, [samples, this.features]);
       return this.binarization ? affineScalar(images, this.binarization.levels - 1) : images;
     });
@@ -256,6 +291,15 @@ export abstract class PixelModel extends Module {
   async save(path: string, options: ModelFileOptions = {}): Promise<void> {
     await saveModule(this, path, options);
   }
+}
+
+/** log p, −∞ in rows with a number that is neither 0 nor 1. @param x [N, D] */
+function ofBits(x: Tensor, logProb: Tensor): Tensor {
+  return scope(() => {
+    const away = max(minimum(abs(x), abs(affineScalar(x, 1, -1))), -1);
+    const bits = greaterEqual(0, cast(away, 'float64'));
+    return where(reshape(bits, logProb.shape), logProb, full([], -Infinity, 'float64'));
+  });
 }
 
 /** Reads a model that must be of one class. @throws FlowError FILE, FORMAT */

@@ -58,6 +58,12 @@ export class PixelOutput {
     }
     this.levels = levels ?? (this.kind === 'binary' ? 2 : 256);
     this.mixtures = mixtures;
+    if (!Number.isSafeInteger(mixtures) || mixtures < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(where, 'mixtures', 'a whole number ≥ 1', String(mixtures), 'default: 10'),
+      );
+    }
     const fits = Number.isSafeInteger(this.levels) && this.levels >= 2 && this.levels <= 65536;
     if (!fits || (this.kind === 'binary' && this.levels !== 2)) {
       const wanted =

@@ -65,7 +65,7 @@ export class PixelRnn extends PixelModel {
     requireSizes('PixelRnn', { layers });
     requireOdd('PixelRnn', { firstKernel });
     this.requireGroups('PixelRnn', { hidden, head });
-    this.#options = options;
+    this.#options = structuredClone(options);
     this.#stream = new RandomStream(options.seed ?? 0);
     const { graph } = this;
     const groups = this.output.groups;
@@ -152,7 +152,10 @@ export class PixelRnn extends PixelModel {
   }
 
   config(): Config {
-    return withoutUndefined({ kind: 'pixelRnn', ...this.#options }) as unknown as Config;
+    return withoutUndefined({
+      kind: 'pixelRnn',
+      ...structuredClone(this.#options),
+    }) as unknown as Config;
   }
 }
 

@@ -200,6 +200,23 @@ export function waveContext(
   );
 }
 
+/** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
+export function checkSample(samples: number, options: WaveSampleOptions, hop = 1): void {
+  const { length, temperature = 1 } = options;
+  const check = (what: string, good: boolean, wanted: string, got: number, remedy: string) => {
+    if (good) return;
+    throw new FlowError('ARGUMENT', expected('sample', what, wanted, String(got), remedy));
+  };
+  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
+  check('samples', whole(samples, 0), 'a whole number ≥ 0', samples, 'pass how many to draw');
+  const warm = temperature >= 0 && temperature < Infinity;
+  check('temperature', warm, 'a number ≥ 0', temperature, '1 is the model itself');
+  if (length === undefined) return;
+  const wanted = hop > 1 ? `a multiple of the hop ${hop}` : 'a whole number ≥ 1';
+  const remedy = hop > 1 ? 'sequences are whole frames' : 'pass how many moments to draw';
+  check('length', whole(length, 1) && length % hop === 0, wanted, length, remedy);
+}
+
 /** The beginning of `samples` sequences as a tensor; a single row is repeated. */
 function beginning(start: Rows, samples: number, length: number, dtype: FloatDType): Tensor {
   // Flat numbers are one row.
@@ -270,7 +287,7 @@ export class WaveNet extends Module implements GenerativeModel {
         ),
       );
     }
-    this.#options = options;
+    this.#options = structuredClone(options);
     this.output = outputOf(output);
     this.features = length;
     this.dtype = dtype;
@@ -361,7 +378,7 @@ export class WaveNet extends Module implements GenerativeModel {
    * @returns [N] float64
    */
   logProb(x: Rows, context: Rows | null = null): Tensor {
-    return scope(() => {
+    return this.here(() => {
       const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
       const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
       return this.logProbOfRows(rows, its);
@@ -391,7 +408,8 @@ export class WaveNet extends Module implements GenerativeModel {
    */
   sample(samples: number, options: WaveSampleOptions = {}): Tensor {
     const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
-    return scope(() => {
+    checkSample(samples, options, this.#options.local?.hop);
+    return this.here(() => {
       const stream = new RandomStream(seed);
       const noise = this.noise(samples, length, stream);
       stream.dispose();
@@ -465,13 +483,13 @@ export class WaveNet extends Module implements GenerativeModel {
   }
 
   config(): Config {
-    const { output, local, description, ...rest } = this.#options;
+    const { output, local, description, ...rest } = structuredClone(this.#options);
     return withoutUndefined({
       kind: 'waveNet',
       ...rest,
-      output: output && { ...output },
-      local: local && { ...local },
-      description: description && { ...description },
+      output,
+      local,
+      description,
     }) as Config;
   }
 }

@@ -304,8 +304,48 @@ describe('errors', () => {
       () => new PixelCnn({ image: { ...image, width: 0 }, hidden: 6 }),
       /width: expected a whole number ≥ 1, got 0/,
     ],
+    [
+      () => new PixelCnn({ image, hidden: 6, output: 'mixture', mixtures: 0.5 }),
+      /mixtures: expected a whole number ≥ 1, got 0.5/,
+    ],
   ])('%#', (build, says) => {
     expect(build).toThrow(says);
+  });
+
+  it('a sample has the temperature 1, by a method that there is', () => {
+    using model = new PixelRnn({ image, hidden: 3, layers: 1, levels: 4 });
+    expect(() => model.sample(1, { temperature: 0.5 })).toThrow(/temperature: expected 1, got 0.5/);
+    expect(() => model.sample(1, { method: 'fast' as never })).toThrow(
+      /method: expected cached or naive, got fast/,
+    );
+  });
+
+  it('what options hold may change: the model does not', () => {
+    const sides = { ...image };
+    using model = new PixelCnn({ image: sides, hidden: 3, layers: 1, levels: 4 });
+    const before = JSON.stringify(model.config());
+    sides.height = 9;
+    (model.config()['image'] as { width: number }).width = 8;
+    expect(JSON.stringify(model.config())).toBe(before);
+  });
+
+  it('numbers that are no bits have no probability', () => {
+    scope(() => {
+      const image = { height: 1, width: 3, channels: 1 };
+      using model = new PixelCnn({ image, hidden: 2, layers: 1, output: 'binary' });
+      const { [0]: bits, ...others } = model
+        .logProb([
+          [0, 1, 0],
+          [0, 0.5, 0],
+          [2, 1, 0],
+          [-1, 1, 0],
+          [0, 1, Number.NaN],
+        ])
+        .toArray();
+      expect(bits).toBeLessThan(0);
+      expect(bits).toBeGreaterThan(-10);
+      expect(Object.values(others)).toEqual(Array(4).fill(-Infinity));
+    });
   });
 
   it('levels that are none have no probability', () => {

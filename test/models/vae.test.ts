@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
-import { Chain, Invert, Permutation, Planar } from '../../lib/bijections';
+import { ActNorm, Chain, Invert, Permutation, Planar } from '../../lib/bijections';
 import { StandardNormal } from '../../lib/distributions';
 import { Flow, realnvp } from '../../lib/flows';
 import {
@@ -524,6 +524,11 @@ it('says what does not fit', () => {
   const x = tensorOfArray(new Float64Array(8), [2, 4]);
   expect(() => model.logProbOfRows(x, null, 'model')).toThrow(
     /stream: expected a RandomStream, got none/,
+  );
+  expect(() => model.sample(-1)).toThrow(/samples: expected a whole number ≥ 0, got -1/);
+  expect(() => model.sample(1, { temperature: Number.NaN })).toThrow(/temperature: expected a num/);
+  expect(() => make({ latents: 2, posterior: new Invert(new ActNorm({ channels: 2 })) })).toThrow(
+    /posterior: expected a flow without statistics of data/,
   );
   expect(() => model.logProb(x, null, { samples: 0 })).toThrow(
     /samples: expected a whole number ≥ 1, got 0/,

@@ -13,6 +13,7 @@ import {
   exp,
   fit,
   mul,
+  ParallelWaveNet,
   RandomStream,
   rowsView,
   scope,
@@ -43,6 +44,9 @@ function made(options: Partial<WaveNetOptions> & { output: WaveOutput }): WaveNe
   stream.dispose();
   return net;
 }
+
+const student = () =>
+  new ParallelWaveNet({ length: 12, stacks: [1], layers: 2, channels: 4, ...conditioning });
 
 const { floor } = Math;
 /** Values that the output has, [N, T]. */
@@ -214,6 +218,17 @@ describe('WaveNet', () => {
       /start: expected 1 or 2 rows of up to 3 columns, got 1 of 4/,
     );
     expect(() => net.sample(2)).toThrow(/context: expected rows of 1 numbers, got none/);
+    expect(() => net.sample(1.5)).toThrow(/samples: expected a whole number ≥ 0, got 1.5/);
+    expect(() => net.sample(1, { temperature: -1 })).toThrow(/temperature: expected a number ≥ 0/);
+    expect(() => net.sample(1, { length: 0 })).toThrow(
+      /length: expected a whole number ≥ 1, got 0/,
+    );
     net.dispose();
+    for (const local of [made({ output, ...conditioning }), student()]) {
+      expect(() => local.sample(1, { length: 4, context: [[1]] })).toThrow(
+        /length: expected a multiple of the hop 3, got 4/,
+      );
+      local.dispose();
+    }
   });
 });

@@ -1,5 +1,5 @@
 /** What a variational autoencoder is made of, what it says, and which parts go together. */
-import type { Bijection } from '../../bijections/bijection';
+import { Bijection } from '../../bijections/bijection';
 import { isByFeature } from '../../bijections/byFeature';
 import { Invert } from '../../bijections/invert';
 import { StandardNormal } from '../../distributions';
@@ -83,6 +83,8 @@ export function generatorOf(posterior: Bijection | null): Bijection | null {
   return posterior.bijection;
 }
 
+const takesData = ({ calibrates, initializes }: Bijection) => calibrates || initializes;
+
 /** @throws FlowError SHAPE, ARGUMENT for parts that do not go together */
 export function checkParts(parts: Required<VaeParts>): void {
   const { encoder, decoder, likelihood, posterior, prior } = parts;
@@ -116,12 +118,15 @@ export function checkParts(parts: Required<VaeParts>): void {
   const others = [decoder.contextFeatures, prior?.contextFeatures || context];
   for (const own of others)
     check('contextFeatures', `${context}, as of the encoder`, own, own === context);
-  if (prior && (prior.bijection.calibrates || prior.bijection.initializes)) {
+  for (const [what, map] of Object.entries({ posterior, prior: prior?.bijection ?? null })) {
+    // An Invert of such a layer hides it.
+    const layers = [...(map?.modules() ?? [])].map(([, layer]) => layer);
+    if (!layers.some((layer) => layer instanceof Bijection && takesData(layer))) continue;
     throw new FlowError(
       'ARGUMENT',
       expected(
         'Vae',
-        'prior',
+        what,
         'a flow without statistics of data (batch norm, actnorm)',
         'one with',
         'its data are draws of the posterior, which move: leave the layer out',
