@@ -12,7 +12,8 @@ afterAll(folder.remove);
 const table = folder.at('banana.csv');
 writeBanana(table, 600);
 const columns = ['--columns', 'x,y'];
-const quick = ['--model', 'vae', '--hidden', '16', '--batch-size', '50', '-q'];
+const small = ['--model', 'vae', '--batch-size', '50', '-q'];
+const quick = [...small, '--hidden', '16'];
 
 /** 4 × 4: bright above or below, as IDX. */
 const images = folder.at('images-idx3-ubyte');
@@ -60,6 +61,7 @@ describe('on a table', () => {
     [['--levels', '4'], /--likelihood gaussian takes no --levels/],
     [['--conv', '4'], /--conv is for images/],
     [['--blocks', '2'], /--model vae without --conv has no --blocks/],
+    [['--transforms', '2'], /--model vae without --posterior iaf has no --transforms/],
     [['--residual'], /--model vae has no --residual/],
     [['--likelihood', 'bernoulli', '--standardize'], /takes the data as they are/],
     [['--model', 'maf', '--latents', '3'], /--model maf has no --latents/],
@@ -78,18 +80,19 @@ describe('on a table', () => {
 
 describe('on images', () => {
   it.each([
-    ['bits drawn anew', []],
+    ['bits drawn anew', ['--hidden', '16']],
     ['levels, convolutions', ['--likelihood', 'logistic', '--conv', '2,3']],
   ])('trains and samples: %s', async (_name, words) => {
+    const bits = !words.includes('logistic');
     const out = folder.at(`images${words.length}`);
     const trained = await flowKernels(
-      ...['train', images, ...quick, '--latents', '2', '--epochs', '40', '--lr', '1e-2', ...words],
+      ...['train', images, ...small, '--latents', '2', '--epochs', '40', '--lr', '1e-2', ...words],
       ...['--out', out, '--json'],
     );
     expect(trained).toMatchObject({ status: 0, stderr: '' });
     const { validation } = JSON.parse(trained.stdout);
     // Fewer bits than a fair coin a pixel, or than levels of which all are as likely.
-    expect(validation.bitsPerDim).toBeLessThan(words.length > 0 ? 8 : 1);
+    expect(validation.bitsPerDim).toBeLessThan(bits ? 1 : 8);
     const sheet = folder.at('sheet.png');
     expect(await flowKernels('sample', out, '-n', '4', '--out', sheet, '-q')).toMatchObject({
       status: 0,
@@ -100,8 +103,25 @@ describe('on images', () => {
     const { data, shape } = await readNpy(array);
     expect(shape).toEqual([6, 4, 4]);
     expect(data).toBeInstanceOf(Uint8Array);
-    if (words.length === 0) expect([...new Set(data as Uint8Array)].sort()).toEqual([0, 255]);
+    if (bits) expect([...new Set(data as Uint8Array)].sort()).toEqual([0, 255]);
     const scored = await flowKernels('score', out, images, '--importance', '4', '-q');
     expect(scored.stdout.trim().split('\n')).toHaveLength(121);
+  });
+
+  it('levels of a logistic are those of the command line', async () => {
+    const out = folder.at('levels');
+    const words = ['--likelihood', 'logistic', '--levels', '300', '--latents', '2', '--out', out];
+    const trained = await flowKernels('train', images, ...quick, '--epochs', '1', ...words);
+    expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const loaded = (await loadModel(`${out}/model.safetensors`)) as Vae;
+    expect(loaded.dequantization).toEqual({ levels: 300 });
+    loaded.dispose();
+  });
+
+  it('convolutions have no hidden layers of rows', async () => {
+    const words = ['--conv', '2', '--out', folder.at('none')];
+    const told = await flowKernels('train', images, ...quick, ...words);
+    const stderr = expect.stringMatching(/--conv takes the place of --hidden/);
+    expect(told).toMatchObject({ status: 2, stderr });
   });
 });

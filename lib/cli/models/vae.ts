@@ -1,5 +1,5 @@
 /** vae. */
-import { type VaeOptions, vae } from '../../models';
+import { LogisticMixtureLikelihood, type VaeOptions, vae } from '../../models';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import { type Model, pass, refuse, sidesOf } from './model';
@@ -48,6 +48,10 @@ export const vaeModels = {
       const { conv, freeBits, klWarmup, posterior, prior, transforms, dtype, seed } = options;
       if (conv && !image) throw new UsageError('--conv is for images');
       if (!conv) refuse(options, ['blocks'], ' without --conv');
+      if (conv && options.hidden) {
+        throw new UsageError('--conv takes the place of --hidden: pass one of them');
+      }
+      if (posterior !== 'iaf') refuse(options, ['transforms'], ' without --posterior iaf');
       const levels = options.levels ?? usualLevels;
       return vae({
         ...rest,
@@ -56,7 +60,14 @@ export const vaeModels = {
         hidden: options.hidden ?? hidden,
         ...(conv && { conv: { channels: conv, ...pass(options, 'blocks') } }),
         ...(pass(options, 'activation') as Pick<VaeOptions, 'activation'>),
-        likelihood,
+        likelihood:
+          likelihood === 'logistic'
+            ? new LogisticMixtureLikelihood({
+                features: input.features,
+                channels: image ? sidesOf(image).channels : 1,
+                levels,
+              })
+            : likelihood,
         ...(likelihood === 'bernoulli' &&
           (image || options.levels !== undefined) && { binarization: { levels } }),
         posterior: posterior === 'iaf' ? { ...(transforms && { steps: transforms }) } : 'diagonal',
