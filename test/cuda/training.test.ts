@@ -1,12 +1,13 @@
 /** Training on the emulated GPU: the losses of the CPU, step by step; a graph a step; what happens when memory runs out. */
 import { beforeAll, describe, expect, it } from 'vitest';
 import { isFlowError } from '../../lib/errors';
-import { type Flow, glow, maf, realnvp } from '../../lib/flows';
-import { vae } from '../../lib/models';
+import { type Flow, glow, iaf, maf, realnvp } from '../../lib/flows';
+import { PixelCnn, vae } from '../../lib/models';
 import { native } from '../../lib/native';
+import { normalLogProb } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { type Device, onDevice } from '../../lib/tensor/device';
-import { adam, evaluate, fit } from '../../lib/train';
+import { adam, evaluate, fit, fitReverseKl } from '../../lib/train';
 import { expectClose, fixture } from '../reference/close';
 import { emulatedPlugin } from './emulated';
 
@@ -149,6 +150,34 @@ it('without memory a step fails with a sentence, nothing is lost, and a smaller 
     native.cudaSet('memory', 2 ** 32);
   }
   flow.dispose();
+});
+
+it('a density is fitted without data where the flow is', async () => {
+  const seen: Record<string, number[]> = { cpu: [], cuda: [] };
+  for (const device of ['cpu', 'cuda'] as const) {
+    const network = { features: 2, transforms: 2, hidden: [8], contextFeatures: 1 };
+    const flow = iaf({ ...network, dtype: 'float64', seed: 2 }).to(device);
+    const context = Array.from({ length: 16 }, (_, k) => [k / 16]);
+    await fitReverseKl(flow, (x) => normalLogProb(x), {
+      ...{ steps: 5, samples: 16, context, optimizer: adam({ lr: 1e-3 }), seed: 3 },
+      onStep: ({ loss }) => void seen[device]?.push(loss),
+    });
+    expect(flow.device).toBe(device);
+    flow.dispose();
+  }
+  // Means of numbers of size 1, as rounding carries on through five steps.
+  expectClose(seen['cuda']!, seen['cpu']!, 500, 'losses', 1);
+});
+
+it('a model of pixels scores where it is', () => {
+  const sides = { height: 3, width: 3, channels: 1 };
+  const model = new PixelCnn({ image: sides, layers: 1, hidden: 4, dtype: 'float64', seed: 2 });
+  const x = Array.from({ length: 9 }, (_, k) => k % 2);
+  const onCpu = model.logProb([x]).item();
+  const found = model.to('cuda').logProb([x]);
+  expect(found.device).toBe('cuda');
+  expect(found.item()).toBeCloseTo(onCpu, 10);
+  model.dispose();
 });
 
 it('files are the same: a model saved on one device scores alike on the other', async () => {
