@@ -70,7 +70,7 @@ function paper() {
       flow.Affine.uniform(features, 1 / 256, 0),
       new flow.Logit(features, 1e-6),
     ]),
-    description: { image: '28,28', data: 'MNIST' },
+    description: { image: '[28,28,1]', data: 'MNIST' },
   });
   return {
     model,
@@ -106,7 +106,7 @@ function nice() {
     seed: 1,
     dequantization: { levels: 256 },
     preprocessing: flow.Affine.uniform(features, 1 / 256, 0),
-    description: { image: '28,28', data: 'MNIST' },
+    description: { image: '[28,28,1]', data: 'MNIST' },
   });
   return {
     model,
