@@ -1,9 +1,9 @@
 // Builds the addon with cmake-js into build-cmake/build/Release.
 //
 //   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512]
-//   node scripts/build-cmake.mjs --cuda
+//   node scripts/build-cmake.mjs --cuda [--CDFLOW_CUDA_ARCHITECTURES=90-real]
 //
-// --cuda builds the CUDA plug-in instead (needs nvcc): build/cuda/Release/flow_kernels_cuda.so.
+// --CD… go to cmake as -D…. --cuda builds the CUDA plug-in instead (needs nvcc): build/cuda/Release/flow_kernels_cuda.so.
 // A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
 // find it: FLOW_KERNELS_PREBUILD=$PWD/build-asan node ... loads that addon in place of the usual one.
 
@@ -25,13 +25,14 @@ const out = cuda
   ? join(root, 'build', 'cuda')
   : join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
-const result = locked(root, () =>
+const definitions = process.argv.filter((argument) => argument.startsWith('--CD'));
+const run = (command) =>
   spawnSync(
     process.execPath,
     [
       ...[
         cmakeJs,
-        'build',
+        command,
         '-O',
         out,
         '--parallel',
@@ -40,9 +41,14 @@ const result = locked(root, () =>
       ...(cuda ? ['--CDFLOW_CUDA=ON'] : []),
       ...(sanitize ? [`--CDFLOW_SANITIZE=${sanitize}`] : []),
       ...(sets ? [`--CDFLOW_SETS=${sets}`] : []),
+      ...definitions,
     ],
     { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] },
-  ),
-);
+  );
+const result = locked(root, () => {
+  // A folder that is configured is only built: what is defined now would not be heard.
+  const configured = definitions.length > 0 ? run('configure') : { status: 0 };
+  return configured.status === 0 ? run('build') : configured;
+});
 if (result.error) throw result.error;
 process.exitCode = result.status ?? 1;

@@ -30,13 +30,17 @@ function run(args, env = {}) {
     stdio: 'inherit',
   });
   if (result.error) throw result.error;
-  if (result.status !== 0) process.exit(result.status ?? 1);
+  if (result.status === 0) return;
+  // What a GPU says of all tests is worth more than that it stopped at the first.
+  process.exitCode = result.status ?? 1;
+  if (!onGpu) process.exit();
 }
 
 // Vitest leaves one core free for itself: half of a machine of two.
 const tests = (filters, env) =>
   run([vitest, 'run', `--maxWorkers=${availableParallelism()}`, ...filters], {
     FLOW_KERNELS_CUDA: library,
+    ...(onGpu ? { FLOW_TEST_GPU: '1' } : {}),
     ...env,
   });
 
@@ -44,7 +48,7 @@ if (!onGpu) run([join(root, 'scripts', 'build-emulation.mjs'), '--quiet']);
 else if (!existsSync(library))
   throw new Error(`${library} is not there: build it with "npm run build:cuda"`);
 
-if (!whole) tests(given.length > 0 ? given : ['test/cuda'], onGpu ? { FLOW_TEST_GPU: '1' } : {});
+if (!whole) tests(given.length > 0 ? given : ['test/cuda'], {});
 if (whole || (onGpu && given.length === 0)) {
   const filters = given.length > 0 ? given : ['test/ops/contract', 'test/bijections/contract'];
   tests(filters, { FLOW_TEST_DEVICE: 'cuda' });

@@ -103,35 +103,21 @@ std::vector<std::string> candidates() {
   return paths;
 }
 
+/** What cuBLAS needs beside itself, where the folder is not one of the loader's; stays loaded. */
+void open_companion(const std::string& path) {
+  const size_t number = path.rfind(".so.");
+  if (path.find('/') == std::string::npos || number == std::string::npos) return;
+  dlopen((folder_of(path) + "/libcublasLt" + path.substr(number)).c_str(), RTLD_NOW | RTLD_LOCAL);
+  dlerror();
+}
+
 bool fail(Failure* failure, const char* what, const std::string& why) {
   std::snprintf(failure->message, sizeof failure->message, "[cuda] cuBLAS: %s (%s)", what, why.c_str());
   return false;
 }
 
-/** Opens a library and finds the functions. */
-bool load([[maybe_unused]] Blas& blas, [[maybe_unused]] Failure* failure) {
-#if defined(FLOW_CUDA_EMULATION)
-  if (const char* wanted = std::getenv("FLOW_KERNELS_CUBLAS"); !wanted || !*wanted) {
-    blas.create = ::cublasCreate_v2;
-#define FLOW_ROW(name, ...) blas.name = ::name;
-    FLOW_BLAS_TABLE(FLOW_ROW)
-#undef FLOW_ROW
-    return true;
-  }
-#endif
-  void* library = nullptr;
-  std::string first_reason;
-  for (const std::string& path : candidates()) {
-    library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
-    if (library) break;
-    const char* reason = dlerror();
-    if (first_reason.empty() || path == names[0]) first_reason = reason ? reason : path;
-  }
-  if (!library)
-    return fail(failure,
-                "it was not found: install the CUDA toolkit or the wheel nvidia-cublas, and name the library or its folder in "
-                "FLOW_KERNELS_CUBLAS",
-                first_reason);
+/** Finds the functions in a library and makes a handle; why not otherwise. */
+[[maybe_unused]] std::string try_library(void* library, Blas& blas) {
   const char* missing = nullptr;
   const auto find = [&](auto& function, const char* name) {
     void* symbol = dlsym(library, name);
@@ -142,7 +128,56 @@ bool load([[maybe_unused]] Blas& blas, [[maybe_unused]] Failure* failure) {
 #define FLOW_ROW(name, ...) find(blas.name, #name);
   FLOW_BLAS_TABLE(FLOW_ROW)
 #undef FLOW_ROW
-  return !missing || fail(failure, "the library is too old: 12.0 or later is needed", std::string("it has no ") + missing);
+  if (missing) return std::string("12.0 or later is needed: it has no ") + missing;
+  const cublasStatus_t status = blas.create(&blas.handle);
+  if (status == 0) return {};
+  blas.handle = nullptr;
+  cudaGetLastError();
+  return "status " + std::to_string(status);
+}
+
+/** Opens a library, finds the functions and makes a handle. */
+bool load(Blas& blas, Failure* failure) {
+#if defined(FLOW_CUDA_EMULATION)
+  if (const char* wanted = std::getenv("FLOW_KERNELS_CUBLAS"); !wanted || !*wanted) {
+    blas.create = ::cublasCreate_v2;
+#define FLOW_ROW(name, ...) blas.name = ::name;
+    FLOW_BLAS_TABLE(FLOW_ROW)
+#undef FLOW_ROW
+    return blas.create(&blas.handle) == 0 || fail(failure, "it cannot be opened", "emulation");
+  }
+#endif
+  std::string first_reason, refused;
+  for (const std::string& path : candidates()) {
+    open_companion(path);
+    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);  // stays loaded
+    if (!library) {
+      const char* reason = dlerror();
+      if (first_reason.empty() || path == names[0]) first_reason = reason ? reason : path;
+      continue;
+    }
+    const std::string reason = try_library(library, blas);
+    if (reason.empty()) return true;
+    if (refused.empty()) refused = path + ": " + reason;
+  }
+  if (refused.empty())
+    return fail(failure,
+                "it was not found: install the CUDA toolkit or the wheel nvidia-cublas, and name the library or its folder in "
+                "FLOW_KERNELS_CUBLAS",
+                first_reason);
+  return fail(failure, "no library that was found can be used", refused);
+}
+
+int op(bool transpose) { return transpose ? op_transpose : op_none; }
+int64_t leading(int64_t ld, int64_t columns) { return max_of(max_of(ld, columns), 1); }
+
+/** c ← 0: a product over nothing. */
+template <class T>
+bool clear(const Call& call, int64_t m, int64_t n, T* c, int64_t c_ld) {
+  count_launch();
+  cudaMemset2DAsync(c, static_cast<size_t>(leading(c_ld, n)) * sizeof(T), 0, static_cast<size_t>(n) * sizeof(T),
+                    static_cast<size_t>(m), current_stream());
+  return launched(call);
 }
 
 bool succeeded(const Call& call, cublasStatus_t status) {
@@ -150,9 +185,6 @@ bool succeeded(const Call& call, cublasStatus_t status) {
   if (status == 0) return launched(call);
   return call.fail("cuBLAS refused the work: status %d", status);
 }
-
-int op(bool transpose) { return transpose ? op_transpose : op_none; }
-int64_t leading(int64_t ld, int64_t columns) { return max_of(max_of(ld, columns), 1); }
 
 Blas& own() { return *current().blas; }
 auto gemm_of(float) { return own().cublasSgemm_v2_64; }
@@ -169,8 +201,7 @@ Blas* open_blas(cudaStream_t stream, int compute_major, Failure* failure) {
   if (!load(*blas, failure)) return nullptr;
   // What NVIDIA recommends: more on Hopper and later.
   const size_t bytes = size_t{compute_major >= 9 ? 32u : 8u} << 20;
-  cublasStatus_t status = blas->create(&blas->handle);
-  if (status == 0) status = blas->cublasGetVersion_v2(blas->handle, &blas->version);
+  cublasStatus_t status = blas->cublasGetVersion_v2(blas->handle, &blas->version);
   if (status == 0) status = blas->cublasSetStream_v2(blas->handle, stream);
   if (status == 0) status = blas->cublasSetPointerMode_v2(blas->handle, pointers_of_host);
   if (status == 0) status = blas->cublasSetMathMode(blas->handle, math_default);
@@ -207,6 +238,7 @@ template <class T>
 bool blas_gemm(const Call& call, bool transpose_a, bool transpose_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t a_ld,
                const T* b, int64_t b_ld, T* c, int64_t c_ld, T alpha, T beta) {
   if (m <= 0 || n <= 0) return true;
+  if (k == 0 && beta == 0) return clear(call, m, n, c, c_ld);
   return succeeded(call, gemm_of(T{})(own().handle, op(transpose_b), op(transpose_a), n, m, k, &alpha, b,
                                       leading(b_ld, transpose_b ? k : n), a, leading(a_ld, transpose_a ? m : k), &beta, c,
                                       leading(c_ld, n)));
@@ -217,6 +249,11 @@ bool blas_gemm_batched(const Call& call, bool transpose_a, bool transpose_b, int
                        int64_t a_step, const T* b, int64_t b_ld, int64_t b_step, T* c, int64_t c_ld, int64_t c_step, int64_t count,
                        T alpha, T beta) {
   if (m <= 0 || n <= 0 || count <= 0) return true;
+  if (k == 0 && beta == 0) {
+    for (int64_t i = 0; i < count; ++i)
+      if (!clear(call, m, n, c + i * c_step, c_ld)) return false;
+    return true;
+  }
   return succeeded(call, batched_of(T{})(own().handle, op(transpose_b), op(transpose_a), n, m, k, &alpha, b,
                                          leading(b_ld, transpose_b ? k : n), b_step, a, leading(a_ld, transpose_a ? m : k), a_step,
                                          &beta, c, leading(c_ld, n), c_step, count));

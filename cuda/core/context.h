@@ -1,9 +1,10 @@
-// What an environment holds of the device: a stream, a staging buffer, counters.
+// What an environment holds of the device: a stream, a workspace, counters.
 #pragma once
 #include <cuda_runtime.h>
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace flow {
 
@@ -14,10 +15,12 @@ struct Blas;
 struct PluginContext {
   cudaStream_t stream = nullptr;
   cuda::Blas* blas = nullptr;
-  void* staging = nullptr;  // pinned
-  size_t staging_bytes = 0;
   void* workspace = nullptr;  // on the device; grows
   size_t workspace_bytes = 0;
+  std::vector<void*> retired;  // workspaces that graphs may still use
+  int64_t graphs = 0;          // that are alive
+  bool capturing = false;
+  bool waits_for_uploads = false;  // the device reads the memory of the host itself
   int multiprocessors = 1;
   size_t shared_bytes = 48 << 10;  // of a block, at most
   int64_t launches = 0;

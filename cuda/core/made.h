@@ -231,6 +231,12 @@ __device__ __forceinline__ void store_samples(const Matrix<T>& to, int64_t first
     *to.at(first + e / cols, e % cols) = rows[e % cols * made_pitch + e / cols];
 }
 
+/** Lets a kernel have as much shared memory as the device gives. The limit is the kernel's for all threads of the process: always the same. */
+template <class Kernel>
+void allow_shared(Kernel kernel) {
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(current().shared_bytes));
+}
+
 /** Runs launch(in_shared, grid, bytes, values): values are null where they fit shared memory. */
 template <class T, class Launch>
 bool launch_made(const Call& call, const MadeNetwork<T>& net, const Launch& launch) {

@@ -23,6 +23,7 @@ namespace cuda {
 
 extern const OpTable op_table;
 uint64_t registry_fingerprint();
+cudaError_t find_kernel_image();
 
 namespace {
 thread_local PluginContext* entered = nullptr;
@@ -32,19 +33,28 @@ PluginContext& current() { return *entered; }
 void* workspace(size_t bytes) {
   PluginContext& context = *entered;
   if (bytes <= context.workspace_bytes) return context.workspace;
-  // Twice what was there: a handful of growths in the life of a context. Work that uses the old one comes first.
+  if (context.capturing) return nullptr;  // an allocation would end the capture; what is captured has run before, with as much
+  // Twice what was there: a handful of growths in the life of a context.
   const size_t wanted = std::max(bytes, 2 * context.workspace_bytes);
-  cudaStreamSynchronize(context.stream);
-  cudaFree(context.workspace);
-  context.workspace = nullptr;
-  context.workspace_bytes = 0;
-  if (cudaMalloc(&context.workspace, wanted) != cudaSuccess) {
-    cudaGetLastError();
+  if (context.graphs == 0 && context.workspace) {
+    // Work that uses the old one comes first.
+    cudaStreamSynchronize(context.stream);
+    cudaFree(context.workspace);
     context.workspace = nullptr;
-    return nullptr;
+    context.workspace_bytes = 0;
   }
-  context.workspace_bytes = wanted;
-  return context.workspace;
+  for (const size_t size : {wanted, bytes}) {
+    void* block = nullptr;
+    if (cudaMalloc(&block, size) != cudaSuccess) {
+      cudaGetLastError();
+      continue;
+    }
+    if (context.workspace) context.retired.push_back(context.workspace);
+    context.workspace = block;
+    context.workspace_bytes = size;
+    return block;
+  }
+  return nullptr;
 }
 
 cudaStream_t current_stream() { return entered->stream; }
@@ -67,20 +77,48 @@ namespace {
 
 using cuda::current;
 
-constexpr size_t staging_bytes = size_t{4} << 20;
-
 bool fail(Failure* failure, const char* what, cudaError_t error) {
+  cudaGetLastError();  // told here; the next launch must not hear of it
   std::snprintf(failure->message, sizeof failure->message, "[cuda] %s: %s (%s)", what, cudaGetErrorString(error),
                 cudaGetErrorName(error));
   return false;
 }
 
+/** The device is that of the thread, and another addon may have changed it. */
+void use_device() { cudaSetDevice(0); }
+
+void free_retired(PluginContext* context) {
+  for (void* block : context->retired) cudaFree(block);
+  context->retired.clear();
+}
+
 void close(PluginContext* context) {
+  use_device();
   cuda::close_blas(context->blas);
   if (context->stream) cudaStreamDestroy(context->stream);
+  free_retired(context);
   if (context->workspace) cudaFree(context->workspace);
-  if (context->staging) cudaFreeHost(context->staging);
+  cudaGetLastError();
+  if (cuda::entered == context) cuda::entered = nullptr;
   delete context;
+}
+
+/** False after filling in why the kernels of this plug-in cannot run on the device. */
+bool runs_kernels(Failure* failure, const cudaDeviceProp& properties) {
+  if (properties.major < 8) {
+    std::snprintf(failure->message, sizeof failure->message,
+                  "[cuda] device: expected compute capability 8.0 or later, got %s of %d.%d", properties.name, properties.major,
+                  properties.minor);
+    return false;
+  }
+  const cudaError_t error = cuda::find_kernel_image();
+  if (error == cudaSuccess) return true;
+  fail(failure, "device: the plug-in has no kernels that it can run", error);
+  const size_t used = std::strlen(failure->message);
+  std::snprintf(failure->message + used, sizeof failure->message - used,
+                ": %s has compute capability %d.%d: build the plug-in for it, or update the driver", properties.name,
+                properties.major, properties.minor);
+  return false;
 }
 
 PluginContext* open(Failure* failure) {
@@ -97,9 +135,10 @@ PluginContext* open(Failure* failure) {
   }
   auto context = std::make_unique<PluginContext>();
   cudaDeviceProp properties;
-  error = cudaGetDeviceProperties(&properties, 0);
+  error = cudaSetDevice(0);
+  if (error == cudaSuccess) error = cudaGetDeviceProperties(&properties, 0);
+  if (error == cudaSuccess && !runs_kernels(failure, properties)) return nullptr;
   if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking);
-  if (error == cudaSuccess) error = cudaMallocHost(&context->staging, staging_bytes);
   if (error != cudaSuccess) {
     fail(failure, "device: it cannot be opened", error);
     close(context.release());
@@ -110,9 +149,9 @@ PluginContext* open(Failure* failure) {
     close(context.release());
     return nullptr;
   }
-  context->staging_bytes = staging_bytes;
   context->multiprocessors = properties.multiProcessorCount;
   context->shared_bytes = properties.sharedMemPerBlockOptin;
+  context->waits_for_uploads = properties.pageableMemoryAccess != 0;
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -129,6 +168,7 @@ PluginContext* open(Failure* failure) {
 const char* describe(const PluginContext* context) { return context->description.c_str(); }
 
 void* take(PluginContext*, size_t bytes) {
+  use_device();
   void* block = nullptr;
   if (cudaMalloc(&block, bytes ? bytes : 1) != cudaSuccess) {
     cudaGetLastError();  // told by the null; the next launch must not hear of it
@@ -138,11 +178,16 @@ void* take(PluginContext*, size_t bytes) {
 }
 
 void give(PluginContext* context, void* block) {
+  use_device();
   cudaStreamSynchronize(context->stream);  // work that still uses it
   cudaFree(block);
+  cudaGetLastError();
 }
 
-void enter(PluginContext* context) { cuda::entered = context; }
+void enter(PluginContext* context) {
+  use_device();
+  cuda::entered = context;
+}
 
 bool wait(PluginContext* context, Failure* failure) {
   const cudaError_t error = cudaStreamSynchronize(context->stream);
@@ -150,9 +195,11 @@ bool wait(PluginContext* context, Failure* failure) {
 }
 
 bool upload(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure) {
-  // Pageable memory: CUDA stages it itself before it returns.
+  use_device();
+  // Pageable memory: CUDA stages it itself before it returns, but where the device can read it as it is.
   const cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, context->stream);
-  return error == cudaSuccess || fail(failure, "copy to the device", error);
+  if (error != cudaSuccess) return fail(failure, "copy to the device", error);
+  return !context->waits_for_uploads || wait(context, failure);
 }
 
 bool download(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure) {
@@ -163,16 +210,18 @@ bool download(PluginContext* context, void* to, const void* from, size_t bytes, 
 
 bool begin_graph(PluginContext* context, Failure* failure) {
   const cudaError_t error = cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal);
-  return error == cudaSuccess || fail(failure, "graph", error);
+  context->capturing = error == cudaSuccess;
+  return context->capturing || fail(failure, "graph", error);
 }
 
 void* end_graph(PluginContext* context, Failure* failure) {
   cudaGraph_t graph = nullptr;
   cudaGraphExec_t executable = nullptr;
+  context->capturing = false;
   cudaError_t error = cudaStreamEndCapture(context->stream, &graph);
   if (error == cudaSuccess) error = cudaGraphInstantiate(&executable, graph, 0);
   if (graph) cudaGraphDestroy(graph);
-  if (error == cudaSuccess) return executable;
+  if (error == cudaSuccess) return ++context->graphs, executable;
   fail(failure, "graph", error);
   return nullptr;
 }
@@ -183,8 +232,11 @@ bool run_graph(PluginContext* context, void* graph, Failure* failure) {
 }
 
 void drop_graph(PluginContext* context, void* graph) {
+  use_device();
   cudaStreamSynchronize(context->stream);
   cudaGraphExecDestroy(static_cast<cudaGraphExec_t>(graph));
+  if (--context->graphs == 0) free_retired(context);
+  cudaGetLastError();
 }
 
 double get(PluginContext* context, const char* name) {

@@ -15,6 +15,7 @@ namespace {
 constexpr unsigned elimination_threads = 128;
 constexpr int64_t shared_bytes = 40 << 10;
 constexpr unsigned most_blocks = 1024;
+constexpr int64_t most_columns = 6144;  // their factors are in the shared memory that every kernel has
 
 template <class T>
 __global__ void __launch_bounds__(elimination_threads)
@@ -70,6 +71,7 @@ bool batch_inverse(const Call& call) {
   const Operand &a = call.in[0], &inverse = call.out[0], &log_det = call.out[1];
   const int64_t n = a.cols;
   FLOW_CHECK(call, n > 0 && n <= 1 << 14 && a.rows % n == 0, "a: expected square matrices below each other, got %lld × %lld", ll(a.rows), ll(n));
+  FLOW_CHECK(call, n <= most_columns, "a: expected matrices of up to %lld columns on a GPU, got %lld", ll(most_columns), ll(n));
   const int64_t count = a.rows / n;
   FLOW_CHECK(call, log_det.dtype == DType::f64 && log_det.count() == count && (log_det.rows <= 1 || log_det.cols <= 1),
              "log_det: expected float64 [%lld], got %s %lld × %lld", ll(count), name_of(log_det.dtype), ll(log_det.rows), ll(log_det.cols));

@@ -2,6 +2,9 @@
 #include "cuda/core/elementwise.h"
 
 namespace flow::cuda {
+
+cudaError_t find_kernel_image();
+
 namespace {
 
 template <class T>
@@ -22,7 +25,15 @@ bool fill(const Call& call) {
   });
 }
 
+__global__ void nothing() {}
+
 }  // namespace
+
+/** Whether the plug-in has kernels for the device: the words of CUDA for it. */
+cudaError_t find_kernel_image() {
+  cudaFuncAttributes attributes;
+  return cudaFuncGetAttributes(&attributes, nothing);
+}
 
 FLOW_DEFINE_OP(fill) = {"fill", fill, 0, 0, 1, 1};
 

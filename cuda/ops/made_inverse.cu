@@ -112,7 +112,7 @@ bool made_inverse(const Call& call) {
     if (!read_network(call, 3, layers, static_cast<int>(features), direct, samples, features, residual, act, act_param, net)) return false;
     if (samples == 0) return true;
     const auto run = [&](auto kernel, unsigned grid, size_t bytes, T* slabs) {
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+      allow_shared(kernel);
       FLOW_LAUNCH(kernel, grid, block_threads, bytes, net, matrix<const T>(y), matrix<const T>(addend), matrix<T>(x),
                   vector<double>(call.out[1]), slabs);
     };

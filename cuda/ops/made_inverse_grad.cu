@@ -163,7 +163,7 @@ bool made_inverse_grad(const Call& call) {
                       static_cast<int>(call.out[2 + l].ld)};
     if (samples == 0) return true;
     const auto run = [&](auto kernel, unsigned grid, size_t bytes, T* slabs) {
-      cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
+      allow_shared(kernel);
       FLOW_LAUNCH(kernel, grid, block_threads, bytes, net, op, slabs);
     };
     return launch_made(call, net, [&](bool in_shared, unsigned grid, size_t bytes, T* slabs) {

@@ -41,7 +41,7 @@ bool spline(const Call& call) {
       using T = decltype(zero);
       const Elements<T> e{matrix<const T>(in), matrix<const T>(params), matrix<T>(out), in.rows * in.cols, in.cols, params.rows == 1};
       if (in.rows == 0) return true;
-      const unsigned blocks = blocks_for(max_of(1, e.count));
+      const unsigned blocks = spline_blocks<T>(e.count, shape.bins);
       const int64_t threads = static_cast<int64_t>(blocks) * block_threads;
       T* memory = static_cast<T*>(
           workspace(static_cast<size_t>(e.count + spline_arrays * (shape.bins + 1) * threads) * sizeof(T)));

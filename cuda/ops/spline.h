@@ -41,6 +41,14 @@ inline bool check_spline_params(const Call& call, const Operand& params, const O
   return true;
 }
 
+/** Blocks for the elements: no more than have their knots in 32 MiB. */
+template <class T>
+unsigned spline_blocks(int64_t elements, int64_t bins) {
+  constexpr int64_t most_bytes = int64_t{32} << 20;
+  const int64_t block_bytes = spline_arrays * (bins + 1) * block_threads * int64_t{sizeof(T)};
+  return static_cast<unsigned>(max_of(1, min_of(blocks_for(max_of(1, elements)), most_bytes / block_bytes)));
+}
+
 /** The arrays of this thread. */
 template <class T>
 __device__ __forceinline__ SplineRows<ThreadRows<T>> spline_rows(T* memory, int64_t bins) {

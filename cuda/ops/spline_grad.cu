@@ -54,7 +54,7 @@ bool spline_grad(const Call& call) {
                           matrix<T>(call.out[0]), matrix<T>(call.out[1]), in.rows * in.cols,      in.cols,
                           params.rows == 1};
       if (e.count == 0) return true;
-      const unsigned blocks = blocks_for(e.count);
+      const unsigned blocks = spline_blocks<T>(e.count, shape.bins);
       const int64_t threads = static_cast<int64_t>(blocks) * block_threads;
       T* memory = static_cast<T*>(workspace(static_cast<size_t>(spline_arrays * (shape.bins + 1) * threads) * sizeof(T)));
       if (!memory) return call.fail("the GPU has no memory for the knots of %lld elements", ll(threads));

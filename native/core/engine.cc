@@ -221,8 +221,13 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
       status = decode(word, output, device, operands_[static_cast<size_t>(i)], failure, op.name,
                       static_cast<int>(output ? i - n_in : i));
     } catch (const std::exception&) {
-      say(failure, "[%s] no memory for an output of %.0f × %.0f", op.name, word[3], word[4]);
-      status = Status::out_of_memory;
+      // After a fault the device refuses memory, too: what it says of the fault is the reason.
+      if (device == DeviceKind::cuda && !cuda_->wait(failure)) {
+        status = Status::op_failed;
+      } else {
+        say(failure, "[%s] no memory for an output of %.0f × %.0f", op.name, word[3], word[4]);
+        status = Status::out_of_memory;
+      }
     }
     if (fresh && word[0] != 0) allocated_[static_cast<size_t>(i - n_in)] = 1;
   }

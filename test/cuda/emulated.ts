@@ -3,6 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../command';
 
+/** Whether the plug-in is the emulation: it counts bytes, and fails where it is told to. scripts/test-cuda.mjs --gpu says otherwise. */
+export const isEmulated = !process.env['FLOW_TEST_GPU'];
+
 function build(...args: string[]): void {
   const { status, stdout, stderr } = spawnSync(
     process.execPath,

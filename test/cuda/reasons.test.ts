@@ -10,7 +10,7 @@ import { allowTf32, onDevice } from '../../lib/tensor/device';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { PACKAGE_ROOT } from '../command';
-import { emulatedPlugin } from './emulated';
+import { emulatedPlugin, isEmulated } from './emulated';
 
 beforeAll(() => void emulatedPlugin(), 900_000);
 
@@ -30,7 +30,11 @@ function reasonIn(env: Record<string, string>): string {
 
 describe('backends() says', () => {
   it('what the device is', () => {
-    expect(reasonIn({})).toMatch(/host emulation, compute capability 8\.0, .*cuBLAS \d+\.\d/);
+    expect(reasonIn({})).toMatch(
+      isEmulated
+        ? /host emulation, compute capability 8\.0, .*cuBLAS \d+\.\d/
+        : /compute capability \d+\.\d, .*cuBLAS \d+\.\d/,
+    );
   });
   const reasons: [string, Record<string, string>, RegExp][] = [
     ['no such file', { FLOW_KERNELS_CUDA: '/nowhere/x.so' }, /is not in \/nowhere: build it/],
@@ -40,20 +44,41 @@ describe('backends() says', () => {
       /\[cuda\] library: .*(invalid ELF|file too short|invalid)/,
     ],
     ['no plug-in', { FLOW_KERNELS_CUDA: 'LIBM' }, /it is no plug-in of flow-kernels/],
+    [
+      'no cuBLAS',
+      { FLOW_KERNELS_CUBLAS: '/nowhere' },
+      /cuBLAS: it was not found: install .*FLOW_KERNELS_CUBLAS/,
+    ],
+    [
+      'a library that is no cuBLAS',
+      { FLOW_KERNELS_CUBLAS: 'LIBM' },
+      /cuBLAS: no library that was found can be used \(.*libm.*: 12\.0 or later is needed: it has no cublas/,
+    ],
+  ];
+  const emulated: typeof reasons = [
     ['no device', { FLOW_EMULATION_OPEN: 'cudaErrorNoDevice' }, /none was found: .*NoDevice/],
     [
       'an old driver',
       { FLOW_EMULATION_OPEN: 'cudaErrorInsufficientDriver' },
       /none was found: .*InsufficientDriver.*update the driver/s,
     ],
-    ['no memory', { FLOW_EMULATION_OPEN: 'cudaErrorMemoryAllocation' }, /memory|MemoryAllocation/],
     [
-      'no cuBLAS',
-      { FLOW_KERNELS_CUBLAS: '/nowhere' },
-      /cuBLAS: it was not found: install .*FLOW_KERNELS_CUBLAS/,
+      'no memory',
+      { FLOW_EMULATION_OPEN: 'cudaErrorMemoryAllocation' },
+      /cannot be opened: .*MemoryAllocation/,
+    ],
+    [
+      'an old device',
+      { FLOW_EMULATION_CAPABILITY: '75' },
+      /expected compute capability 8\.0 or later, got host emulation of 7\.5/,
+    ],
+    [
+      'no kernels for the device',
+      { FLOW_EMULATION_OPEN: 'cudaErrorNoKernelImageForDevice' },
+      /no kernels that it can run: .*NoKernelImage.* has compute capability 8\.0: build/,
     ],
   ];
-  it.each(reasons)('%s', (_name, env, message) => {
+  it.each([...reasons, ...(isEmulated ? emulated : [])])('%s', (_name, env, message) => {
     const found = Object.fromEntries(
       Object.entries(env).map(([key, value]) => [key, value === 'LIBM' ? libm() : value]),
     );
@@ -79,15 +104,21 @@ function libm(): string {
   return path;
 }
 
-describe('a failure in the middle of the work', () => {
+describe.runIf(isEmulated)('a failure in the middle of the work', () => {
   const x = Float32Array.of(1, 2, 3);
   it.each([
     ['a launch that is refused', () => native.cudaSet('failLaunch', 0), /the GPU refused the work/],
     ['no memory', () => native.cudaSet('memory', native.cudaGet('deviceBytes')), /no memory/],
+    [
+      'a fault of earlier work',
+      () => native.cudaSet('fault', 1),
+      /\[cuda\] the device stopped: planted/,
+    ],
   ] as const)('%s: an error in words, nothing lost, and work goes on', (_name, fail, message) => {
     onDevice('cuda', () =>
       scope(() => {
         const a = tensorOfArray(x, [3]);
+        a.dataSync(); // the copy is done: a fault drops what is queued
         native.trim();
         const before = memory().buffers;
         fail();
@@ -98,6 +129,7 @@ describe('a failure in the middle of the work', () => {
           thrown = error;
         }
         native.cudaSet('failLaunch', -1);
+        native.cudaSet('clearError', 1);
         native.cudaSet('memory', 2 ** 32);
         expect(isFlowError(thrown, 'NATIVE'), String(thrown)).toBe(true);
         expect((thrown as Error).message).toMatch(message);

@@ -20,7 +20,7 @@ import {
 import { onDevice } from '../../lib/tensor/device';
 import { scope } from '../../lib/tensor/scope';
 import type { Tensor } from '../../lib/tensor/tensor';
-import { emulatedPlugin } from './emulated';
+import { emulatedPlugin, isEmulated } from './emulated';
 
 beforeAll(() => void emulatedPlugin(), 900_000);
 
@@ -141,7 +141,7 @@ const cases: readonly Case[] = [
   })),
 ];
 
-describe('bytes over the floor', () => {
+describe.runIf(isEmulated)('bytes over the floor', () => {
   it.each(cases.map((test) => [test.name, test] as const))('%s', (_, test) => {
     onDevice('cuda', () =>
       scope(() => {

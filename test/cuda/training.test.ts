@@ -9,7 +9,7 @@ import { memory } from '../../lib/runtime';
 import { type Device, onDevice } from '../../lib/tensor/device';
 import { adam, evaluate, fit, fitReverseKl } from '../../lib/train';
 import { expectClose, fixture } from '../reference/close';
-import { emulatedPlugin } from './emulated';
+import { emulatedPlugin, isEmulated } from './emulated';
 
 beforeAll(() => void emulatedPlugin(), 900_000);
 
@@ -110,7 +110,7 @@ it('VAE: draws, bounds and losses are those of the CPU', async () => {
   expectClose(cuda.numbers, cpu.numbers, 1e4, 'losses and bound');
 });
 
-it('a step is two graphs, and few launches were written into them', async () => {
+it.runIf(isEmulated)('a step is two graphs, and few launches were written into them', async () => {
   const flow = maf({ features: 6, transforms: 5, hidden: [16, 16], seed: 1 }).to('cuda');
   const rows = { data: fixture(5)(40 * 6), rows: 40, cols: 6 };
   native.cudaSet('clearCounters', 1);
@@ -127,10 +127,12 @@ it('a step is two graphs, and few launches were written into them', async () => 
   expect(counts.slice(2).map((count, k) => count - (counts[k + 1] as number))).toEqual([
     2, 2, 2, 2, 2, 2,
   ]);
+  // What a step costs on a GPU at small sizes: it may become less.
+  expect(native.cudaGet('captured')).toBeLessThanOrEqual(98);
   flow.dispose();
 });
 
-it('without memory a step fails with a sentence, nothing is lost, and a smaller batch goes on', async () => {
+it.runIf(isEmulated)('without memory a step fails with a sentence, nothing is lost, and a smaller batch goes on', async () => {
   const flow = maf({ features: 6, transforms: 2, hidden: [64], seed: 1 }).to('cuda');
   const rows = { data: fixture(5)(4000 * 6), rows: 4000, cols: 6 };
   const { buffers: before, gpuBytes } = memory();

@@ -11,6 +11,7 @@ bool get(const char* name, double& value) {
   const Counters& all = counters();
   if (is("launches")) value = static_cast<double>(all.launches);
   else if (is("graphLaunches")) value = static_cast<double>(all.graph_launches);
+  else if (is("captured")) value = static_cast<double>(all.captured);
   else if (is("loaded")) value = static_cast<double>(all.loaded);
   else if (is("stored")) value = static_cast<double>(all.stored);
   else if (is("wide")) value = static_cast<double>(all.wide);
@@ -30,6 +31,7 @@ bool set(const char* name, double value) {
   else if (is("memory")) own.memory = static_cast<size_t>(value);
   else if (is("devices")) own.devices = static_cast<int>(value);
   else if (is("clearCounters")) counters() = {}, counters_of_kernels().clear();
+  else if (is("fault")) report(cudaErrorLaunchFailure, "planted");
   else if (is("clearError")) clear_error();
   else return false;
   return true;

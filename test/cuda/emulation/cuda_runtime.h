@@ -167,6 +167,7 @@ enum cudaError_t {
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInsufficientDriver = 35,
   cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
   cudaErrorNotReady = 600,
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
@@ -194,6 +195,10 @@ struct cudaDeviceProp {
   char name[256];
   int major, minor, multiProcessorCount;
   size_t totalGlobalMem, sharedMemPerBlockOptin;
+  int pageableMemoryAccess;
+};
+struct cudaFuncAttributes {
+  int maxDynamicSharedSizeBytes;
 };
 
 cudaError_t cudaGetDeviceCount(int* count);
@@ -210,6 +215,7 @@ cudaError_t cudaFreeHost(void* pointer);
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned flags);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -229,9 +235,18 @@ cudaError_t cudaGetLastError();
 cudaError_t cudaPeekAtLastError();
 const char* cudaGetErrorString(cudaError_t error);
 const char* cudaGetErrorName(cudaError_t error);
+namespace emulation {
+/** The most dynamic shared memory that launches of a kernel may ask for. */
+cudaError_t allow_shared(const void* kernel, int bytes);
+cudaError_t attributes_of(const void* kernel, cudaFuncAttributes& attributes);
+}  // namespace emulation
 template <class F>
-cudaError_t cudaFuncSetAttribute(F*, cudaFuncAttribute, int) {
-  return cudaSuccess;
+cudaError_t cudaFuncSetAttribute(F* kernel, cudaFuncAttribute, int bytes) {
+  return emulation::allow_shared(reinterpret_cast<const void*>(kernel), bytes);
+}
+template <class F>
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, F* kernel) {
+  return emulation::attributes_of(reinterpret_cast<const void*>(kernel), *attributes);
 }
 
 namespace emulation {
@@ -240,6 +255,7 @@ struct Work {
   void (*thread)(const void* bound);  // runs one thread
   std::shared_ptr<const void> bound;  // the kernel and its arguments: a thread may read them
   size_t bytes;
+  const void* kernel;
 };
 /** Puts a launch into the stream. */
 void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work);
@@ -258,5 +274,6 @@ void emulated_launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 blo
     std::apply(own.kernel, own.arguments);
   };
   emulation::launch(name, grid, block, shared, stream,
-                    {thread, std::make_shared<Bound>(Bound{kernel, {std::forward<A>(arguments)...}}), sizeof(Bound)});
+                    {thread, std::make_shared<Bound>(Bound{kernel, {std::forward<A>(arguments)...}}), sizeof(Bound),
+                     reinterpret_cast<const void*>(kernel)});
 }

@@ -31,6 +31,8 @@ Settings& settings();
 struct Counters {
   int64_t launches = 0;
   int64_t graph_launches = 0;
+  /** Launches that were written into graphs. */
+  int64_t captured = 0;
   int64_t loaded = 0;
   int64_t stored = 0;
   /** Loads and stores of 16 bytes. */

@@ -16,7 +16,6 @@ using Task = std::function<void()>;
 
 struct Graph {
   std::vector<Task> tasks;
-  int64_t launches = 0;
 };
 
 struct Stream {
@@ -45,6 +44,15 @@ cudaError_t pending = cudaSuccess;
 cudaError_t last = cudaSuccess;
 std::string sentence;
 std::map<const char*, size_t> pinned;  // start → bytes
+
+constexpr size_t usual_shared_bytes = size_t{48} << 10, most_shared_bytes = size_t{163} << 10;
+std::map<const void*, size_t> allowed_shared;  // kernel → bytes
+
+/** What a kernel may ask for. */
+size_t shared_limit(const void* kernel) {
+  const auto found = allowed_shared.find(kernel);
+  return found == allowed_shared.end() ? usual_shared_bytes : found->second;
+}
 
 cudaError_t note(cudaError_t error) {
   if (error != cudaSuccess) last = error;
@@ -79,9 +87,13 @@ void clear_error() {
 void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work) {
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
   const bool fits = threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
-                    grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535 && shared <= (size_t{227} << 10);
+                    grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
   if (!fits) {
     note(cudaErrorInvalidConfiguration);
+    return;
+  }
+  if (shared > shared_limit(work.kernel)) {
+    note(cudaErrorInvalidValue);
     return;
   }
   if (settings().fail_launch == 0) {
@@ -90,7 +102,7 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream
     return;
   }
   if (settings().fail_launch > 0) --settings().fail_launch;
-  if (stream->capture) ++stream->capture->launches;
+  if (stream->capture) ++counters().captured;
   else ++counters().launches;
   stream->put([launch = Launch{kernel, grid, block, shared, std::move(work)}] {
     if (failed()) return;
@@ -115,7 +127,7 @@ bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) 
     return false;
   }
   if (settings().fail_launch > 0) --settings().fail_launch;
-  if (stream->capture) ++stream->capture->launches;
+  if (stream->capture) ++counters().captured;
   else ++counters().launches;
   stream->put([name, work = std::move(work)] {
     if (failed()) return;
@@ -137,21 +149,36 @@ static bool opens_with(cudaError_t error) {
   return wanted && strcmp(wanted, cudaGetErrorName(error)) == 0;
 }
 
+cudaError_t emulation::allow_shared(const void* kernel, int bytes) {
+  if (bytes < 0 || static_cast<size_t>(bytes) > most_shared_bytes) return note(cudaErrorInvalidValue);
+  allowed_shared[kernel] = static_cast<size_t>(bytes);
+  return cudaSuccess;
+}
+cudaError_t emulation::attributes_of(const void* kernel, cudaFuncAttributes& attributes) {
+  if (opens_with(cudaErrorNoKernelImageForDevice)) return note(cudaErrorNoKernelImageForDevice);
+  attributes = {static_cast<int>(shared_limit(kernel))};
+  return cudaSuccess;
+}
+
 cudaError_t cudaGetDeviceCount(int* count) {
   if (opens_with(cudaErrorInsufficientDriver)) return note(cudaErrorInsufficientDriver);
   if (opens_with(cudaErrorNoDevice)) settings().devices = 0;
   *count = settings().devices;
   return note(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
-cudaError_t cudaSetDevice(int device) { return note(device < settings().devices ? cudaSuccess : cudaErrorInvalidValue); }
+cudaError_t cudaSetDevice(int device) {
+  return note(device >= 0 && device < settings().devices ? cudaSuccess : cudaErrorInvalidValue);
+}
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   *properties = {};
   snprintf(properties->name, sizeof properties->name, "host emulation");
-  properties->major = 8;
-  properties->minor = 0;
+  const char* capability = getenv("FLOW_EMULATION_CAPABILITY");  // 75: 7.5
+  const int both = capability ? atoi(capability) : 80;
+  properties->major = both / 10;
+  properties->minor = both % 10;
   properties->multiProcessorCount = 4;
   properties->totalGlobalMem = settings().memory;
-  properties->sharedMemPerBlockOptin = size_t{163} << 10;
+  properties->sharedMemPerBlockOptin = most_shared_bytes;
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
@@ -182,7 +209,6 @@ cudaError_t cudaFree(void* pointer) {
   return note(release_device(pointer) ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
-  if (opens_with(cudaErrorMemoryAllocation)) return note(cudaErrorMemoryAllocation);
   *pointer = malloc(bytes ? bytes : 1);
   if (*pointer) pinned[static_cast<char*>(*pointer)] = bytes;
   return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
@@ -224,19 +250,24 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
 }
-cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
   if (failed()) return note(pending);
-  if (!on_device(to, bytes)) return note(cudaErrorInvalidValue);
+  if (width == 0 || height == 0) return cudaSuccess;
+  if (pitch < width || !on_device(to, pitch * (height - 1) + width)) return note(cudaErrorInvalidValue);
   stream->put([=] {
     if (failed()) return;
     open_device(true);
-    memset(to, value, bytes);
+    for (size_t row = 0; row < height; ++row) memset(static_cast<char*>(to) + row * pitch, value, width);
     open_device(false);
   });
   return cudaSuccess;
 }
+cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  return cudaMemset2DAsync(to, bytes, value, bytes, 1, stream);
+}
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  if (opens_with(cudaErrorMemoryAllocation)) return note(cudaErrorMemoryAllocation);
   *stream = new Stream;
   return cudaSuccess;
 }
@@ -313,6 +344,7 @@ const char* cudaGetErrorName(cudaError_t error) {
     case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
     case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
     case cudaErrorNoDevice: return "cudaErrorNoDevice";
+    case cudaErrorNoKernelImageForDevice: return "cudaErrorNoKernelImageForDevice";
     case cudaErrorNotReady: return "cudaErrorNotReady";
     case cudaErrorIllegalAddress: return "cudaErrorIllegalAddress";
     case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
