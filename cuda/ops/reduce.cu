@@ -118,6 +118,22 @@ __global__ void __launch_bounds__(block_threads) fold_pieces(const Partial* part
 
 unsigned blocks_of(int64_t items) { return static_cast<unsigned>(max_of(1, ceil_div(items, block_threads))); }
 
+/** One block, all pieces: the threads take them in turn. */
+template <Kind kind, class To>
+__global__ void __launch_bounds__(block_threads) fold_all(const Partial* partials, int64_t pieces, double elements, To* out) {
+  FLOW_SHARED(memory);
+  double* shared = reinterpret_cast<double*>(memory);
+  Partial own = nothing<kind>();
+  for (int64_t k = threadIdx.x; k < pieces; k += block_threads) own = merged<kind>(own, partials[k]);
+  constexpr bool adds = kind == Kind::sum || kind == Kind::mean;
+  Partial all{0, 0};
+  if constexpr (adds) all.first = block_fold(own.first, Sum{}, shared);
+  else all.first = block_fold(own.first, MaxNan{}, shared);
+  if (kind == Kind::logsumexp && finite(all.first))
+    all.exponentials = block_fold(own.first == -INFINITY ? 0.0 : own.exponentials * exp(own.first - all.first), Sum{}, shared);
+  if (threadIdx.x == 0) *out = static_cast<To>(finished<kind>(all, elements));
+}
+
 template <Kind kind, class To, class T>
 bool run_kind(const Call& call, const Operand& x, To* out, int64_t axis) {
   const bool whole = axis == 2 && x.contiguous();
@@ -149,10 +165,12 @@ bool run_kind(const Call& call, const Operand& x, To* out, int64_t axis) {
     }
   }
   if (two_steps || (axis == 2 && rows == 0)) {
-    const int64_t last = axis == 2 ? 1 : outputs;
-    const int64_t each = axis == 2 ? outputs * pieces : pieces;
     const double elements = static_cast<double>(axis == 2 ? x.count() : folded);
-    FLOW_LAUNCH((fold_pieces<kind, To>), blocks_of(last), block_threads, 0, partials, last, each, elements, out);
+    const Partial* given = partials;
+    if (axis == 2)
+      FLOW_LAUNCH((fold_all<kind, To>), 1, block_threads, fold_bytes<double>(block_threads), given, outputs * pieces, elements, out);
+    else
+      FLOW_LAUNCH((fold_pieces<kind, To>), blocks_of(outputs), block_threads, 0, given, outputs, pieces, elements, out);
   }
   return launched(call);
 }

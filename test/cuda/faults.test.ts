@@ -48,7 +48,10 @@ describe.runIf(isEmulated).each(orders)('threads in %s order', (order) => {
   });
 });
 
-it.runIf(isEmulated)('a result that depends on the order of the threads differs between the orders', () => {
-  const sums = orders.map((order) => run('order', order).sum);
-  expect(new Set(sums).size).toBeGreaterThan(1);
-});
+it.runIf(isEmulated)(
+  'a result that depends on the order of the threads differs between the orders',
+  () => {
+    const sums = orders.map((order) => run('order', order).sum);
+    expect(new Set(sums).size).toBeGreaterThan(1);
+  },
+);

@@ -14,9 +14,12 @@ it('the workspace of a graph outlives the growth of the workspace', () => {
   onDevice('cuda', () =>
     scope(() => {
       // Sums in several pieces, which stand in the workspace between two launches.
-      const x = tensorOfArray(Float64Array.from({ length: 5000 }, (_, i) => i % 7), [5000]);
+      const x = tensorOfArray(
+        Float64Array.from({ length: 5000 }, (_, i) => i % 7),
+        [5000],
+      );
       const wide = tensorOfArray(new Float64Array(4000 * 64).fill(1), [4000, 64]);
-      const total = x.dataSync().reduce((a, b) => a + b);
+      const total = Array.from(x.dataSync(), Number).reduce((a, b) => a + b);
       const program = record(() => sum(x));
       for (let run = 0; run < 2; run++) {
         program.run();

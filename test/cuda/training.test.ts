@@ -132,27 +132,30 @@ it.runIf(isEmulated)('a step is two graphs, and few launches were written into t
   flow.dispose();
 });
 
-it.runIf(isEmulated)('without memory a step fails with a sentence, nothing is lost, and a smaller batch goes on', async () => {
-  const flow = maf({ features: 6, transforms: 2, hidden: [64], seed: 1 }).to('cuda');
-  const rows = { data: fixture(5)(4000 * 6), rows: 4000, cols: 6 };
-  const { buffers: before, gpuBytes } = memory();
-  const weights = flow.parameters().map((parameter) => [...parameter.dataSync()]);
-  native.cudaSet('memory', native.cudaGet('deviceBytes') + (1 << 20));
-  try {
-    const failed = await fit(flow, rows, { batchSize: 4000, steps: 2 }).catch(
-      (error: unknown) => error,
-    );
-    expect(isFlowError(failed, 'NATIVE')).toBe(true);
-    expect((failed as Error).message).toMatch(/memory/);
-    expect(flow.parameters().map((parameter) => [...parameter.dataSync()])).toEqual(weights);
-    expect(memory()).toMatchObject({ buffers: before, gpuBytes });
-    const { steps: taken } = await fit(flow, rows, { batchSize: 50, steps: 2 });
-    expect(taken).toBe(2);
-  } finally {
-    native.cudaSet('memory', 2 ** 32);
-  }
-  flow.dispose();
-});
+it.runIf(isEmulated)(
+  'without memory a step fails with a sentence, nothing is lost, and a smaller batch goes on',
+  async () => {
+    const flow = maf({ features: 6, transforms: 2, hidden: [64], seed: 1 }).to('cuda');
+    const rows = { data: fixture(5)(4000 * 6), rows: 4000, cols: 6 };
+    const { buffers: before, gpuBytes } = memory();
+    const weights = flow.parameters().map((parameter) => [...parameter.dataSync()]);
+    native.cudaSet('memory', native.cudaGet('deviceBytes') + (1 << 20));
+    try {
+      const failed = await fit(flow, rows, { batchSize: 4000, steps: 2 }).catch(
+        (error: unknown) => error,
+      );
+      expect(isFlowError(failed, 'NATIVE')).toBe(true);
+      expect((failed as Error).message).toMatch(/memory/);
+      expect(flow.parameters().map((parameter) => [...parameter.dataSync()])).toEqual(weights);
+      expect(memory()).toMatchObject({ buffers: before, gpuBytes });
+      const { steps: taken } = await fit(flow, rows, { batchSize: 50, steps: 2 });
+      expect(taken).toBe(2);
+    } finally {
+      native.cudaSet('memory', 2 ** 32);
+    }
+    flow.dispose();
+  },
+);
 
 it('a density is fitted without data where the flow is', async () => {
   const seen: Record<string, number[]> = { cpu: [], cuda: [] };
