@@ -18,7 +18,7 @@ constexpr unsigned most_blocks = 1024;
 constexpr int64_t most_columns = 6144;  // their factors are in the shared memory that every kernel has
 
 template <class T>
-__global__ void __launch_bounds__(elimination_threads)
+__global__ void __launch_bounds__(elimination_threads, 1)
     eliminate(Matrix<const T> a, Matrix<T> inverse, Vector<double> log_det, int64_t count, int n, double* memory) {
   FLOW_SHARED(shared);
   const bool whole = inverse.p != nullptr;

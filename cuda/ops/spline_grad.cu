@@ -25,7 +25,7 @@ struct GradientNumbers {
 };
 
 template <SplineKind kind, bool inverse, class T>
-__global__ void __launch_bounds__(block_threads) send_elements(SplineShape s, Elements<T> e, T* memory) {
+__global__ void __launch_bounds__(block_threads, 1) send_elements(SplineShape s, Elements<T> e, T* memory) {
   const SplineRows<ThreadRows<T>> rows = spline_rows(memory, s.bins);
   for (int64_t i = thread_index(); i < e.count; i += thread_count()) {
     const int64_t row = i / e.features, feature = i - row * e.features, first = feature * s.count(kind);
