@@ -3,6 +3,7 @@
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
+#include <new>
 #include <stdexcept>
 
 #include "core/cuda_device.h"
@@ -124,6 +125,7 @@ Status Engine::decode(double* words, bool output, DeviceKind device, Operand& op
   }
   operand = {nullptr, static_cast<DType>(dtype % device_word), rows, cols, ld};
   constexpr int64_t limit = int64_t{1} << 46;
+  constexpr int64_t empty_limit = int64_t{1} << 31;  // an op may walk the rows of what has no columns
   int64_t span = 0;
   if (rows > 0 && cols > 0) {
     if (rows > limit || cols > limit || ld < cols || ld > limit || __builtin_mul_overflow(rows - 1, ld, &span) ||
@@ -133,6 +135,10 @@ Status Engine::decode(double* words, bool output, DeviceKind device, Operand& op
       return Status::malformed;
     }
     span += cols;
+  } else if (rows > empty_limit || cols > empty_limit) {
+    say(failure, "[%s] %s %d: %lld × %lld is out of range", op, role, position, static_cast<long long>(rows),
+        static_cast<long long>(cols));
+    return Status::malformed;
   }
   if (words[0] == 0) {
     if (span == 0) {
@@ -194,6 +200,10 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
     return Status::malformed;
   }
   const DeviceKind device = device_of(words + header_words, n_in + n_out);
+  if (device == DeviceKind::cuda && !cuda_) {
+    say(failure, "[%s] device: no GPU was opened", table_.ops[code]->name);
+    return Status::malformed;
+  }
   const OpTable& own = device == DeviceKind::cpu ? table : cuda_->table();
   if (!own.ops[code]) {
     if (device == DeviceKind::cpu)
@@ -241,7 +251,12 @@ Status Engine::run_one(const OpTable& table, double* words, int64_t available, i
               static_cast<int>(n_attr),
               &failure};
     if (device == DeviceKind::cuda) cuda_->enter();
-    if (!op.run(call)) status = Status::op_failed;
+    try {
+      if (!op.run(call)) status = Status::op_failed;
+    } catch (const std::bad_alloc&) {
+      say(failure, "[%s] no memory for its working space", op.name);
+      status = Status::out_of_memory;
+    }
     ++instructions_;
   }
   if (status != Status::ok) {

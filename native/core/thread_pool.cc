@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <mutex>
+#include <new>
 #include <thread>
 
 namespace flow {
@@ -52,7 +53,8 @@ struct alignas(line) Range {
 
 class Pool {
  public:
-  void run(int64_t tasks, void (*body)(void*, int64_t), void* ctx) {
+  // False where a task failed.
+  bool run(int64_t tasks, void (*body)(void*, int64_t), void* ctx) {
     start_workers();
     const int threads = started_ + 1 < limit.load(std::memory_order_relaxed) ? started_ + 1
                                                                               : limit.load(std::memory_order_relaxed);
@@ -60,6 +62,7 @@ class Pool {
     ctx_ = ctx;
     threads_ = threads;
     done_.store(0, std::memory_order_relaxed);
+    failed_.store(false, std::memory_order_relaxed);
     ++epoch_;
     // Ours last: the workers can begin meanwhile.
     for (int t = threads - 1; t >= 0; --t) {
@@ -73,12 +76,22 @@ class Pool {
     }
     take_tasks(0, threads);
     while (done_.load(std::memory_order_acquire) != tasks) relax();
+    return !failed_.load(std::memory_order_relaxed);
   }
 
   alignas(line) std::mutex busy;  // held by the thread whose job is open
   alignas(line) std::atomic<int> limit{default_threads()};
 
  private:
+  // Nothing that a task throws may leave a worker, and the caller must wait for the others: the job fails when it is done.
+  void run_task(int64_t task) {
+    try {
+      body_(ctx_, task);
+    } catch (...) {
+      failed_.store(true, std::memory_order_relaxed);
+    }
+  }
+
   void take_tasks(int own, int threads) {
     int64_t taken = 0;
     for (int k = 0; k < threads; ++k) {
@@ -86,7 +99,7 @@ class Pool {
       while (open(word.load(std::memory_order_acquire))) {
         const uint64_t range = word.fetch_add(1, std::memory_order_acq_rel);
         if (!open(range)) break;
-        body_(ctx_, static_cast<int64_t>(next_of(range)));
+        run_task(static_cast<int64_t>(next_of(range)));
         ++taken;
       }
     }
@@ -110,6 +123,7 @@ class Pool {
 
   Range ranges_[max_threads];
   alignas(line) std::atomic<int64_t> done_{0};
+  std::atomic<bool> failed_{false};
   alignas(line) void (*body_)(void*, int64_t) = nullptr;
   void* ctx_ = nullptr;
   int threads_ = 0;
@@ -136,7 +150,7 @@ void Pool::work(int own) {
       // end, and body_, ctx_ and threads_ stay.
       const uint64_t range = word.fetch_add(1, std::memory_order_acq_rel);
       if (!open(range)) continue;
-      body_(ctx_, static_cast<int64_t>(next_of(range)));
+      run_task(static_cast<int64_t>(next_of(range)));
       const int threads = threads_;
       take_tasks(own, threads);
       done_.fetch_add(1, std::memory_order_acq_rel);
@@ -162,9 +176,10 @@ void parallel_for(int64_t tasks, void (*body)(void* ctx, int64_t task), void* ct
   if (tasks > 1 && tasks <= max_tasks && !inside_task && shared.limit.load(std::memory_order_relaxed) > 1 &&
       shared.busy.try_lock()) {
     inside_task = true;
-    shared.run(tasks, body, ctx);
+    const bool done = shared.run(tasks, body, ctx);
     inside_task = false;
     shared.busy.unlock();
+    if (!done) throw std::bad_alloc();
     return;
   }
   for (int64_t task = 0; task < tasks; ++task) body(ctx, task);

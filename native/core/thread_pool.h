@@ -7,7 +7,7 @@
 namespace flow {
 
 // Runs body(ctx, 0) … body(ctx, tasks − 1), each once, on the pool and the calling thread; returns when all are done.
-// When the pool is busy with the call of another thread, or the call is nested, the tasks run on the caller.
+// When the pool is busy with another thread's call, or the call is nested, the tasks run on the caller. std::bad_alloc where one threw.
 void parallel_for(int64_t tasks, void (*body)(void* ctx, int64_t task), void* ctx);
 
 // Threads that work on a call, the calling one included.
