@@ -27,11 +27,11 @@ constexpr int64_t kEnoughTasks = 16;        // so many panels keep the threads b
 constexpr int64_t kTilesOfStrip = 4;        // packed together, since neighbours share cache lines
 
 /**
- * The tasks of a staircase by length, dealt to the threads to and fro like cards: position `task` of the pool's ranges → its
- * rank, 0 for the longest. Each range then holds as much work as the others.
+ * The tasks of a staircase by length, dealt to `threads` to and fro like cards: position `task` of the pool's ranges → its
+ * rank, 0 for the longest. Each range then holds as much work as the others. One number of threads for all tasks of a product:
+ * it may be set by another thread meanwhile, and two deals would leave panels out.
  */
-int64_t dealt(int64_t task, int64_t tasks) {
-  const int64_t threads = thread_count();
+int64_t dealt(int64_t task, int64_t tasks, int64_t threads) {
   const int64_t rounds = tasks / threads;
   const int64_t thread = ((task + 1) * threads - 1) / tasks;
   const int64_t first = tasks * thread / threads;
@@ -132,8 +132,9 @@ void run(Product<T> p) {
   if (by_panels) {
     // The longest panels of a forward staircase stand last, those of a gradient first.
     const bool backwards = p.b.mask == MaskKind::columns;
+    const int64_t threads = thread_count();
     run_tasks(panels, serial, [&](int64_t task) {
-      const int64_t rank = p.b.mask == MaskKind::none ? task : dealt(task, panels);
+      const int64_t rank = p.b.mask == MaskKind::none ? task : dealt(task, panels, threads);
       T* work = workspace<T>(kDepth * kPanelColumns<T>, 2);
       run_panel<T>(p, tiles, 0, tiles.tiles, backwards ? panels - 1 - rank : rank, nullptr, work);
     });
