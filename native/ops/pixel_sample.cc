@@ -37,6 +37,7 @@ struct Node {
 
 constexpr int kHeader = 7, kNodeHeader = 9;
 constexpr int kMostNodes = 512;
+constexpr int64_t kFarthest = 1000000;  // step of a tap
 
 struct Sampler {
   int64_t height, width, groups, channels, images, levels, uniforms;
@@ -90,13 +91,17 @@ inline bool read_sampler(const Call& call, Sampler& s) {
     FLOW_CHECK(call, n.addend < 0 || s.channels_of(n.addend) == n.channels, "node %d: expected an addend of %lld channels", k,
                ll(n.channels));
     for (int64_t t = 0; t < n.taps; ++t) {
-      const double* tap = n.tap + 3 * t;
-      FLOW_CHECK(call, tap[0] >= 0 && tap[1] <= 0 && tap[1] > -1e6 && tap[2] > -1e6 && tap[2] < 1e6 &&
-                           (n.phase != 0 || tap[1] < 0 || tap[2] <= 0),
+      const int tap = at - static_cast<int>(3 * (n.taps - t));
+      FLOW_CHECK(call, whole_attr(call, tap, 0, 1 << 24) && whole_attr(call, tap + 1, -kFarthest, kFarthest) &&
+                           whole_attr(call, tap + 2, -kFarthest, kFarthest),
+                 "node %d: tap %lld: expected whole numbers, a place and two steps, got (%g, %g, %g)", k, ll(t), call.attr[tap],
+                 call.attr[tap + 1], call.attr[tap + 2]);
+      FLOW_CHECK(call, n.dy(t) <= 0 && (n.phase != 0 || n.dy(t) < 0 || n.dx(t) <= 0),
                  "node %d: tap %lld reads a pixel that is not known yet", k, ll(t));
     }
+    // Rows that are above the image are zeros: they are not kept.
     int64_t& kept = s.rows_of(n.kind == NodeKind::lstm ? k + 1 : n.input);
-    for (int64_t t = 0; t < n.taps; ++t) kept = max_of(kept, 2 - n.dy(t));
+    for (int64_t t = 0; t < n.taps; ++t) kept = max_of(kept, min_of(2 - n.dy(t), max_of(2, s.height)));
     switch (n.kind) {
       case NodeKind::conv: {
         Activation act = Activation::none;
@@ -116,8 +121,12 @@ inline bool read_sampler(const Call& call, Sampler& s) {
         if (!check_shape(call, *n.weight, "context", s.images, n.channels, uniform.dtype)) return false;
         break;
       case NodeKind::lstm:
-        FLOW_CHECK(call, inputs == 4 * n.channels && n.taps > 0 && n.first >= -1 && n.first <= 0 && n.second >= -1 && n.second <= 1,
+        FLOW_CHECK(call, inputs == 4 * n.channels && n.taps > 0 && (n.first == -1 || n.first == 0) &&
+                             (n.second == -1 || n.second == 0 || n.second == 1),
                    "node %d: expected 4 inputs a state, taps and the step to a cell", k);
+        for (int64_t t = 0; t < n.taps; ++t)
+          FLOW_CHECK(call, n.tap[3 * t] < static_cast<double>(n.taps), "node %d: tap %lld: expected a place below %lld, got %g", k,
+                     ll(t), ll(n.taps), n.tap[3 * t]);
         if (!check_shape(call, *n.weight, "weight", 4 * n.channels, n.taps * n.channels, uniform.dtype)) return false;
         break;
       default:
@@ -126,12 +135,30 @@ inline bool read_sampler(const Call& call, Sampler& s) {
     }
   }
   FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
+  FLOW_CHECK(call, s.node[s.count - 1].phase == 0, "output: expected the last node to be computed pixel by pixel");
   const Operand params{nullptr, uniform.dtype, uniform.rows, s.node[s.count - 1].channels, 0};
   if (s.output == 1) return read_mixture(call, params, s.channels, 4, s.mixture);
   const int64_t wanted = s.output == 0 ? s.channels * s.levels : s.channels;
-  FLOW_CHECK(call, params.cols == wanted && s.node[s.count - 1].phase == 0, "output: expected %lld channels, got %lld", ll(wanted),
+  FLOW_CHECK(call, params.cols == wanted, "output: expected %lld channels, got %lld", ll(wanted),
              ll(params.cols));
   return true;
+}
+
+// Whether the numbers that a task of n images works on can be counted: sizes in attributes may be anything.
+inline bool is_countable(const Sampler& s, int64_t n) {
+  int64_t total = 0;
+  const auto add = [&](int64_t count, int64_t times, int64_t channels) {
+    return !__builtin_mul_overflow(count, times, &count) && !__builtin_mul_overflow(count, channels, &count) &&
+           !__builtin_add_overflow(total, count, &total);
+  };
+  const int64_t row = s.width * n;  // ≤ 2^26
+  if (!add(row, s.image_rows, s.channels)) return false;
+  for (int k = 0; k < s.count; ++k) {
+    const Node& node = s.node[k];
+    const int64_t read = node.kind == NodeKind::conv ? s.channels_of(node.input) : node.channels;
+    if (!add(row, 2 * node.rows, node.channels) || !add(row, node.taps + 4, read)) return false;
+  }
+  return total < int64_t{1} << 48;
 }
 
 // Columns of a product: its parts, each with the columns of one group, or all of them.
@@ -405,6 +432,8 @@ bool run_type(const Call& call, Sampler& s) {
   pack_nodes<T>(s, packed);
   // Images do not depend on each other: a thread takes its share through all pixels.
   const int64_t threads = thread_count(), together = min_of(kMostTogether, ceil_div(s.images, threads));
+  FLOW_CHECK(call, is_countable(s, together), "image: expected smaller maps: %lld × %lld with %d nodes have no room", ll(s.height),
+             ll(s.width), s.count);
   const int64_t tasks = s.images > 0 ? ceil_div(s.images, together) : 0;
   parallel(tasks, [&](int64_t task) {
     const int64_t first = task * s.images / tasks, last = (task + 1) * s.images / tasks;

@@ -154,6 +154,8 @@ bool wavefront_solve(const Call& call) {
   for (int64_t t = 0; t < live; ++t) {
     const ConvTap& tap = wave.shape.taps[t];
     if (tap.dy == 0 && tap.dx == 0) {
+      FLOW_CHECK(call, wave.centre < 0, "taps: expected the own pixel once, got it at %lld and %lld",
+                 static_cast<long long>(wave.centre), static_cast<long long>(t));
       wave.centre = t;
       continue;
     }
@@ -162,6 +164,8 @@ bool wavefront_solve(const Call& call) {
   }
   FLOW_CHECK(call, wave.centre >= 0, "taps: expected the own pixel among them, got %lld others", static_cast<long long>(live));
   if (y.count() == 0) return true;
+  FLOW_CHECK(call, wave.pixels() < int64_t{1} << 31, "image: expected fewer than 2^31 pixels, got %lld × %lld",
+             static_cast<long long>(wave.shape.height), static_cast<long long>(wave.shape.width));
   FLOW_CHECK(call, wave.shape.height * (1 + (wave.a < 0 ? -wave.a : wave.a)) + wave.shape.width * (1 + (wave.b < 0 ? -wave.b : wave.b)) < (1 << 30),
              "image: expected fewer fronts");
   sort_fronts(wave);
