@@ -1,7 +1,7 @@
 // batch_inverse: log|det| and transposed inverse of many small matrices, by elimination with partial pivoting in float64
 // (Golub and Van Loan, algorithm 3.4.1), one matrix a task or several.
 // in: a [B·C, C]; out: inverse_transposed [B·C, C] of its type (perhaps absent), log_det [B] float64. A singular matrix has
-// log_det −inf and an inverse of infinities and NaN.
+// log_det −inf and an inverse of infinities and NaN; a NaN in a makes log_det NaN.
 #include "ops/lanes.h"
 #include "ops/linear.h"
 #include "ops/log_det.h"
@@ -21,6 +21,7 @@ FLOW_INLINE void subtract(double* y, const double* x, double factor, int64_t cou
 // Reduces [A | I], n × 2n rows of `ld`, to [U | L⁻¹P]; with `whole` on to [I | A⁻¹]. Returns log|det A|.
 double eliminate(double* a, int64_t n, int64_t ld, bool whole) {
   double log_det = 0;
+  bool singular = false;  // what is divided by its pivot may be NaN, and the pivots behind it with it
   const int64_t width = whole ? 2 * n : n;
   for (int64_t k = 0; k < n; ++k) {
     int64_t best = k;
@@ -35,6 +36,7 @@ double eliminate(double* a, int64_t n, int64_t ld, bool whole) {
     }
     const double pivot = a[k * ld + k];
     log_det += log(abs(pivot));
+    singular = singular || pivot == 0;
     if (pivot == 0 && !whole) continue;
     if (whole) {
       for (int64_t c = k; c < width; ++c) a[k * ld + c] /= pivot;
@@ -44,7 +46,7 @@ double eliminate(double* a, int64_t n, int64_t ld, bool whole) {
       for (int64_t i = k + 1; i < n; ++i) subtract(a + i * ld + k, a + k * ld + k, a[i * ld + k] / pivot, width - k);
     }
   }
-  return log_det;
+  return singular ? -__builtin_inf() : log_det;
 }
 
 bool batch_inverse(const Call& call) {
@@ -64,11 +66,16 @@ bool batch_inverse(const Call& call) {
       double* work = static_cast<double*>(scratch(static_cast<size_t>(n * ld) * sizeof(double), 4));
       for (int64_t b = first; b < last; ++b) {
         const T* from = a.as<T>() + b * n * a.ld;
+        bool number = true;
         for (int64_t r = 0; r < n; ++r) {
-          for (int64_t c = 0; c < n; ++c) work[r * ld + c] = static_cast<double>(from[r * a.ld + c]);
+          for (int64_t c = 0; c < n; ++c) {
+            work[r * ld + c] = static_cast<double>(from[r * a.ld + c]);
+            number = number && from[r * a.ld + c] == from[r * a.ld + c];
+          }
           for (int64_t c = n; c < ld; ++c) work[r * ld + c] = c - n == r ? 1 : 0;
         }
-        logs[b] = eliminate(work, n, ld, whole);
+        const double log_det_b = eliminate(work, n, ld, whole);
+        logs[b] = number ? log_det_b : __builtin_nan("");
         if (!whole) continue;
         T* to = inverse.as<T>() + b * n * inverse.ld;
         for (int64_t r = 0; r < n; ++r)

@@ -21,6 +21,9 @@ bool batch_inverse(const Call& call) {
         at(r, n + r) = 1;
       }
       double log_det = 0;
+      bool singular = false, number = true;
+      for (const auto& row : m)
+        for (double value : row) number = number && !std::isnan(value);
       for (int64_t k = 0; k < n; ++k) {
         int64_t best = k;
         for (int64_t r = k + 1; r < n; ++r)
@@ -28,13 +31,14 @@ bool batch_inverse(const Call& call) {
         std::swap(m[static_cast<size_t>(k)], m[static_cast<size_t>(best)]);
         const double pivot = at(k, k);
         log_det += std::log(std::fabs(pivot));
+        singular = singular || pivot == 0;
         for (int64_t c = 0; c < 2 * n; ++c) at(k, c) /= pivot;
         for (int64_t r = 0; r < n; ++r) {
           const double factor = at(r, k);
           for (int64_t c = 0; r != k && c < 2 * n; ++c) at(r, c) -= factor * at(k, c);
         }
       }
-      Vector<double>{logs}(b) = log_det;
+      Vector<double>{logs}(b) = !number ? NAN : singular ? -INFINITY : log_det;
       for (int64_t r = 0; r < n && !out.absent(); ++r)
         for (int64_t c = 0; c < n; ++c) Matrix<T>{out}(b * n + c, r) = static_cast<T>(at(r, n + c));
     }
