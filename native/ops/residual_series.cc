@@ -48,19 +48,20 @@ struct Series {
 
 inline double sign_of(int64_t term) { return term % 2 == 1 ? 1 : -1; }
 
-// weighted (+)= ±q_k·w for the rows of some samples, the first term (k = 1) in place of what was there.
+// weighted += ±q_k·w for the rows of some samples. A sample of q_k = 0 is left alone here and below: its w may have overflowed
+// while others of the block went on, and 0·∞ is NaN.
 template <class T>
 void add_weighted(const Series& s, int64_t first, int64_t last, int64_t term, const T* w, int64_t ld) {
   if (s.weighted->absent()) return;
   const int64_t cols = s.v->cols;
   for (int64_t n = first; n < last; ++n) {
+    if (s.q_of(n, term - 1) == 0) continue;
     const Vec<T> factor(static_cast<T>(sign_of(term) * s.q_of(n, term - 1)));
     for (int64_t r = n * s.positions; r < (n + 1) * s.positions; ++r) {
       T* to = s.weighted->as<T>() + r * s.weighted->ld;
       const T* from = w + (r - first * s.positions) * ld;
       for_lanes<Vec<T>>(cols, [&](int64_t c, int live) FLOW_INLINE_LAMBDA {
-        const Vec<T> x = factor * load_live(from + c, live);
-        store_live(to + c, term == 1 ? x : x + load_live(to + c, live), live);
+        store_live(to + c, factor * load_live(from + c, live) + load_live(to + c, live), live);
       });
     }
   }
@@ -70,6 +71,7 @@ void add_weighted(const Series& s, int64_t first, int64_t last, int64_t term, co
 template <class T>
 void add_trace(const Series& s, int64_t first, int64_t last, int64_t term, const T* w, int64_t ld) {
   for (int64_t n = first; n < last; ++n) {
+    if (s.q_of(n, term - 1) == 0) continue;
     LogDetSum sum;
     for (int64_t r = n * s.positions; r < (n + 1) * s.positions; ++r) {
       const T *a = w + (r - first * s.positions) * ld, *b = s.v->as<T>() + r * s.v->ld;

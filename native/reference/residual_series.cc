@@ -51,8 +51,9 @@ bool residual_series(const Call& call) {
       for (int64_t j = k; j <= q.cols; ++j)
         for (int64_t n = 0; n < q.rows; ++n) counts |= chances(n, j - 1) != 0;
       if (!counts) break;
+      // A sample of q_k = 0 gets nothing: its w may be infinite.
       for (int64_t r = 0; r < rows && !weighted.absent(); ++r)
-        for (int64_t c = 0; c < cols; ++c)
+        for (int64_t c = 0; c < cols && factor(r) != 0; ++c)
           Matrix<T>{weighted}(r, c) += static_cast<T>(factor(r) * static_cast<double>(w[static_cast<size_t>(r * cols + c)]));
       for (int64_t l = layers - 1; l >= 0; --l) {
         const Operand &weight = call.in[2 + 2 * l], &slopes = call.in[3 + 2 * l];
@@ -70,7 +71,7 @@ bool residual_series(const Call& call) {
         w = out;
       }
       for (int64_t r = 0; r < rows; ++r)
-        for (int64_t c = 0; c < cols; ++c)
+        for (int64_t c = 0; c < cols && factor(r) != 0; ++c)
           sums(r / positions) += factor(r) / static_cast<double>(k) * static_cast<double>(w[static_cast<size_t>(r * cols + c)]) *
                                  static_cast<double>(v(r, c));
     }
