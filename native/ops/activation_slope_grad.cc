@@ -1,7 +1,8 @@
 // activation_slope_grad: backward of activation_slope by y and slope together.
 // in: z, beta or absent, dL_dy or absent, dL_dslope or absent; out, each perhaps absent: dL_dz, dL_dbeta [1]; attributes: kind.
-// dL_dbeta: a register's lanes down a task's rows in the element type, the lanes and tasks in float64, in order.
+// dL_dbeta: a sum in float64, a register's lanes down a task's rows, then the lanes, then the tasks, in order.
 #include "ops/activation_slope.h"
+#include "ops/log_det.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -17,7 +18,7 @@ void run(const Call& call, const Operand& z, T beta) {
   double* partial = static_cast<double*>(scratch(static_cast<size_t>(max_of(1, tasks)) * sizeof(double), 4));
   const auto task_of = [&](int64_t task) {
     const int64_t last = min_of(z.rows, (task + 1) * task_rows);
-    V sum(T(0));
+    LogDetSum sum;
     for (int64_t r = task * task_rows; r < last; ++r) {
       for_lanes<V>(z.cols, [&](int64_t c, int live) FLOW_INLINE_LAMBDA {
         const SmoothParts<V> parts = smooth_parts<kind>(load_live(z.as<T>() + r * z.ld + c, live), b);
@@ -26,13 +27,10 @@ void run(const Call& call, const Operand& z, T beta) {
         if (!dL_dz.absent())
           store_live(dL_dz.as<T>() + r * dL_dz.ld + c, by_y * parts.slope + by_slope * parts.curvature, live);
         // The lanes that do not count have gradients of zero, and z = 0 there.
-        if (kind == SmoothKind::lip_swish) sum += by_y * parts.value_by_beta + by_slope * parts.slope_by_beta;
+        if (kind == SmoothKind::lip_swish) sum.add(by_y * parts.value_by_beta + by_slope * parts.slope_by_beta);
       });
     }
-    T lanes[V::width];
-    store(lanes, sum);
-    partial[task] = 0;
-    for (int i = 0; i < V::width; ++i) partial[task] += static_cast<double>(lanes[i]);
+    partial[task] = sum.total();
   };
   if (z.count() < 4096) {
     for (int64_t task = 0; task < tasks; ++task) task_of(task);

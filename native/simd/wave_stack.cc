@@ -183,16 +183,19 @@ void add_to(T* sum, const T* from, int64_t n) {
   over_columns<T>(n, [&](int64_t c, int live) FLOW_INLINE_LAMBDA { write(sum + c, read(sum + c, live) + read(from + c, live), live); });
 }
 
-/** Where the sums of a layer's gradients stand in a piece's memory. */
+/** As above, the sum in float64. */
+template <class T>
+void add_widened(double* sum, const T* from, int64_t n) {
+  for (int64_t c = 0; c < n; ++c) sum[c] += static_cast<double>(from[c]);
+}
+
+/** Where the sums of a layer's gradients by the weights stand in a piece's memory; those by the biases stand in float64 elsewhere. */
 struct GradientPlan {
-  int64_t w = 0, b = 0, wo = 0, bo = 0, total = 0;
+  int64_t wo = 0, total = 0;
 
   GradientPlan(const WaveShape& v, int64_t outputs) {
-    w = 0;
-    b = w + 2 * v.gated * v.inputs();
-    wo = b + 2 * v.gated;
-    bo = wo + outputs * v.gated;
-    total = bo + outputs;
+    wo = 2 * v.gated * v.inputs();
+    total = wo + outputs * v.gated;
   }
 };
 
@@ -206,6 +209,16 @@ void sum_pieces(int64_t rows, int64_t columns, const T* from, int64_t pieces, in
       for (int64_t piece = 0; piece < pieces; ++piece) sum += read(from + piece * stride + r * columns + c, live);
       write(to + r * to_ld + c, sum, live);
     });
+}
+
+/** to [columns] = the sum of `pieces` rows, `stride` apart. */
+template <class T>
+void sum_biases(int64_t columns, const double* from, int64_t pieces, int64_t stride, T* to) {
+  for (int64_t c = 0; c < columns; ++c) {
+    double sum = 0;
+    for (int64_t piece = 0; piece < pieces; ++piece) sum += from[piece * stride + c];
+    to[c] = static_cast<T>(sum);
+  }
 }
 
 }  // namespace
@@ -278,6 +291,7 @@ void wave_stack_backward(const WaveShape& v, const WaveLayer<T>* layers, WaveMat
   T* dh = memory + v.rows * 4 * G;
   T* sums = dh + v.rows * R;
   const int64_t widest = 2 * G + S + R;
+  double* biases = workspace<double>(pieces * widest, 6);  // a piece: by b, then by bo
   // Layers below the last that anyone asks for need not be walked.
   int64_t lowest = 0;
   if (!dL_dx && !dL_dc)
@@ -309,7 +323,9 @@ void wave_stack_backward(const WaveShape& v, const WaveLayer<T>* layers, WaveMat
       T* dg = workspace<T>(2 * kBlockRows * G + widest, 2);
       T* g = dg + kBlockRows * G;
       T* column_sum = g + kBlockRows * G;
+      double *sum_b = biases + piece * widest, *sum_bo = sum_b + 2 * G;
       zero(sum, plan.total);
+      zero(sum_b, widest);
       for (int64_t q = q0; q < q1; ++q) {
         const int64_t p0 = q * kBlockRows, p1 = lesser(p0 + kBlockRows, v.rows), rows = p1 - p0;
         if (!top) through(l + 1, p0, p1, l + 2 == v.layers ? WaveMatrix<T>{} : own, own);
@@ -321,10 +337,10 @@ void wave_stack_backward(const WaveShape& v, const WaveLayer<T>* layers, WaveMat
           for_moves(v.length, -layer.dilation, p0, p1, [&](int64_t first, int64_t last, bool inside) {
             if (inside)
               correlate<T>(last - first, 2 * G, R, dz + first * 2 * G, 2 * G, layer.h.row(first - layer.dilation), layer.h.ld,
-                           true, sum + plan.w, K);
+                           true, sum, K);
           });
-          correlate<T>(rows, 2 * G, R, d, 2 * G, layer.h.row(p0), layer.h.ld, true, sum + plan.w + R, K);
-          if (C > 0) correlate<T>(rows, 2 * G, C, d, 2 * G, condition.row(p0), condition.ld, true, sum + plan.w + 2 * R, K);
+          correlate<T>(rows, 2 * G, R, d, 2 * G, layer.h.row(p0), layer.h.ld, true, sum + R, K);
+          if (C > 0) correlate<T>(rows, 2 * G, C, d, 2 * G, condition.row(p0), condition.ld, true, sum + 2 * R, K);
         }
         if (out.dL_dwo) {
           correlate<T>(rows, S, G, dL_dskip.row(p0), dL_dskip.ld, g, G, true, sum + plan.wo, G);
@@ -332,14 +348,14 @@ void wave_stack_backward(const WaveShape& v, const WaveLayer<T>* layers, WaveMat
         }
         if (out.dL_db) {
           sum_rows<T>(rows, 2 * G, d, 2 * G, column_sum);
-          add_to(sum + plan.b, column_sum, 2 * G);
+          add_widened(sum_b, column_sum, 2 * G);
         }
         if (out.dL_dbo) {
           sum_rows<T>(rows, S, dL_dskip.row(p0), dL_dskip.ld, column_sum);
-          add_to(sum + plan.bo, column_sum, S);
+          add_widened(sum_bo, column_sum, S);
           if (!top) {
             sum_rows<T>(rows, R, own.row(p0), R, column_sum);
-            add_to(sum + plan.bo + S, column_sum, R);
+            add_widened(sum_bo + S, column_sum, R);
           }
         }
         if (dL_dc) multiply<T>(rows, d, 2 * G, weights.condition, nullptr, !top, dL_dc.row(p0), dL_dc.ld);
@@ -351,12 +367,12 @@ void wave_stack_backward(const WaveShape& v, const WaveLayer<T>* layers, WaveMat
       const bool first = task < w_tasks;
       const int64_t r0 = (first ? task : task - w_tasks) * step, r1 = lesser(r0 + step, first ? 2 * G : outputs);
       if (first)
-        sum_pieces(r1 - r0, K, sums + plan.w + r0 * K, pieces, most, out.dL_dw.row(r0), out.dL_dw.ld);
+        sum_pieces(r1 - r0, K, sums + r0 * K, pieces, most, out.dL_dw.row(r0), out.dL_dw.ld);
       else
         sum_pieces(r1 - r0, G, sums + plan.wo + r0 * G, pieces, most, out.dL_dwo.row(r0), out.dL_dwo.ld);
     });
-    if (out.dL_db) sum_pieces<T>(1, 2 * G, sums + plan.b, pieces, most, out.dL_db, 2 * G);
-    if (out.dL_dbo) sum_pieces<T>(1, outputs, sums + plan.bo, pieces, most, out.dL_dbo, outputs);
+    if (out.dL_db) sum_biases(2 * G, biases, pieces, widest, out.dL_db);
+    if (out.dL_dbo) sum_biases(outputs, biases + 2 * G, pieces, widest, out.dL_dbo);
   }
   if (!dL_dx) return;
   parallel(blocks, [&](int64_t block) {
