@@ -23,9 +23,11 @@ bool with_spline(const Call& call, const F& body) {
   for (int k = 5; k < 7; ++k)
     FLOW_CHECK(call, a[k] >= 0 && a[k] * a[2] < 1, "least width and height: expected less than 1/bins, got %g", a[k]);
   FLOW_CHECK(call, a[7] > 0 && a[7] < 1, "least slope: expected a number in (0, 1), got %g", a[7]);
-  const SplineShape shape{static_cast<SplineTails>(call.int_attr(1)), call.int_attr(2), a[3], a[4], a[5], a[6], a[7],
-                          log(expm1(1.0 - a[7])),
-                          call.in[0].dtype == DType::f32 ? 1.1920929e-07 : 2.220446049250313e-16};
+  const double eps = call.in[0].dtype == DType::f32 ? 1.1920929e-07 : 2.220446049250313e-16;
+  const int64_t bins = call.int_attr(2);
+  const double least = spline_least(bins, eps);
+  const SplineShape shape{static_cast<SplineTails>(call.int_attr(1)), bins, a[3], a[4], a[5] > least ? a[5] : least,
+                          a[6] > least ? a[6] : least, a[7], log(expm1(1.0 - a[7])), eps};
   if (a[0] == 0) return body(SplineTag<SplineKind::rational_quadratic>{}, shape);
   if (a[0] == 1) return body(SplineTag<SplineKind::quadratic>{}, shape);
   if (a[0] == 2) return body(SplineTag<SplineKind::linear>{}, shape);

@@ -50,6 +50,10 @@ struct SplineShape {
   }
 };
 
+// The least fraction of the box that a bin has whatever is asked for: the knots are sums that are rounded, and the last one is the end
+// itself, so that a bin without width or height would be empty, or turned around.
+FLOW_FORMULA double spline_least(int64_t bins, double eps) { return 2 * static_cast<double>(bins + 8) * eps; }
+
 // The arrays of an element: fractions of the box [K], knots and slopes at them [K + 1], and their gradients.
 template <class Rows>
 struct SplineRows {
@@ -240,11 +244,13 @@ FLOW_FORMULA V spline_solve(const SplineShape& s, const SplineBin<V>& b, V rise)
     const V qa = b.h * (m - b.v0) + rise * sum, qb = b.h * b.v0 - rise * sum, qc = -m * rise;
     t = V(2) * qc / (-qb - sqrt(max(V(0), qb * qb - V(4) * qa * qc)));
   } else {
-    // Newton's steps inside of a bracket that is halved where they leave it: to the last digit.
+    // Newton's steps inside of a bracket that is halved where they leave it: to the last digit. A lane that has its root stands
+    // still: what it gets does not depend on its neighbours.
     V low(0), high(1);
     t = rise / b.h;
     V before(1);
-    for (int k = 0; k < 80; ++k) {
+    auto open = low < high;
+    for (int k = 0; k < 80 && any(open); ++k) {
       V at, slope;
       spline_value<kind>(b, t, at, slope);
       const V miss = at - rise;
@@ -254,9 +260,8 @@ FLOW_FORMULA V spline_solve(const SplineShape& s, const SplineBin<V>& b, V rise)
       const auto good = (newton >= low) & (newton <= high) & (abs(step) + abs(step) <= before);
       const V next = select(good, newton, V(0.5) * (low + high));
       before = abs(next - t);
-      const bool done = !any(before > V(s.tolerance));
-      t = next;
-      if (done) break;
+      t = select(open, next, t);
+      open = open & (before > V(s.tolerance));
     }
   }
   return min(V(1), max(V(0), t));

@@ -91,7 +91,8 @@ FLOW_FORMULA void sylvester_inverse(SylvesterLayout at, const P& p, const X& y, 
     v.set(i, rest - r * root.t);
     log_det(log1p((V(1) - root.t) * (V(1) + root.t) * (r * s)));
     iterations = max(iterations, root.iterations);
-    residual = max(residual, root.residual);  // a NaN of the first is hidden, that of the last stays: see below
+    // The larger one; a NaN stays, whichever of them it is.
+    residual = select((residual >= root.residual) | (residual != residual), residual, root.residual);
   }
 }
 

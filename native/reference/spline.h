@@ -50,7 +50,12 @@ struct Spline {
 
   explicit Spline(const Call& call)
       : kind(static_cast<int>(call.attr[0])), tails(static_cast<int>(call.attr[1])), bins(static_cast<int64_t>(call.attr[2])),
-        left(call.attr[3]), right(call.attr[4]), min_width(call.attr[5]), min_height(call.attr[6]), min_slope(call.attr[7]) {}
+        left(call.attr[3]), right(call.attr[4]), min_slope(call.attr[7]) {
+    // No bin is empty, whatever is asked for.
+    const double eps = call.in[0].dtype == DType::f32 ? 0x1p-23 : 0x1p-52, least = 2 * static_cast<double>(bins + 8) * eps;
+    min_width = std::max(call.attr[5], least);
+    min_height = std::max(call.attr[6], least);
+  }
   int64_t count() const {
     static constexpr int64_t fixed[] = {2, 1, 1, 2};
     const int64_t slopes = kind == 2 ? 0 : kind == 3 ? (tails == 1 ? 2 : 0) : bins + (tails == 1 ? 1 : tails == 2 ? 0 : -1);
