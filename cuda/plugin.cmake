@@ -7,7 +7,7 @@ find_package(CUDAToolkit REQUIRED)
 file(GLOB FLOW_CUDA_SOURCES CONFIGURE_DEPENDS cuda/ops/*.cu cuda/core/*.cc)
 add_library(flow_kernels_cuda SHARED ${FLOW_CUDA_SOURCES} native/core/op.cc)
 set_target_properties(flow_kernels_cuda PROPERTIES
-  PREFIX "" SUFFIX ".so" CUDA_STANDARD 20 CXX_STANDARD 20 CUDA_RUNTIME_LIBRARY Static
+  PREFIX "" SUFFIX ".so" CXX_STANDARD 20 CUDA_RUNTIME_LIBRARY Static
   CXX_VISIBILITY_PRESET hidden CUDA_VISIBILITY_PRESET hidden)
 target_compile_definitions(flow_kernels_cuda PRIVATE FLOW_ISA=cuda)
 target_include_directories(flow_kernels_cuda PRIVATE . native)
@@ -18,7 +18,7 @@ if(DEFINED ENV{FLOW_WERROR})
   set(FLOW_CUDA_WERROR -Werror all-warnings)
 endif()
 target_compile_options(flow_kernels_cuda PRIVATE
-  $<$<COMPILE_LANGUAGE:CUDA>:-O3 ${FLOW_CUDA_WERROR} -Xcompiler=${FLOW_HOST_WARNINGS}>
+  $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 -O3 ${FLOW_CUDA_WERROR} -Xcompiler=${FLOW_HOST_WARNINGS}>
   $<$<COMPILE_LANGUAGE:CXX>:-O2 -Wall -Wextra>)
 target_link_options(flow_kernels_cuda PRIVATE -Wl,-z,nodelete -Wl,--no-undefined)
 target_link_libraries(flow_kernels_cuda PRIVATE dl pthread rt)
