@@ -9,7 +9,7 @@ namespace flow::cuda {
 namespace {
 
 template <bool inverse, class T>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, 1)
 send_samples(SylvesterLayout at, Matrix<const T> in, Matrix<const T> params, bool one_row, int64_t samples, Matrix<const T> d_out,
              Vector<const double> d_log_det, Matrix<T> d_in, Matrix<T> d_params, T* memory) {
   for (int64_t n = thread_index(); n < samples; n += thread_count()) {
