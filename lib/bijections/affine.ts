@@ -22,6 +22,7 @@ export class Affine extends Bijection {
   readonly dtype: FloatDType;
   readonly logScale: Tensor;
   readonly shift: Tensor;
+  readonly #start: { readonly logScale: readonly number[]; readonly shift: readonly number[] };
 
   constructor(options: AffineOptions) {
     super();
@@ -41,6 +42,7 @@ export class Affine extends Bijection {
     this.features = logScale.length;
     this.learned = learned;
     this.dtype = dtype;
+    this.#start = { logScale: [...logScale], shift: [...shift] };
     // Fixed ones stay float64, so that a standardised column is not rounded twice.
     const held = (name: string, values: Float64Array | readonly number[], isLearned: boolean) => {
       const array =
@@ -100,8 +102,8 @@ export class Affine extends Bijection {
   config(): Config {
     return {
       kind: 'affine',
-      logScale: [...this.logScale.dataSync()],
-      shift: [...this.shift.dataSync()],
+      // Not what they are by now: a checkpoint is known by the configuration that its model began with.
+      ...this.#start,
       learned: this.learned,
       dtype: this.dtype,
     };

@@ -12,7 +12,7 @@ import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { expectClose, fixture } from '../reference/close';
 import { gradient, jacobian } from '../reference/differences';
 import { slogdet } from '../reference/linalg';
-import { type BijectionCase, bijectionCases } from './cases';
+import { type BijectionCase, bijectionCases, randomize } from './cases';
 
 const float = (dtype: FloatDType, values: Float64Array) =>
   dtype === 'float32' ? Float32Array.from(values) : values;
@@ -281,6 +281,9 @@ describe.each(bijectionCases)('$name', (row) => {
       expect(b?.y.dataSync()).toEqual(a?.y.dataSync());
       expect(b?.logDet.dataSync()).toEqual(a?.logDet.dataSync());
     });
+    // A checkpoint is resumed by the model whose configuration is the same, however far it was trained.
+    randomize(again, 3);
+    expect(again.config()).toEqual(bijection.config());
   });
 
   it('leaves no tensor behind', () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Flow } from '../../lib/flows/flow';
+import { nice } from '../../lib/flows/coupling';
 import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors';
 import { memory } from '../../lib/runtime';
 import { adam, evaluate, type FitOptions, fit, plateau, sgd } from '../../lib/train';
@@ -153,6 +154,17 @@ describe('checkpoints', () => {
     await fit(resumed, rows, { ...plain, resume: path });
     expect(digest(resumed)).toBe(digest(whole));
     for (const flow of [whole, broken, resumed]) flow.dispose();
+  });
+
+  it('a flow whose scales are learned resumes', async () => {
+    const niceOf = () => nice({ features: integerMaf().features, hidden: [8], seed: 4 });
+    const whole = niceOf();
+    const plain = { epochs: 3, batchSize: 50, seed: 2 };
+    await fit(whole, train, plain);
+    await fit(niceOf(), train, { ...plain, steps: 6, checkpoint: { path } });
+    const resumed = niceOf();
+    await fit(resumed, train, { ...plain, resume: path });
+    expect(digest(resumed)).toBe(digest(whole));
   });
 
   it('is a model file too: the best weights', async () => {
