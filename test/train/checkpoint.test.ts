@@ -3,8 +3,8 @@ import { existsSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Flow } from '../../lib/flows/flow';
 import { nice } from '../../lib/flows/coupling';
+import { Flow } from '../../lib/flows/flow';
 import { readSafetensors, writeSafetensors } from '../../lib/io/safetensors';
 import { memory } from '../../lib/runtime';
 import { adam, evaluate, type FitOptions, fit, plateau, sgd } from '../../lib/train';
