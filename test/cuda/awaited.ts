@@ -8,8 +8,6 @@ export const awaited: readonly string[] = [
   'pixel_sample',
   'residual_series',
   'wave_generate',
-  'wave_stack',
-  'wave_stack_grad',
 ];
 
 /** Whether a failure is that of an awaited op. */
