@@ -10,16 +10,16 @@ const sizes = {
   naf: { features: 63, hidden: [256, 256], batch: 256 },
   nsf: { features: 63, hidden: [256, 256], batch: 256 },
   realnvp: { features: 64, hidden: [256, 256], batch: 256 },
-  glow: { features: 3072, steps: 8, hidden: 128, batch: 16 },
-  'glow-wide': { features: 3072, steps: 4, hidden: 512, batch: 16 },
+  glow: { features: 3072, transforms: 8, hidden: 128, batch: 16 },
+  'glow-wide': { features: 3072, transforms: 4, hidden: 512, batch: 16 },
 };
 
-/** Images of 32 × 32 × 3, three levels, fixed priors, as the peers have it. */
-function glow({ steps, hidden }) {
+/** Images of 32 × 32 × 3, three scales, fixed priors, as the peers have it. */
+function glow({ transforms, hidden }) {
   return flow.glow({
     image: { height: 32, width: 32, channels: 3 },
-    levels: 3,
-    steps,
+    scales: 3,
+    transforms,
     hidden,
     learnedPrior: false,
     zeroInitialized: false,
@@ -77,7 +77,7 @@ function iafVaeStep() {
     features,
     latents: 32,
     hidden: [512, 512],
-    posterior: { steps: 4, hidden: [320, 320], contextFeatures: 64 },
+    posterior: { transforms: 4, hidden: [320, 320], contextFeatures: 64 },
     seed: 1,
   });
   model.train();

@@ -1,4 +1,4 @@
-// Memory and time of a Glow step whose activations are rebuilt by the inverse, against the taped one: 32×32×3, three levels, hidden
+// Memory and time of a Glow step whose activations are rebuilt by the inverse, against the taped one: 32×32×3, three scales, hidden
 // 128, batch 16.
 //
 // activationMiB: the most that a step holds at once beside the weights, their moments and their gradients, which grow with
@@ -11,11 +11,11 @@ const image = { height: 32, width: 32, channels: 3 };
 const batch = 16;
 const mebi = 2 ** 20;
 
-function glowStep(steps, memory) {
+function glowStep(transforms, memory) {
   const model = flow.glow({
     image,
-    levels: 3,
-    steps,
+    scales: 3,
+    transforms,
     hidden: 128,
     zeroInitialized: false,
     seed: 1,
@@ -44,8 +44,8 @@ function glowStep(steps, memory) {
 }
 
 /** The most that one step holds, in MiB. */
-function peak(steps, memory) {
-  const { step, plan, dispose, parameters } = glowStep(steps, memory);
+function peak(transforms, memory) {
+  const { step, plan, dispose, parameters } = glowStep(transforms, memory);
   flow.trimMemory();
   const before = flow.memory().bytes;
   for (let k = 0; k < 3; k++) step.run();
@@ -71,7 +71,7 @@ export const memoryCases = [
   ...['invertible', 'checkpoints', 'taped'].map((memory) => ({
     name: `memory:glow ${memory}`,
     setUp() {
-      this.peaks = [4, 32].map((steps) => peak(steps, memory));
+      this.peaks = [4, 32].map((transforms) => peak(transforms, memory));
       const { step } = glowStep(4, memory);
       return () => step.run();
     },

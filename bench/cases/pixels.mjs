@@ -11,10 +11,19 @@ const pixels = 28 * 28;
 const batch = 16;
 
 const models = {
-  pixelcnn: () => new flow.PixelCnn({ image, output: 'binary', layers: 7, hidden: 64, seed: 1 }),
+  pixelcnn: () =>
+    new flow.PixelCnn({ image, likelihood: 'bernoulli', layers: 7, hidden: 64, seed: 1 }),
   'pixelcnn-gated': () =>
-    new flow.PixelCnn({ image, output: 'binary', layers: 7, hidden: 64, gated: true, seed: 1 }),
-  pixelrnn: () => new flow.PixelRnn({ image, output: 'binary', layers: 7, hidden: 16, seed: 1 }),
+    new flow.PixelCnn({
+      image,
+      likelihood: 'bernoulli',
+      layers: 7,
+      hidden: 64,
+      gated: true,
+      seed: 1,
+    }),
+  pixelrnn: () =>
+    new flow.PixelRnn({ image, likelihood: 'bernoulli', layers: 7, hidden: 16, seed: 1 }),
 };
 
 function step(build) {
@@ -68,7 +77,7 @@ const recurrence = () => matrix(4 * states, 2 * states, { scale: 0.2 });
 
 export const pixelCases = [
   ...trained,
-  // 256 pixels of 256 levels; 1024 pixels of three colours, mixtures of 10.
+  // 256 pixels of 256 levels; 1024 pixels of three colours, components of 10.
   kernel('categorical_log_prob', '256 of 256 levels', { bytes: 4 * 256 * 256 }, () => [
     [matrix(256, 256), levels(256, 1)],
     [vector(1, f64), null],
@@ -79,16 +88,21 @@ export const pixelCases = [
     [matrix(256, 256)],
     [256, 256],
   ]),
-  kernel('logistic_mixture_log_prob', '1024x3, 10 mixtures', { bytes: 4 * 1024 * 103 }, () => [
+  kernel('logistic_mixture_log_prob', '1024x3, 10 components', { bytes: 4 * 1024 * 103 }, () => [
     [matrix(1024, 100), levels(1024, 3)],
     [vector(1, f64)],
     [256, -7, 1024],
   ]),
-  kernel('logistic_mixture_log_prob_grad', '1024x3, 10 mixtures', { bytes: 4 * 1024 * 203 }, () => [
-    [matrix(1024, 100), levels(1024, 3), vector(1, f64)],
-    [matrix(1024, 100)],
-    [256, -7, 1024],
-  ]),
+  kernel(
+    'logistic_mixture_log_prob_grad',
+    '1024x3, 10 components',
+    { bytes: 4 * 1024 * 203 },
+    () => [
+      [matrix(1024, 100), levels(1024, 3), vector(1, f64)],
+      [matrix(1024, 100)],
+      [256, -7, 1024],
+    ],
+  ),
   kernel('discrete_sample', '256 of 256 levels', { bytes: 4 * 256 * 256 }, () => [
     [matrix(256, 256), matrix(256, 1, { fill: () => 0.5 })],
     [matrix(256, 1)],

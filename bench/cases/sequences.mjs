@@ -128,7 +128,7 @@ export const sequenceCases = [
     name: 'wavenet:student-against-teacher',
     setUp() {
       const sizes = { length: 4000, seed: 1 };
-      const teacher = new flow.WaveNet({ ...sizes, output: { kind: 'gaussian' } });
+      const teacher = new flow.WaveNet({ ...sizes, likelihood: { kind: 'normal' } });
       const student = new flow.ParallelWaveNet({ ...sizes, base: 'normal' });
       return {
         run: () => student.sample(1, { seed: 3 }).dispose(),

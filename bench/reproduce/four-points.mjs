@@ -68,7 +68,7 @@ function posteriors(title, model) {
 const stream = new flow.RandomStream(seed);
 const prior = flow.scope(() => stream.normal([4 * each, 2]).dataSync());
 const diagonal = await fitted('diagonal');
-const iaf = await fitted({ steps: 4, hidden: [64, 64], contextFeatures: 16 });
+const iaf = await fitted({ transforms: 4, hidden: [64, 64], contextFeatures: 16 });
 const charts = [
   flow.densityChart({ title: 'Prior', groups: [{ name: 'N(0, I)', points: prior }], ...axes }),
   posteriors('Diagonal posteriors', diagonal),

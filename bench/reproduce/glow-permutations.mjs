@@ -3,7 +3,7 @@
 //
 //     npm run build && node bench/reproduce/glow-permutations.mjs [--steps 600] [--seeds 3] [--images 20000] [--threads 2]
 //
-// Pixels go through the logit, and the scales are bounded by tanh. L = 3 levels of K = 4 steps, 32 hidden channels, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
+// Pixels go through the logit, and the scales are bounded by tanh. L = 3 scales of K = 4 transforms, 32 hidden channels, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
 // a seed changes weights and order. Writes curves.svg (mean over seeds, dashed: lowest and highest) and report.json to
 // runs/reproduce/glow-permutations/.
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -36,8 +36,8 @@ const heldOut = all.data.subarray(50_000 * features, 51_000 * features);
 async function learn(permutation, coupling, seed) {
   const model = flow.glow({
     image,
-    levels: 3,
-    steps: 4,
+    scales: 3,
+    transforms: 4,
     hidden: 32,
     permutation,
     coupling,
@@ -71,7 +71,7 @@ const folder = join('runs', 'reproduce', 'glow-permutations');
 await mkdir(folder, { recursive: true });
 const results = [];
 for (const coupling of ['additive', 'affine']) {
-  for (const permutation of ['reverse', 'shuffle', 'lu']) {
+  for (const permutation of ['reverse', 'random', 'lu']) {
     const curves = [];
     for (const seed of seeds) {
       const start = performance.now();

@@ -121,8 +121,8 @@ function nice() {
 function glow() {
   const model = flow.glow({
     image: { height: 28, width: 28, channels: 1 },
-    levels: 2,
-    steps: 8,
+    scales: 2,
+    transforms: 8,
     hidden: 128,
     scale: { kind: 'tanh' },
     lambda: 1e-6,

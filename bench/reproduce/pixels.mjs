@@ -88,7 +88,7 @@ const test = bits(heldOut.data.subarray(0, Number(options['test-images']) * feat
 
 const shared = {
   image: { height: 28, width: 28, channels: 1 },
-  output: 'binary',
+  likelihood: 'bernoulli',
   layers,
   hidden,
   ...(isStatic ? {} : { binarization: { levels: 256 } }),

@@ -27,7 +27,7 @@ const { values: options } = parseArgs({
     hidden: { type: 'string', default: '512,512' },
     conv: { type: 'string' },
     latents: { type: 'string', default: '32' },
-    steps: { type: 'string', default: '4' },
+    transforms: { type: 'string', default: '4' },
     width: { type: 'string', default: '320' },
     samples: { type: 'string', default: '128' },
     'test-images': { type: 'string', default: '10000' },
@@ -65,14 +65,14 @@ const test = fixed(heldOut.data.subarray(0, Number(options['test-images']) * fea
 
 const made = [Number(options.width), Number(options.width)];
 const posteriors = {
-  iaf: { steps: Number(options.steps), hidden: made },
+  iaf: { transforms: Number(options.transforms), hidden: made },
   'iaf-affine': {
-    steps: Number(options.steps),
+    transforms: Number(options.transforms),
     hidden: made,
     scale: { kind: 'softClamp', bound: 5 },
   },
 };
-const priors = { maf: { transforms: Number(options.steps), hidden: made } };
+const priors = { maf: { transforms: Number(options.transforms), hidden: made } };
 
 function build(variant, seed) {
   const stepsPerEpoch = Math.ceil(trainImages / batchSize);

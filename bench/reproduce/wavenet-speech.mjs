@@ -1,7 +1,7 @@
 // A WaveNet on speech, and a Parallel WaveNet distilled from it (van den Oord et al. 2016, 2017; Ping et al. 2018, ClariNet).
 //
 //     npm run build && node bench/reproduce/wavenet-speech.mjs [--data folder-of-wav] [--teacher-time 3600] [--student-time 3600]
-//         [--output gaussian|logistic] [--window 4000] [--channels 64] [--layers 10] [--stacks 2] [--out runs/reproduce/wavenet-speech]
+//         [--likelihood normal|logistic] [--window 4000] [--hidden 64] [--layers 10] [--stacks 2] [--out runs/reproduce/wavenet-speech]
 //
 // Without --data the speech is made by espeak-ng: the text below, read by three voices, who are the global condition; the local
 // one is a spectrum of 16 bands every 200 samples, so that what is drawn says what the held-out rows say. Sound is brought to
@@ -18,9 +18,9 @@ const { values: options } = parseArgs({
   options: {
     data: { type: 'string' },
     out: { type: 'string', default: join('runs', 'reproduce', 'wavenet-speech') },
-    output: { type: 'string', default: 'gaussian' },
+    likelihood: { type: 'string', default: 'normal' },
     window: { type: 'string', default: '4000' },
-    channels: { type: 'string', default: '64' },
+    hidden: { type: 'string', default: '64' },
     layers: { type: 'string', default: '10' },
     stacks: { type: 'string', default: '2' },
     flows: { type: 'string', default: '1,1,1,2' },
@@ -153,13 +153,13 @@ function part(matrix, heldOut) {
 const [train, test] = [part(all, false), part(all, true)];
 const [trainContext, testContext] = [part(context, false), part(context, true)];
 const asLevels = (rows) => ({ ...rows, data: flow.linearEncode(rows.data) });
-const mixture = options.output === 'logistic';
+const mixture = options.likelihood === 'logistic';
 const forTeacher = (rows) => (mixture ? asLevels(rows) : rows);
 console.log(
   JSON.stringify({ rate, seconds: (all.rows * length) / rate, train: train.rows, test: test.rows }),
 );
 
-const sizes = { length, layers: number('layers'), channels: number('channels'), seed };
+const sizes = { length, layers: number('layers'), hidden: number('hidden'), seed };
 const conditioning = {
   local: { channels: bands, hop },
   ...(context.classes > 1 && { global: context.classes }),
@@ -220,7 +220,7 @@ async function speak(name, model) {
 await flow.writeWav(join(options.out, 'original.wav'), { samples: test.data, rate });
 const teacher = new flow.WaveNet({
   ...{ ...sizes, ...conditioning, stacks: number('stacks') },
-  output: { kind: mixture ? 'mixture' : 'gaussian' },
+  likelihood: { kind: mixture ? 'logistic' : 'normal' },
 });
 const student = new flow.ParallelWaveNet({
   ...{ ...sizes, ...conditioning, stacks: options.flows.split(',').map(Number) },

@@ -1,11 +1,11 @@
 /**
- * Multi-scale architecture (Dinh et al., "Density estimation using Real NVP", 2017, section 3.6): after each level but the
+ * Multi-scale architecture (Dinh et al., "Density estimation using Real NVP", 2017, section 3.6): after each scale but the
  * last half of the channels leaves, the other half goes on.
  *
- *     x ──level 1──► [h₁ | z₁],   h₁ ──level 2──► [h₂ | z₂],   …   h ──level L──► z_L        y = [z₁ | z₂ | … | z_L]
+ *     x ──scale 1──► [h₁ | z₁],   h₁ ──scale 2──► [h₂ | z₂],   …   h ──scale L──► z_L        y = [z₁ | z₂ | … | z_L]
  *
  * So the base stays one distribution of D features. A learned prior of what leaves, p(z | h) (Glow), is a coupling at the
- * end of the level that transforms the second half of the channels given the first.
+ * end of the scale that transforms the second half of the channels given the first.
  */
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
@@ -17,8 +17,8 @@ import { Bijection, type Forward, type Inverse } from './bijection';
 import { requirePositions } from './positions';
 import { mergeSolves, type Solved, solved } from './solve';
 
-export interface MultiScaleLevel {
-  /** Of the features that the level before lets through: all for the first, half as many for each further one. */
+export interface MultiScaleEntry {
+  /** Of the features that the scale before lets through: all for the first, half as many for each further one. */
   readonly bijection: Bijection;
   /** Channels of what leaves the bijection, by position: the second half of them leaves the flow. */
   readonly channels: number;
@@ -37,27 +37,27 @@ export class MultiScale extends Bijection {
   override readonly features: number;
   override readonly contextFeatures: number;
   override readonly fastDirection: 'both' | 'forward' | 'inverse';
-  readonly levels: readonly MultiScaleLevel[];
-  /** One a level but the last. */
+  readonly scales: readonly MultiScaleEntry[];
+  /** One a scale but the last. */
   readonly #splits: readonly Split[];
 
-  constructor(levels: readonly MultiScaleLevel[]) {
+  constructor(scales: readonly MultiScaleEntry[]) {
     super();
-    const first = levels[0];
+    const first = scales[0];
     if (!first) {
       throw new FlowError(
         'ARGUMENT',
-        expected('MultiScale', 'levels', 'at least one', 'none', 'pass the levels'),
+        expected('MultiScale', 'scales', 'at least one', 'none', 'pass the scales'),
       );
     }
     this.features = first.bijection.features;
-    this.levels = levels.map(({ bijection, channels }) => ({ bijection, channels }));
+    this.scales = scales.map(({ bijection, channels }) => ({ bijection, channels }));
     const splits: Split[] = [];
     let start = 0;
     let context = 0;
-    for (const [k, { bijection, channels }] of levels.entries()) {
+    for (const [k, { bijection, channels }] of scales.entries()) {
       const left = this.features - start;
-      const where = `level ${k}`;
+      const where = `scale ${k}`;
       requirePositions('MultiScale', channels, `${where}: channels`);
       if (bijection.features !== left) {
         throw new FlowError(
@@ -65,9 +65,9 @@ export class MultiScale extends Bijection {
           expected(
             'MultiScale',
             where,
-            `${left} features, which the levels before let through`,
+            `${left} features, which the scales before let through`,
             String(bijection.features),
-            'each level halves the channels',
+            'each scale halves the channels',
           ),
         );
       }
@@ -80,14 +80,14 @@ export class MultiScale extends Bijection {
               where,
               `context of ${context} columns`,
               String(bijection.contextFeatures),
-              'all levels see the same context',
+              'all scales see the same context',
             ),
           );
         }
         context = bijection.contextFeatures;
       }
       this.child(String(k), bijection);
-      if (k === levels.length - 1) break;
+      if (k === scales.length - 1) break;
       if (channels % 2 !== 0 || left % channels !== 0) {
         throw new FlowError(
           'SHAPE',
@@ -105,12 +105,12 @@ export class MultiScale extends Bijection {
     }
     this.#splits = splits;
     this.contextFeatures = context;
-    const slow = new Set(levels.map(({ bijection }) => bijection.fastDirection));
+    const slow = new Set(scales.map(({ bijection }) => bijection.fastDirection));
     slow.delete('both');
     this.fastDirection = slow.size === 1 ? ([...slow][0] as 'forward' | 'inverse') : 'both';
   }
 
-  /** What of y each level gives, first to last, as [start, end) of its columns. */
+  /** What of y each scale gives, first to last, as [start, end) of its columns. */
   get parts(): readonly (readonly [number, number])[] {
     const inner = this.#splits.map(({ start, end }) => [start, end] as const);
     return [...inner, [this.#splits.at(-1)?.end ?? 0, this.features]];
@@ -122,7 +122,7 @@ export class MultiScale extends Bijection {
       let rest = x;
       let logDet: Tensor | null = null;
       let solve: Solved['solve'];
-      for (const [k, { bijection }] of this.levels.entries()) {
+      for (const [k, { bijection }] of this.scales.entries()) {
         const step = bijection.forward(rest, this.contextFor(bijection, context));
         logDet = logDet === null ? step.logDet : add(logDet, step.logDet);
         solve = mergeSolves(solve, step.solve);
@@ -142,8 +142,8 @@ export class MultiScale extends Bijection {
       let x = columns(y, ...(this.parts.at(-1) as readonly [number, number]));
       let logDet: Tensor | null = null;
       let solve: Solved['solve'];
-      for (let k = this.levels.length - 1; k >= 0; k--) {
-        const { bijection } = this.levels[k] as MultiScaleLevel;
+      for (let k = this.scales.length - 1; k >= 0; k--) {
+        const { bijection } = this.scales[k] as MultiScaleEntry;
         const split = this.#splits[k];
         if (split) {
           const half = [y.rows * split.positions, split.channels / 2];
@@ -160,28 +160,28 @@ export class MultiScale extends Bijection {
     });
   }
 
-  /** False: each level is a chain of its own, which rebuilds its activations itself. */
+  /** False: each scale is a chain of its own, which rebuilds its activations itself. */
   override get rebuildable(): boolean {
     return false;
   }
 
   override *calibrate(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
-    yield* this.#throughLevels('calibrate', rows, context);
+    yield* this.#throughScales('calibrate', rows, context);
   }
 
   override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
-    yield* this.#throughLevels('initialize', rows, context);
+    yield* this.#throughScales('initialize', rows, context);
   }
 
-  /** Level by level: each sees what those before it let through. */
-  *#throughLevels(
+  /** Scale by scale: each sees what those before it let through. */
+  *#throughScales(
     what: 'calibrate' | 'initialize',
     rows: Tensor,
     context: Tensor | null,
   ): Generator<void, void> {
     let rest = rows;
     try {
-      for (const [k, { bijection }] of this.levels.entries()) {
+      for (const [k, { bijection }] of this.scales.entries()) {
         yield* bijection[what](rest, this.contextFor(bijection, context));
         const split = this.#splits[k];
         const [start, end] = this.parts[k] as readonly [number, number];
@@ -207,7 +207,7 @@ export class MultiScale extends Bijection {
   config(): Config {
     return {
       kind: 'multiScale',
-      levels: this.levels.map(({ bijection, channels }) => ({
+      scales: this.scales.map(({ bijection, channels }) => ({
         bijection: bijection.config(),
         channels,
       })),
@@ -221,11 +221,11 @@ function halves(y: Tensor, { channels, positions }: Split): [Tensor, Tensor] {
   return [columns(pixels, 0, channels / 2), columns(pixels, channels / 2, channels)];
 }
 
-register<{ kind: 'multiScale'; levels: readonly { bijection: Config; channels: number }[] }>(
+register<{ kind: 'multiScale'; scales: readonly { bijection: Config; channels: number }[] }>(
   'multiScale',
   (config) =>
     new MultiScale(
-      config.levels.map(({ bijection, channels }) => ({
+      config.scales.map(({ bijection, channels }) => ({
         bijection: build(bijection) as Bijection,
         channels,
       })),

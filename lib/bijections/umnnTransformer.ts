@@ -37,7 +37,7 @@ export interface UmnnOptions {
   /** E: numbers of each dimension's embedding; default 8. */
   readonly embedding?: number;
   /** Q: the rule has Q + 1 nodes; even, default 24. */
-  readonly steps?: number;
+  readonly quadratureSteps?: number;
   /** Smooth; default tanh. */
   readonly activation?: Activation;
   /** Default 10. */
@@ -72,7 +72,7 @@ export class UmnnTransformer extends IterativeTransformer {
   readonly #options: UmnnOptions;
   readonly #bound: number;
   readonly #least: number;
-  readonly #steps: number;
+  readonly #quadratureSteps: number;
   readonly #layers: readonly Linear[];
   readonly #embedding: Linear;
   /** (node + 1)/2 and weight/2, [1, Q + 1] each. */
@@ -83,7 +83,7 @@ export class UmnnTransformer extends IterativeTransformer {
 
   constructor(options: UmnnOptions = {}) {
     super();
-    const { hidden = [50, 50], embedding = 8, steps = 24, activation = 'tanh' } = options;
+    const { hidden = [50, 50], embedding = 8, quadratureSteps = 24, activation = 'tanh' } = options;
     const { bound = 10, leastSlope = 1e-3, seed = 0, dtype = 'float32' } = options;
     const whole = (what: string, value: number, least: number, even = false) => {
       if (Number.isSafeInteger(value) && value >= least && !(even && value % 2)) return;
@@ -95,7 +95,7 @@ export class UmnnTransformer extends IterativeTransformer {
     };
     whole('hidden layers', hidden.length, 1);
     whole('embedding', embedding, 1);
-    whole('steps', steps, 2, true);
+    whole('quadratureSteps', quadratureSteps, 2, true);
     for (const [k, units] of hidden.entries()) whole(`hidden[${k}]`, units, 1);
     for (const [what, value] of Object.entries({ bound, leastSlope })) {
       if (value > 0 && value < Infinity) continue;
@@ -110,7 +110,7 @@ export class UmnnTransformer extends IterativeTransformer {
     this.paramsPerFeature = 1 + embedding;
     this.#bound = bound;
     this.#least = leastSlope;
-    this.#steps = steps;
+    this.#quadratureSteps = quadratureSteps;
     const stream = new RandomStream(seed);
     const first = hidden[0] as number;
     this.#embedding = this.child(
@@ -125,14 +125,17 @@ export class UmnnTransformer extends IterativeTransformer {
     });
     this.#layers = [...layers, this.child('output', new Linear(width, 1, { dtype }, null))];
     stream.dispose();
-    const { nodes, weights } = clenshawCurtis(steps);
+    const { nodes, weights } = clenshawCurtis(quadratureSteps);
     const row = (values: Float64Array) =>
       this.own(
-        tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [1, steps + 1]),
+        tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [
+          1,
+          quadratureSteps + 1,
+        ]),
       );
     this.#nodes = row(nodes.map((node) => (node + 1) / 2));
     this.#weights = row(weights.map((weight) => weight / 2));
-    const spread = Int32Array.from({ length: first * (steps + 1) }, (_, k) => k % first);
+    const spread = Int32Array.from({ length: first * (quadratureSteps + 1) }, (_, k) => k % first);
     this.#spread = this.own(tensorOfArray(spread, [spread.length]));
   }
 
@@ -146,7 +149,7 @@ export class UmnnTransformer extends IterativeTransformer {
     const activation = this.#options.activation ?? 'tanh';
     const raw = mlp(at, this.#layers, { activation, addend });
     const slopes = add(
-      reshape(softplus(add(raw, unit)), [numbers.rows, this.#steps + 1]),
+      reshape(softplus(add(raw, unit)), [numbers.rows, this.#quadratureSteps + 1]),
       this.#least,
     );
     const mean = reshape(sum(mul(slopes, this.#weights), -1), [-1, 1]);

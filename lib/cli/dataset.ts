@@ -7,7 +7,13 @@ import type { TypedArray } from '../dtype';
 import { expected, FlowError, isFlowError } from '../errors';
 import type { ReadingOptions } from './grammar/reading';
 import { classContext, holdsImages, type LabelledTable, padded, readImages } from './imageData';
-import { holdsSound, readSound, readSoundFor, type SoundDescription, waveOutputs } from './sound';
+import {
+  holdsSound,
+  readSound,
+  readSoundFor,
+  type SoundDescription,
+  soundEncodings,
+} from './sound';
 import { UsageError } from './status';
 
 /** A matrix of numbers, row-major. */
@@ -248,8 +254,10 @@ export function readDescription(description: Readonly<Record<string, string>>): 
 
 function soundIn(description: Readonly<Record<string, string>>): SoundDescription | null {
   try {
-    const { rate, output } = JSON.parse(description['sound'] ?? 'null') as SoundDescription;
-    return Number.isSafeInteger(rate) && waveOutputs.includes(output) ? { rate, output } : null;
+    const { rate, encoding } = JSON.parse(description['sound'] ?? 'null') as SoundDescription;
+    return Number.isSafeInteger(rate) && soundEncodings.includes(encoding)
+      ? { rate, encoding }
+      : null;
   } catch {
     return null;
   }

@@ -141,7 +141,7 @@ interface CouplingConfig {
   readonly conditioner: { readonly kind: string };
 }
 
-/** Phrases with what repeats said once: the steps of a level. */
+/** Phrases with what repeats said once: the transforms of a scale. */
 export function runsOf(phrases: readonly string[]): string[] {
   const lines: string[] = [];
   for (let at = 0; at < phrases.length; ) {
@@ -223,9 +223,9 @@ export function describeBijection(config: Config): string[] {
     ];
   }
   if (config.kind === 'multiScale') {
-    const levels = config.levels as unknown as { bijection: Config }[];
-    return levels.flatMap(({ bijection }, k) => [
-      `level ${k + 1}`,
+    const scales = config.scales as unknown as { bijection: Config }[];
+    return scales.flatMap(({ bijection }, k) => [
+      `scale ${k + 1}`,
       ...runsOf(describeBijection(bijection)).map((line) => `  ${line}`),
     ]);
   }

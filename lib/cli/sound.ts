@@ -7,14 +7,14 @@ import { expected, FlowError } from '../errors';
 import type { Dataset } from './dataset';
 import type { ReadingOptions } from './grammar/reading';
 
-/** How a model takes samples: 256 mu-law levels, 65536 even levels, or numbers within [−1, 1]. */
-export const waveOutputs = ['mulaw', 'logistic', 'gaussian'] as const;
-export type WaveOutputKind = (typeof waveOutputs)[number];
+/** How samples are written: 256 mu-law levels, 65536 even levels, or numbers within [−1, 1]. */
+export const soundEncodings = ['mulaw', 'linear', 'none'] as const;
+export type SoundEncoding = (typeof soundEncodings)[number];
 
 /** What a model remembers of the sound that it was trained on. */
 export interface SoundDescription {
   readonly rate: number;
-  readonly output: WaveOutputKind;
+  readonly encoding: SoundEncoding;
 }
 
 /** Samples of a row where nothing is said. */
@@ -31,9 +31,9 @@ export function holdsSound(path: string): boolean {
 /** The sounds of a file or folder, cut into rows. */
 export async function readSound(
   path: string,
-  options: Pick<ReadingOptions, 'window' | 'output'>,
+  options: Pick<ReadingOptions, 'window' | 'encoding'>,
 ): Promise<Dataset> {
-  const { window = usualWindow, output = 'gaussian' } = options;
+  const { window = usualWindow, encoding = 'none' } = options;
   const isFolder = statSync(path).isDirectory();
   let [sounds, rate]: [Float32Array[], number] = [[], 0];
   if (isFolder) ({ sounds, rate } = await readWavFolder(path));
@@ -43,7 +43,7 @@ export async function readSound(
   }
   const { data, rows, cols } = soundRows(sounds, window);
   const levels =
-    output === 'mulaw' ? muLawEncode(data) : output === 'logistic' ? linearEncode(data) : data;
+    encoding === 'mulaw' ? muLawEncode(data) : encoding === 'linear' ? linearEncode(data) : data;
   return {
     source: path,
     rows: { data: levels, rows, cols },
@@ -51,7 +51,7 @@ export async function readSound(
     columns: null,
     contextColumns: null,
     image: null,
-    sound: { rate, output },
+    sound: { rate, encoding },
     droppedRows: 0,
   };
 }
@@ -62,7 +62,7 @@ export async function readSoundFor(
   sound: SoundDescription,
   window: number,
 ): Promise<Dataset> {
-  const dataset = await readSound(path, { window, output: sound.output });
+  const dataset = await readSound(path, { window, encoding: sound.encoding });
   const got = dataset.sound?.rate;
   if (got === sound.rate) return dataset;
   const wanted = `${sound.rate} samples a second, as the training data`;
@@ -71,7 +71,7 @@ export async function readSoundFor(
 }
 
 /** Values of a model as samples. */
-export function samplesOf(values: ArrayLike<number>, { output }: SoundDescription): Float32Array {
-  if (output === 'mulaw') return muLawDecode(values);
-  return output === 'logistic' ? linearDecode(values) : Float32Array.from(values);
+export function samplesOf(values: ArrayLike<number>, { encoding }: SoundDescription): Float32Array {
+  if (encoding === 'mulaw') return muLawDecode(values);
+  return encoding === 'linear' ? linearDecode(values) : Float32Array.from(values);
 }

@@ -20,6 +20,7 @@ import {
 } from './folder';
 import type { TrainOptions } from './grammar/train';
 import { buildModel, modelDefaults, modelPreprocess } from './models';
+import { optionsOfSound } from './models/wavenet';
 import {
   buildPreprocess,
   choosePreprocess,
@@ -65,9 +66,7 @@ export async function train(
   if (chosen.threads) setThreads(chosen.threads);
 
   const path = data ?? (record as { data: string }).data;
-  if (chosen.model === 'wavenet' && !chosen.output && holdsSound(path)) {
-    chosen = { ...chosen, output: 'mulaw' };
-  }
+  if (chosen.model === 'wavenet' && holdsSound(path)) chosen = optionsOfSound(chosen);
   const raw = await readDataset(path, chosen);
   const preprocess = modelPreprocess(chosen, raw.image) ?? choosePreprocess(chosen, raw);
   const parts = await partsOf(raw, chosen, preprocess);

@@ -1,6 +1,6 @@
 /**
- * Glow: Kingma and Dhariwal, "Glow: Generative Flow with Invertible 1×1 Convolutions", 2018. Levels of squeeze and K steps of
- * [actnorm, linear map of the channels, coupling]; half of the channels leaves after each level but the last.
+ * Glow: Kingma and Dhariwal, "Glow: Generative Flow with Invertible 1×1 Convolutions", 2018. Scales of squeeze and K transforms,
+ * [actnorm, linear map of the channels, coupling] each; half of the channels leaves after each scale but the last.
  */
 import { ActNorm } from '../bijections/actNorm';
 import { Affine } from '../bijections/affine';
@@ -16,9 +16,10 @@ import { Chain } from '../bijections/chain';
 import { ConditionalAffine } from '../bijections/conditionalAffine';
 import { DenseLinear } from '../bijections/denseLinear';
 import { LuLinear } from '../bijections/luLinear';
-import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
+import { MultiScale, type MultiScaleEntry } from '../bijections/multiScale';
 import { PeriodicConv } from '../bijections/periodicConv';
 import { Permutation } from '../bijections/permutation';
+import { requirePositions } from '../bijections/positions';
 import { QrLinear } from '../bijections/qrLinear';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { type Distribution, StandardNormal } from '../distributions';
@@ -32,12 +33,12 @@ import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 
 export interface GlowOptions
   extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
-  /** Height, width and channels; the first two divisible by 2^levels. */
+  /** Height, width and channels; the first two divisible by 2^scales. */
   readonly image: ImageShape;
-  /** L; default 3 (the paper's for 32 × 32). */
-  readonly levels?: number;
-  /** K: steps of each level; default 32. */
-  readonly steps?: number;
+  /** L, the paper's levels; default 3 (the paper's for 32 × 32). */
+  readonly scales?: number;
+  /** K, the paper's steps, of each scale; default 32. */
+  readonly transforms?: number;
   /** Channels of the hidden layers of the couplings' networks; default 512. */
   readonly hidden?: number;
   /**
@@ -45,7 +46,7 @@ export interface GlowOptions
    * fixed order, at random or reversed; or a 3×3 convolution (Hoogeboom et al. 2019): two autoregressive ones behind a 1×1 in QR
    * form ('emerging'), or one of the image wrapped around its edges ('periodic').
    */
-  readonly permutation?: 'lu' | 'dense' | 'qr' | 'shuffle' | 'reverse' | 'emerging' | 'periodic';
+  readonly permutation?: 'lu' | 'dense' | 'qr' | 'random' | 'reverse' | 'emerging' | 'periodic';
   /** Default affine. */
   readonly coupling?: 'affine' | 'additive';
   /**
@@ -53,16 +54,16 @@ export interface GlowOptions
    * exp(raw). `{ kind: 'tanh' }` is bounded both ways and learns faster where the data lie in a small part of their space.
    */
   readonly scale?: CouplingScaleOption;
-  /** What leaves after a level is normal with a mean and scale that depend on what stays (default), or standard normal. */
+  /** What leaves after a scale is normal with a mean and scale that depend on what stays (default), or standard normal. */
   readonly learnedPrior?: boolean;
-  /** Columns of the context, for instance one-hot classes: they enter all networks and the prior of the last level. */
+  /** Columns of the context, for instance one-hot classes: they enter all networks and the prior of the last scale. */
   readonly contextFeatures?: number;
   /**
    * λ of a logit that the pixels go through in place of the paper's scaling to [−½, ½). Images of many black or white pixels
    * (MNIST: 1e-6) are learned much faster so, and samples cannot leave the range of the pixels.
    */
   readonly lambda?: number;
-  /** Last layers of the networks start at zero, so that each step starts as actnorm and a rotation. Default true. */
+  /** Last layers of the networks start at zero, so that each transform starts as actnorm and a rotation. Default true. */
   readonly zeroInitialized?: boolean;
   /** Default: the standard normal. */
   readonly base?: Distribution;
@@ -73,8 +74,8 @@ export interface GlowOptions
 type Settings = Required<
   Pick<
     GlowOptions,
-    | 'levels'
-    | 'steps'
+    | 'scales'
+    | 'transforms'
     | 'hidden'
     | 'permutation'
     | 'coupling'
@@ -86,16 +87,16 @@ type Settings = Required<
   >
 > & { readonly scale: CouplingScaleOption | undefined };
 
-const mixings = ['lu', 'dense', 'qr', 'shuffle', 'reverse', 'emerging', 'periodic'] as const;
+const permutations = ['lu', 'dense', 'qr', 'random', 'reverse', 'emerging', 'periodic'] as const;
 
 const secondHalf: CouplingSplit = { kind: 'columns', transforms: 'second' };
 
 /** Seeds of the parts follow from one: no two alike. */
-function mixing({ permutation, dtype }: Settings, image: ImageShape, seed: number): Bijection {
+function permuted({ permutation, dtype }: Settings, image: ImageShape, seed: number): Bijection {
   const { channels } = image;
   const positions = image.height * image.width;
   if (permutation === 'reverse') return Permutation.reverse(channels, positions);
-  if (permutation === 'shuffle') return Permutation.random(channels, seed, positions);
+  if (permutation === 'random') return Permutation.random(channels, seed, positions);
   const options = { channels, positions, seed, dtype };
   if (permutation === 'dense') return new DenseLinear(options);
   if (permutation === 'periodic') return new PeriodicConv({ image, seed, dtype });
@@ -135,24 +136,24 @@ function splitPrior({ dtype, scale = { kind: 'exp' } }: Settings, image: ImageSh
   return new AffineCoupling({ channels, positions, split: secondHalf, scale, conditioner, dtype });
 }
 
-function glowLevels(image: ImageShape, settings: Settings): MultiScale {
-  const { levels, steps, learnedPrior, contextFeatures, seed, dtype } = settings;
-  const built: MultiScaleLevel[] = [];
+function glowScales(image: ImageShape, settings: Settings): MultiScale {
+  const { scales, transforms, learnedPrior, contextFeatures, seed, dtype } = settings;
+  const built: MultiScaleEntry[] = [];
   let shape = image;
-  for (let level = 0; level < levels; level++) {
+  for (let scale = 0; scale < scales; scale++) {
     const links: Bijection[] = [new Squeeze(shape)];
     shape = squeezed(shape);
     const { channels, height, width } = shape;
     const positions = height * width;
-    for (let step = 0; step < steps; step++) {
-      const its = seed + 7919 * (level * steps + step + 1);
+    for (let k = 0; k < transforms; k++) {
+      const its = seed + 7919 * (scale * transforms + k + 1);
       links.push(
         new ActNorm({ channels, positions, dtype }),
-        mixing(settings, shape, its),
+        permuted(settings, shape, its),
         coupling(settings, shape, its + 104729),
       );
     }
-    const isLast = level === levels - 1;
+    const isLast = scale === scales - 1;
     if (learnedPrior && !isLast) links.push(splitPrior(settings, shape));
     if (learnedPrior && isLast)
       links.push(new ConditionalAffine({ channels, positions, contextFeatures, dtype }));
@@ -172,8 +173,8 @@ function glowLevels(image: ImageShape, settings: Settings): MultiScale {
 export function glow(options: GlowOptions): Flow {
   const { image, dtype = 'float32', base, lambda } = options;
   const settings: Settings = {
-    levels: options.levels ?? 3,
-    steps: options.steps ?? 32,
+    scales: options.scales ?? 3,
+    transforms: options.transforms ?? 32,
     hidden: options.hidden ?? 512,
     permutation: options.permutation ?? 'lu',
     coupling: options.coupling ?? 'affine',
@@ -184,13 +185,14 @@ export function glow(options: GlowOptions): Flow {
     seed: options.seed ?? 0,
     dtype,
   };
-  requireHalving('glow', image, settings.levels, 'levels');
-  oneOf('glow', 'permutation', settings.permutation, mixings);
+  requireHalving('glow', image, settings.scales, 0);
+  requirePositions('glow', settings.transforms, 'transforms');
+  oneOf('glow', 'permutation', settings.permutation, permutations);
   oneOf('glow', 'coupling', settings.coupling, ['affine', 'additive']);
   const features = imageFeatures(image);
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),
-    bijection: glowLevels(image, settings),
+    bijection: glowScales(image, settings),
     ...imageParts(options, ({ levels }) =>
       lambda === undefined
         ? Affine.uniform(features, 1 / levels, -0.5, dtype)

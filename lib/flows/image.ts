@@ -25,25 +25,22 @@ export function imageFeatures({ height, width, channels }: ImageShape): number {
 }
 
 /**
- * @param times how often height and width are halved
- * @param option what sets it, and its value where the image is not halved
- * @throws FlowError ARGUMENT unless they can be halved so often
+ * @param scales L
+ * @param whole scales of the image's own size: 0 where each begins with a squeeze, 1 where squeezes are between them
+ * @throws FlowError ARGUMENT unless height and width can be halved so often
  */
 export function requireHalving(
   where: string,
   image: ImageShape,
-  times: number,
-  option: 'levels' | 'scales',
+  scales: number,
+  whole: 0 | 1,
 ): void {
   requireImage(where, image);
-  // A level halves the image before its couplings, a scale between them: the last does not.
-  const least = option === 'levels' ? 1 : 0;
-  const given = option === 'levels' ? times : times + 1;
-  if (!Number.isSafeInteger(times) || times < least) {
-    const sentence = expected(where, option, 'a whole number ≥ 1', String(given), 'correct it');
+  if (!Number.isSafeInteger(scales) || scales < 1) {
+    const sentence = expected(where, 'scales', 'a whole number ≥ 1', `${scales}`, 'correct it');
     throw new FlowError('ARGUMENT', sentence);
   }
-  const unit = 2 ** times;
+  const unit = 2 ** (scales - whole);
   if (image.height % unit === 0 && image.width % unit === 0) return;
   const up = (extent: number) => Math.ceil(extent / unit) * unit;
   const size = `${up(image.height)} × ${up(image.width)}`;
@@ -52,9 +49,9 @@ export function requireHalving(
     expected(
       where,
       'image',
-      `a height and width that are multiples of ${unit} for ${given} ${option}`,
+      `a height and width that are multiples of ${unit} for ${scales} scales`,
       `${image.height} × ${image.width}`,
-      `pad the images to ${size} (padImages), or take fewer ${option}`,
+      `pad the images to ${size} (padImages), or take fewer scales`,
     ),
   );
 }

@@ -8,7 +8,7 @@ import { AffineCoupling, type CouplingSplit, conditionerSizes } from '../bijecti
 import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
-import { MultiScale, type MultiScaleLevel } from '../bijections/multiScale';
+import { MultiScale, type MultiScaleEntry } from '../bijections/multiScale';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { type Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
@@ -93,7 +93,7 @@ class Links {
 function scalesOf(options: RealNvpImageOptions): MultiScale {
   const { scales = 2, hidden = 32 } = options;
   const links = new Links(options);
-  const levels: MultiScaleLevel[] = [];
+  const parts: MultiScaleEntry[] = [];
   let { image } = options;
   let width = hidden;
   for (let scale = 1; scale < scales; scale++) {
@@ -102,12 +102,12 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
     image = squeezed(image);
     width *= 2;
     links.halves(image, 3, width);
-    levels.push({ bijection: links.chain(), channels: image.channels });
+    parts.push({ bijection: links.chain(), channels: image.channels });
     image = { ...image, channels: image.channels / 2 };
   }
   links.checkerboards(image, 4, width);
-  levels.push({ bijection: links.chain(), channels: image.channels });
-  return new MultiScale(levels);
+  parts.push({ bijection: links.chain(), channels: image.channels });
+  return new MultiScale(parts);
 }
 
 /**
@@ -118,7 +118,7 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
  */
 export function realnvpImage(options: RealNvpImageOptions): Flow {
   const { image, scales = 2, lambda = 0.05, dtype = 'float32', base } = options;
-  requireHalving('realnvpImage', image, scales - 1, 'scales');
+  requireHalving('realnvpImage', image, scales, 1);
   const features = imageFeatures(image);
   return new Flow({
     base: base ?? new StandardNormal(features, dtype),

@@ -99,7 +99,7 @@ export function residualFlowImage(options: ResidualFlowImageOptions): Flow {
   const { image, transforms = 4, hidden = 128, lambda = 0.05, dtype = 'float32' } = options;
   requirePositions('residualFlowImage', transforms, 'transforms');
   const scales = options.scales ?? 1 + halvings(image, 2);
-  requireHalving('residualFlowImage', image, scales - 1, 'scales');
+  requireHalving('residualFlowImage', image, scales, 1);
   const features = imageFeatures(image);
   const bijections: Bijection[] = [];
   let shape = image;

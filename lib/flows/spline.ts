@@ -35,7 +35,7 @@ export interface NsfOptions
   /** K: couplings; default 10, the paper's for tables. */
   readonly transforms?: number;
   /** Before each coupling: a learned linear map (default, as in the paper), a fixed random order, or the halves change places. */
-  readonly mixing?: 'lu' | 'random' | 'swap';
+  readonly permutation?: 'lu' | 'random' | 'swap';
 }
 
 export interface NsfAutoregressiveOptions
@@ -44,10 +44,10 @@ export interface NsfAutoregressiveOptions
   /** K: autoregressive transforms; default 5. */
   readonly transforms?: number;
   /** Between two of them; default reverse. */
-  readonly mixing?: 'lu' | 'reverse' | 'random' | 'none';
+  readonly permutation?: 'lu' | 'reverse' | 'random' | 'none';
 }
 
-/** From the seed of a step's network to that of what mixes the features before it. */
+/** From the seed of a transform's network to that of what mixes the features before it. */
 const apart = 15485863;
 
 function flowOf(
@@ -69,20 +69,28 @@ function flowOf(
  * Paper: 10 or 20 couplings, two residual blocks of 32 to 256 units, 8 bins on [−3, 3], data of mean 0 and deviation 1.
  */
 export function nsf(options: NsfOptions): Flow {
-  const { features, transforms = 10, mixing = 'lu', hidden, seed = 0, dtype = 'float32' } = options;
+  const {
+    features,
+    transforms = 10,
+    permutation = 'lu',
+    hidden,
+    seed = 0,
+    dtype = 'float32',
+  } = options;
   requirePositions('nsf', transforms, 'transforms');
-  oneOf('nsf', 'mixing', mixing, ['lu', 'random', 'swap']);
+  oneOf('nsf', 'permutation', permutation, ['lu', 'random', 'swap']);
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
     const own = seed + 104729 * (k + 1);
     const mixed = own + apart;
-    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
-    if (mixing === 'random') bijections.push(Permutation.random(features, mixed));
+    if (permutation === 'lu')
+      bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
+    if (permutation === 'random') bijections.push(Permutation.random(features, mixed));
     const transformer = new SplineTransformer(options.spline);
     const split: CouplingSplit = {
       kind: 'columns',
-      transforms: mixing === 'swap' && k % 2 === 1 ? 'first' : 'second',
+      transforms: permutation === 'swap' && k % 2 === 1 ? 'first' : 'second',
     };
     const conditioner = new Mlp({
       ...couplingSizes(features, split, transformer),
@@ -104,12 +112,18 @@ export function nsf(options: NsfOptions): Flow {
  * pass too.
  */
 export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
-  const { features, transforms = 5, mixing = 'reverse', seed = 0, dtype = 'float32' } = options;
+  const {
+    features,
+    transforms = 5,
+    permutation = 'reverse',
+    seed = 0,
+    dtype = 'float32',
+  } = options;
   requirePositions('nsfAutoregressive', transforms, 'transforms');
-  oneOf('nsfAutoregressive', 'mixing', mixing, ['lu', 'reverse', 'random', 'none']);
+  oneOf('nsfAutoregressive', 'permutation', permutation, ['lu', 'reverse', 'random', 'none']);
   const {
     transforms: _transforms,
-    mixing: _mixing,
+    permutation: _permutation,
     spline: _spline,
     base: _base,
     preprocessing: _preprocessing,
@@ -121,9 +135,11 @@ export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
   for (let k = 0; k < transforms; k++) {
     const own = seed + 104729 * (k + 1);
     const mixed = own + apart;
-    if (mixing === 'lu') bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
-    else if (k > 0 && mixing === 'reverse') bijections.push(Permutation.reverse(features));
-    else if (k > 0 && mixing === 'random') bijections.push(Permutation.random(features, mixed));
+    if (permutation === 'lu')
+      bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
+    else if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
+    else if (k > 0 && permutation === 'random')
+      bijections.push(Permutation.random(features, mixed));
     const transformer = new SplineTransformer(options.spline);
     bijections.push(new Autoregressive({ ...network, transformer, dtype, seed: own }));
   }

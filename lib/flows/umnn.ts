@@ -5,7 +5,7 @@ import type { Flow } from './flow';
 
 export interface UmnnFlowOptions
   extends AutoregressiveFlowOptions,
-    Pick<UmnnOptions, 'embedding' | 'steps' | 'bound' | 'leastSlope'> {
+    Pick<UmnnOptions, 'embedding' | 'quadratureSteps' | 'bound' | 'leastSlope'> {
   /** Hidden layers of the integrand's network, of which each transform has one; default [50, 50]. */
   readonly integrand?: readonly number[];
 }
@@ -18,13 +18,13 @@ export function umnn(options: UmnnFlowOptions): Flow {
   const {
     integrand = [50, 50],
     embedding = 8,
-    steps = 24,
+    quadratureSteps = 24,
     bound = 10,
     leastSlope = 1e-3,
     ...rest
   } = options;
   const { seed = 0, dtype = 'float32' } = rest;
-  const network = { hidden: integrand, embedding, steps, bound, leastSlope, dtype };
+  const network = { hidden: integrand, embedding, quadratureSteps, bound, leastSlope, dtype };
   let count = 0;
   return transformerFlow(
     rest,

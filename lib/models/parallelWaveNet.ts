@@ -118,11 +118,11 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
     const condition = conditionOf({ ...options, seed: seed + 1, dtype });
     this.#condition = condition && this.child('condition', condition);
     this.contextFeatures = condition?.contextFeatures(length) ?? 0;
-    const { layers, channels, gated, skips, hidden } = options;
+    const { layers, hidden, gates, skips, head } = options;
     this.#networks = stacks.map((count, k) => {
       const network = new WaveNetwork(
         withoutUndefined({
-          ...{ layers, channels, gated, skips, hidden, dtype, stacks: count },
+          ...{ layers, hidden, gates, skips, head, dtype, stacks: count },
           outputs: 2,
           condition: condition?.options.outputs ?? 0,
           zeroInitialized: true,

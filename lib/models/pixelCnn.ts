@@ -79,7 +79,7 @@ export class PixelCnn extends PixelModel {
     );
     this.graph.conv(
       before,
-      this.#conv('head.1', { inputs: head, outputs: this.output.columns, kernel: [1, 1] }),
+      this.#conv('head.1', { inputs: head, outputs: this.likelihood.columns, kernel: [1, 1] }),
     );
     this.#stream.dispose();
   }
@@ -87,7 +87,7 @@ export class PixelCnn extends PixelModel {
   /** A convolution that sees its own pixel by mask B, unless `groups` says otherwise. */
   #conv(name: string, options: ConvOptions): MaskedConv2d {
     const { height, width } = this.image;
-    const groups = { count: this.output.groups, own: true };
+    const groups = { count: this.likelihood.groups, own: true };
     return this.child(
       name,
       new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
@@ -98,13 +98,13 @@ export class PixelCnn extends PixelModel {
   #firstTaps(kernel: Kernel) {
     return {
       kernel,
-      taps: rasterTaps(kernel, { self: this.output.groups > 1 }),
+      taps: rasterTaps(kernel, { self: this.likelihood.groups > 1 }),
     };
   }
 
   #residualBlocks({ layers, hidden, first, kernel }: Sizes): number {
     const { graph, image } = this;
-    const colors = this.output.groups;
+    const colors = this.likelihood.groups;
     let x = graph.conv(
       0,
       this.#conv('first', {
@@ -141,7 +141,7 @@ export class PixelCnn extends PixelModel {
 
   #gatedStacks({ layers, hidden, first, kernel }: Sizes): number {
     const { graph, image } = this;
-    const colors = this.output.groups;
+    const colors = this.likelihood.groups;
     const outputs = 2 * hidden;
     let [v, h] = [0, 0];
     for (let k = 0; k <= layers; k++) {

@@ -25,14 +25,14 @@ import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
 import { PixelGraph, requireSizes } from './pixelGraph';
-import { PixelOutput, type PixelOutputOptions } from './pixelOutput';
+import { PixelLikelihood, type PixelLikelihoodOptions } from './pixelLikelihood';
 
-export interface PixelModelOptions extends PixelOutputOptions {
+export interface PixelModelOptions extends PixelLikelihoodOptions {
   /** Sides and channels. Rows are height·width·channels numbers, channels last. */
   readonly image: ImageShape;
   /**
    * Binary pixels of data of so many levels: each batch of training draws bit 1 with the probability x/(levels − 1) anew, as
-   * papers do for MNIST ("dynamic binarisation"). Default: the data are what the output describes.
+   * papers do for MNIST ("dynamic binarisation"). Default: the data are what the likelihood describes.
    */
   readonly binarization?: { readonly levels: number } | null;
   /** What the rows are, for whoever opens the file. */
@@ -61,7 +61,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   abstract readonly contextFeatures: number;
   readonly dtype: FloatDType;
   readonly description: Readonly<Record<string, string>>;
-  readonly output: PixelOutput;
+  readonly likelihood: PixelLikelihood;
   readonly binarization: { readonly levels: number } | null;
   readonly preprocessing = null;
   protected readonly graph: PixelGraph;
@@ -75,20 +75,21 @@ export abstract class PixelModel extends Module implements GenerativeModel {
     this.features = height * width * channels;
     this.dtype = options.dtype ?? 'float32';
     this.description = options.description ?? {};
-    this.output = new PixelOutput(where, channels, options);
+    this.likelihood = new PixelLikelihood(where, channels, options);
     this.binarization = options.binarization ?? null;
     if (this.binarization) {
       const { levels } = this.binarization;
-      const fits = this.output.kind === 'binary' && Number.isSafeInteger(levels) && levels > 1;
+      const fits =
+        this.likelihood.kind === 'bernoulli' && Number.isSafeInteger(levels) && levels > 1;
       if (!fits) {
         throw new FlowError(
           'ARGUMENT',
           expected(
             where,
             'binarization',
-            'two levels or more, and the output binary',
-            `${levels} and ${this.output.kind}`,
-            'other outputs take levels as they are',
+            'two levels or more, and the likelihood bernoulli',
+            `${levels} and ${this.likelihood.kind}`,
+            'other likelihoods take levels as they are',
           ),
         );
       }
@@ -98,7 +99,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
 
   /** Integers that `logProb` and `fit` take. */
   get dequantization(): Dequantization {
-    return { levels: (this.binarization ?? this.output).levels };
+    return { levels: (this.binarization ?? this.likelihood).levels };
   }
 
   /** height·width. */
@@ -109,7 +110,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   /** Throws unless `hidden` channels can stand in equal groups, one a colour. */
   protected requireGroups(where: string, sizes: Readonly<Record<string, number>>): void {
     requireSizes(where, sizes);
-    const { groups } = this.output;
+    const { groups } = this.likelihood;
     for (const [what, size] of Object.entries(sizes)) {
       if (size % groups === 0) continue;
       throw new FlowError(
@@ -119,7 +120,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
           what,
           `a multiple of the ${groups} colours`,
           String(size),
-          'or choose the output mixture',
+          'or choose the likelihood logistic',
         ),
       );
     }
@@ -129,12 +130,12 @@ export abstract class PixelModel extends Module implements GenerativeModel {
    * The parameters of each pixel's distribution, of the pixels before it.
    *
    * @param x [N, D] levels, float
-   * @returns [N·height·width, columns of the output]
+   * @returns [N·height·width, columns of the likelihood]
    */
   predict(x: Tensor, context: Tensor | null = null): Tensor {
     return scope(() => {
       const pixels = reshape(x, [x.rows * this.positions, this.image.channels]);
-      return this.graph.run(this.output.scale(pixels), context);
+      return this.graph.run(this.likelihood.scale(pixels), context);
     });
   }
 
@@ -175,7 +176,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
    * @returns [N] float64, on the tape
    */
   logProbOfRows(x: Tensor, context: Tensor | null = null): Tensor {
-    return scope(() => this.output.logProb(this.predict(x, context), x));
+    return scope(() => this.likelihood.logProb(this.predict(x, context), x));
   }
 
   /**
@@ -196,7 +197,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       const conditions = this.#context('logProb', context, rows.rows);
       return inChunks(rows, conditions, (part, its) => {
         const logProb = this.logProbOfRows(part, its);
-        return this.output.kind === 'binary' ? ofBits(part, logProb) : logProb;
+        return this.likelihood.kind === 'bernoulli' ? ofBits(part, logProb) : logProb;
       });
     });
   }
@@ -250,7 +251,10 @@ export abstract class PixelModel extends Module implements GenerativeModel {
     return this.here(() => {
       const context = this.#context('sample', options.context ?? null, samples);
       const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
-      const uniform = stream.uniform([samples * this.positions, this.output.uniforms], this.dtype);
+      const uniform = stream.uniform(
+        [samples * this.positions, this.likelihood.uniforms],
+        this.dtype,
+      );
       stream.dispose();
       if (samples === 0) return reshape(uniform, [0, this.features]);
       const levels =
@@ -261,20 +265,28 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   }
 
   #cached(uniform: Tensor, context: Tensor | null): Tensor {
-    const values = this.output.values(this.dtype);
-    return pixelSample(uniform, values, this.image, this.output.draws, this.graph.encode(context));
+    const values = this.likelihood.values(this.dtype);
+    return pixelSample(
+      uniform,
+      values,
+      this.image,
+      this.likelihood.draws,
+      this.graph.encode(context),
+    );
   }
 
   /** A pass over all pixels for each pixel and group of colours. */
   #naive(uniform: Tensor, context: Tensor | null): Tensor {
     const { channels } = this.image;
-    const { groups } = this.output;
+    const { groups } = this.likelihood;
     const positions = this.positions;
     const values = typedArray(this.dtype, uniform.rows * channels);
     const x = tensorOfArray(values, [uniform.rows / positions, this.features]);
     for (let pixel = 0; pixel < positions; pixel++) {
       for (let group = 0; group < groups; group++) {
-        const drawn = scope(() => this.output.draw(this.predict(x, context), uniform).dataSync());
+        const drawn = scope(() =>
+          this.likelihood.draw(this.predict(x, context), uniform).dataSync(),
+        );
         for (let row = pixel; row < uniform.rows; row += positions) {
           for (let c = 0; c < channels; c++) {
             if (groups > 1 && c !== group) continue;

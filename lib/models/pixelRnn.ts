@@ -68,7 +68,7 @@ export class PixelRnn extends PixelModel {
     this.#options = structuredClone(options);
     this.#stream = new RandomStream(options.seed ?? 0);
     const { graph } = this;
-    const groups = this.output.groups;
+    const groups = this.likelihood.groups;
     const first = [firstKernel, firstKernel] as const;
     let x = graph.conv(
       0,
@@ -97,14 +97,14 @@ export class PixelRnn extends PixelModel {
     );
     graph.conv(
       before,
-      this.#conv('head.1', { inputs: head, outputs: this.output.columns, kernel: [1, 1] }),
+      this.#conv('head.1', { inputs: head, outputs: this.likelihood.columns, kernel: [1, 1] }),
     );
     this.#stream.dispose();
   }
 
   #conv(name: string, options: ConvOptions): MaskedConv2d {
     const { height, width } = this.image;
-    const groups = { count: this.output.groups, own: true };
+    const groups = { count: this.likelihood.groups, own: true };
     return this.child(
       name,
       new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
@@ -124,7 +124,7 @@ export class PixelRnn extends PixelModel {
       outputs: 4 * hidden,
       kernel,
       taps: rasterTaps(kernel, { self: true }),
-      groups: { count: this.output.groups, own: true, parts: 4 },
+      groups: { count: this.likelihood.groups, own: true, parts: 4 },
     });
     return this.#lstm(`${name}.down`, this.graph.conv(x, toState, { parts: 4 }), hidden, 'down');
   }
@@ -139,7 +139,7 @@ export class PixelRnn extends PixelModel {
         kernel: [1, 1],
         groups: { count, own: true, parts: 4 },
       });
-    const right = graph.conv(x, toState('right', this.output.groups), { parts: 4 });
+    const right = graph.conv(x, toState('right', this.likelihood.groups), { parts: 4 });
     const fromLeft = this.#lstm(`${name}.right`, right, hidden, 'right');
     // What comes from the right is used one row below, where all colours of its row are known.
     const left = graph.conv(x, toState('left', 1), { phase: 'above' });

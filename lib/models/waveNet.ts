@@ -38,7 +38,7 @@ import { isRecording, Tensor, tensorOfArray } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
 
 /** What a value of the sequence is, and how its distribution is written. */
-export type WaveOutput =
+export type WaveLikelihood =
   /** Levels 0 … levels − 1, default 256, each with a probability of its own: for speech by `muLawEncode`. */
   | { readonly kind: 'categorical'; readonly levels?: number }
   /**
@@ -46,13 +46,13 @@ export type WaveOutput =
    * scales, in units of which the levels fill [−1, 1], are not below leastLogScale, default −12.
    */
   | {
-      readonly kind: 'mixture';
+      readonly kind: 'logistic';
       readonly components?: number;
       readonly levels?: number;
       readonly leastLogScale?: number;
     }
   /** Numbers; the logarithm of the deviation is not below leastLogScale, default −9 as in ClariNet. */
-  | { readonly kind: 'gaussian'; readonly leastLogScale?: number };
+  | { readonly kind: 'normal'; readonly leastLogScale?: number };
 
 /** Frames that say what is to be heard when (local conditioning), and what is said of the whole sequence (global). */
 export interface WaveConditioning {
@@ -70,20 +70,20 @@ export interface WaveSizes {
   /** Default 3. */
   readonly stacks?: number;
   /** Channels of the residual path; default 64. */
-  readonly channels?: number;
-  /** Channels behind the gates; default `channels`. */
-  readonly gated?: number;
-  /** Default `channels`. */
-  readonly skips?: number;
-  /** Between the skips and the outputs; default `skips`. */
   readonly hidden?: number;
+  /** Channels behind the gates; default `hidden`. */
+  readonly gates?: number;
+  /** Channels of the skips; default `hidden`. */
+  readonly skips?: number;
+  /** Channels between the skips and the outputs; default `skips`. */
+  readonly head?: number;
 }
 
 export interface WaveNetOptions extends WaveSizes, WaveConditioning {
   /** T: moments of a training sequence. Samples may be longer. */
   readonly length: number;
   /** Default categorical. */
-  readonly output?: WaveOutput;
+  readonly likelihood?: WaveLikelihood;
   /** What the sequences are, for whoever opens the file. */
   readonly description?: Readonly<Record<string, string>>;
   readonly seed?: number;
@@ -105,8 +105,8 @@ export interface WaveSampleOptions {
   readonly seed?: number;
 }
 
-interface Output {
-  readonly kind: WaveOutput['kind'];
+interface Distribution {
+  readonly kind: WaveLikelihood['kind'];
   readonly levels: number;
   readonly components: number;
   readonly leastLogScale: number;
@@ -114,28 +114,28 @@ interface Output {
   readonly columns: number;
 }
 
-function outputOf(output: WaveOutput): Output {
-  switch (output.kind) {
+function distributionOf(likelihood: WaveLikelihood): Distribution {
+  switch (likelihood.kind) {
     case 'categorical': {
-      const { levels = 256 } = output;
+      const { levels = 256 } = likelihood;
       return { kind: 'categorical', levels, components: 0, leastLogScale: 0, columns: levels };
     }
-    case 'mixture': {
-      const { components = 10, levels = 65536, leastLogScale = -12 } = output;
-      return { kind: 'mixture', levels, components, leastLogScale, columns: 3 * components };
+    case 'logistic': {
+      const { components = 10, levels = 65536, leastLogScale = -12 } = likelihood;
+      return { kind: 'logistic', levels, components, leastLogScale, columns: 3 * components };
     }
-    case 'gaussian': {
-      const { leastLogScale = -9 } = output;
-      return { kind: 'gaussian', levels: 2, components: 0, leastLogScale, columns: 2 };
+    case 'normal': {
+      const { leastLogScale = -9 } = likelihood;
+      return { kind: 'normal', levels: 2, components: 0, leastLogScale, columns: 2 };
     }
     default:
       throw new FlowError(
         'ARGUMENT',
         expected(
           'WaveNet',
-          'output.kind',
-          'categorical, mixture or gaussian',
-          String((output as WaveOutput).kind),
+          'likelihood.kind',
+          'categorical, logistic or normal',
+          String((likelihood as WaveLikelihood).kind),
           'pass one of them',
         ),
       );
@@ -268,13 +268,13 @@ export class WaveNet extends Module implements GenerativeModel {
   readonly dequantization: Dequantization | null;
   readonly description: Readonly<Record<string, string>>;
   readonly network: WaveNetwork;
-  readonly output: Output;
+  readonly likelihood: Distribution;
   readonly #condition: WaveCondition | null;
   readonly #options: WaveNetOptions;
 
   constructor(options: WaveNetOptions) {
     super();
-    const { length, output = { kind: 'categorical' }, dtype = 'float32', seed = 0 } = options;
+    const { length, likelihood = { kind: 'categorical' }, dtype = 'float32', seed = 0 } = options;
     if (!Number.isSafeInteger(length) || length < 1) {
       throw new FlowError(
         'ARGUMENT',
@@ -288,23 +288,23 @@ export class WaveNet extends Module implements GenerativeModel {
       );
     }
     this.#options = structuredClone(options);
-    this.output = outputOf(output);
+    this.likelihood = distributionOf(likelihood);
     this.features = length;
     this.dtype = dtype;
-    const { levels: count } = this.output;
-    this.dequantization = this.output.kind === 'gaussian' ? null : { levels: count };
+    const { levels: count } = this.likelihood;
+    this.dequantization = this.likelihood.kind === 'normal' ? null : { levels: count };
     this.description = options.description ?? {};
     const condition = conditionOf({ ...options, seed: seed + 1, dtype });
     this.#condition = condition && this.child('condition', condition);
     this.contextFeatures = condition?.contextFeatures(length) ?? 0;
-    const { layers, stacks, channels, gated, skips, hidden } = options;
-    const levels = this.output.kind === 'categorical' ? this.output.levels : undefined;
+    const { layers, stacks, hidden, gates, skips, head } = options;
+    const levels = this.likelihood.kind === 'categorical' ? this.likelihood.levels : undefined;
     this.network = this.child(
       'network',
       new WaveNetwork(
         withoutUndefined({
-          ...{ layers, stacks, channels, gated, skips, hidden, levels, seed, dtype },
-          outputs: this.output.columns,
+          ...{ layers, stacks, hidden, gates, skips, head, levels, seed, dtype },
+          outputs: this.likelihood.columns,
           condition: condition?.options.outputs ?? 0,
         }),
       ),
@@ -319,11 +319,13 @@ export class WaveNet extends Module implements GenerativeModel {
 
   /** Levels as the numbers that the network reads: of a mixture on [−1, 1]; others as they are. */
   toValues(x: Tensor): Tensor {
-    return this.output.kind === 'mixture' ? affineScalar(x, 2 / (this.output.levels - 1), -1) : x;
+    return this.likelihood.kind === 'logistic'
+      ? affineScalar(x, 2 / (this.likelihood.levels - 1), -1)
+      : x;
   }
 
   /**
-   * What describes the distributions: logits, parameters of mixtures, or [mean | log deviation] with its least value put in.
+   * What describes the distributions: logits, parameters of components, or [mean | log deviation] with its least value put in.
    *
    * @param values [N, T] as {@link toValues} makes them
    * @param context [N, contextFeatures] of this length, or null
@@ -336,9 +338,9 @@ export class WaveNet extends Module implements GenerativeModel {
     });
   }
 
-  /** [mean, log deviation], each [N·T, 1], of a Gaussian output. */
-  gaussianOf(parameters: Tensor): { mean: Tensor; logScale: Tensor } {
-    const { leastLogScale } = this.output;
+  /** [mean, log deviation], each [N·T, 1], of a normal likelihood. */
+  normalOf(parameters: Tensor): { mean: Tensor; logScale: Tensor } {
+    const { leastLogScale } = this.likelihood;
     return {
       mean: columns(parameters, 0, 1),
       logScale: maximum(columns(parameters, 1, 2), leastLogScale),
@@ -346,23 +348,23 @@ export class WaveNet extends Module implements GenerativeModel {
   }
 
   /**
-   * @param x [N, T]: levels or numbers, as the output says; T need not be `length`
+   * @param x [N, T]: levels or numbers, as the likelihood says; T need not be `length`
    * @returns [N] float64
    */
   logProbOfRows(x: Tensor, context: Tensor | null): Tensor {
     return bySequences(this, x, context, (part, its) =>
       scope(() => {
-        const { kind, levels, leastLogScale } = this.output;
+        const { kind, levels, leastLogScale } = this.likelihood;
         const length = part.cols;
         const parameters = this.parametersOf(this.toValues(part), its);
         const targets = reshape(part, [part.rows * length, 1]);
         const positions = { positions: length };
         if (kind === 'categorical') return categoricalLogProb(parameters, targets, positions);
-        if (kind === 'mixture') {
+        if (kind === 'logistic') {
           const mixture = { levels, leastLogScale, ...positions };
           return discretizedLogisticMixtureLogProb(parameters, targets, mixture);
         }
-        const { mean, logScale } = this.gaussianOf(parameters);
+        const { mean, logScale } = this.normalOf(parameters);
         const z = mul(sub(targets, mean), exp(neg(logScale)));
         const byMoment = (v: Tensor) => reshape(v, part.shape);
         const logDet = sum(cast(byMoment(logScale), 'float64'), -1);
@@ -396,15 +398,15 @@ export class WaveNet extends Module implements GenerativeModel {
 
   /** The random numbers that {@link sample} takes: uniform, two a moment for a mixture, or normal. */
   noise(samples: number, length: number, stream: RandomStream): Tensor {
-    const { kind } = this.output;
-    if (kind === 'gaussian') return stream.normal([samples, length], this.dtype);
-    return stream.uniform([samples, kind === 'mixture' ? 2 * length : length], this.dtype);
+    const { kind } = this.likelihood;
+    if (kind === 'normal') return stream.normal([samples, length], this.dtype);
+    return stream.uniform([samples, kind === 'logistic' ? 2 * length : length], this.dtype);
   }
 
   /**
    * Draws sequences, moment after moment, in one native call: each moment costs every layer once.
    *
-   * @returns [samples, length], levels or numbers as the output says
+   * @returns [samples, length], levels or numbers as the likelihood says
    */
   sample(samples: number, options: WaveSampleOptions = {}): Tensor {
     const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
@@ -426,8 +428,8 @@ export class WaveNet extends Module implements GenerativeModel {
       start = null,
     }: Omit<WaveSampleOptions, 'seed' | 'length'> = {},
   ): Tensor {
-    const { kind, levels, leastLogScale } = this.output;
-    const length = kind === 'mixture' ? noise.cols / 2 : noise.cols;
+    const { kind, levels, leastLogScale } = this.likelihood;
+    const length = kind === 'logistic' ? noise.cols / 2 : noise.cols;
     return scope(() => {
       const features = this.#condition?.contextFeatures(length) ?? 0;
       const its = waveContext('sample', context, noise.rows, features, this.dtype);
@@ -436,7 +438,7 @@ export class WaveNet extends Module implements GenerativeModel {
       const options = { kind, levels, leastLogScale, condition, given } as const;
       const { tensors } = this.network;
       if (temperature === 1) return waveGenerate(noise, tensors, options);
-      if (kind === 'gaussian')
+      if (kind === 'normal')
         return waveGenerate(affineScalar(noise, temperature), tensors, options);
       return waveGenerate(noise, { ...tensors, ...this.#tempered(temperature) }, options);
     });
@@ -445,8 +447,8 @@ export class WaveNet extends Module implements GenerativeModel {
   /** The last layer, for another temperature: logits divided by it, of a mixture logarithms of scales moved by its logarithm. */
   #tempered(temperature: number): { lastWeight: Tensor; lastBias: Tensor } {
     const { lastWeight, lastBias } = this.network.tensors;
-    const { kind, components } = this.output;
-    const logits = kind === 'mixture' ? components : lastWeight.rows;
+    const { kind, components } = this.likelihood;
+    const logits = kind === 'logistic' ? components : lastWeight.rows;
     // 1e-6 draws the most probable value.
     const inverse = 1 / Math.max(1e-6, temperature);
     const of = (value: (row: number) => number) =>
@@ -483,11 +485,11 @@ export class WaveNet extends Module implements GenerativeModel {
   }
 
   config(): Config {
-    const { output, local, description, ...rest } = structuredClone(this.#options);
+    const { likelihood, local, description, ...rest } = structuredClone(this.#options);
     return withoutUndefined({
       kind: 'waveNet',
       ...rest,
-      output,
+      likelihood,
       local,
       description,
     }) as Config;

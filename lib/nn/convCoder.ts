@@ -1,6 +1,6 @@
 /**
  * Convolutional residual networks between an image and a row of numbers: the encoder and decoder of variational
- * autoencoders, with levels of half the height and width each (Kingma et al. 2016, appendix C: residual blocks of 3×3
+ * autoencoders, with scales of half the height and width each (Kingma et al. 2016, appendix C: residual blocks of 3×3
  * convolutions and ELU, then one dense layer). Sides are halved by squeezing 2 × 2 pixels into channels and doubled the other
  * way round, before or after a 3×3 convolution.
  */
@@ -20,11 +20,11 @@ import { register } from './registry';
 
 interface CoderOptions {
   readonly image: ImageShape;
-  /** Channels of each level, first the one of the whole image; the sides are halved between levels. */
+  /** Channels of each scale, first the one of the whole image; the sides are halved between scales. */
   readonly channels: readonly number[];
-  /** Residual blocks of a level; default 1. */
+  /** Residual blocks of a scale; default 1. */
   readonly blocks?: number;
-  /** Units of the dense layer between the last level and the row. */
+  /** Units of the dense layer between the last scale and the row. */
   readonly hidden: number;
   /** Default elu. */
   readonly activation?: Activation;
@@ -48,12 +48,12 @@ export interface ConvDecoderOptions extends CoderOptions {
   readonly outputsPerPixel?: number;
 }
 
-interface Level extends ImageShape {
+interface Scale extends ImageShape {
   readonly pixels: number;
 }
 
-/** The images of the levels. @throws FlowError ARGUMENT where a side cannot be halved */
-function levelsOf(where: string, { image, channels, ...options }: CoderOptions): Level[] {
+/** The images of the scales. @throws FlowError ARGUMENT where a side cannot be halved */
+function scalesOf(where: string, { image, channels, ...options }: CoderOptions): Scale[] {
   const { blocks = 1, hidden } = options;
   const [first = 0] = channels;
   checkConvSizes(where, { ...image, 'channels[0]': first, hidden });
@@ -65,9 +65,9 @@ function levelsOf(where: string, { image, channels, ...options }: CoderOptions):
       expected(
         where,
         'channels',
-        `as many levels as ${image.height} × ${image.width} can be halved`,
+        `as many scales as ${image.height} × ${image.width} can be halved`,
         `${channels.length}`,
-        'leave levels out, or pad the images',
+        'leave scales out, or pad the images',
       ),
     );
   }
@@ -84,13 +84,13 @@ class ResidualBlock extends Module {
   readonly #second: Conv2d;
 
   constructor(
-    readonly level: Level,
+    readonly scale: Scale,
     readonly activation: Activation,
     readonly dtype: FloatDType,
     stream: RandomStream,
   ) {
     super();
-    const { height, width, channels } = level;
+    const { height, width, channels } = scale;
     const sizes = { height, width, kernel: [3, 3], inputs: channels, outputs: channels } as const;
     this.#first = this.child('first', new Conv2d({ ...sizes, activation, dtype }, stream));
     this.#second = this.child('second', new Conv2d({ ...sizes, dtype }, stream));
@@ -101,7 +101,7 @@ class ResidualBlock extends Module {
   }
 
   config(): Config {
-    const { height, width, channels } = this.level;
+    const { height, width, channels } = this.scale;
     const { activation, dtype } = this;
     return { kind: 'residualBlock', height, width, channels, activation, dtype };
   }
@@ -112,21 +112,21 @@ abstract class Coder extends Conditioner {
   override readonly contextFeatures: number;
   readonly dtype: FloatDType;
   readonly activation: Activation;
-  protected readonly levels: readonly Level[];
+  protected readonly scales: readonly Scale[];
 
   constructor(where: string, options: CoderOptions) {
     super();
-    this.levels = levelsOf(where, options);
+    this.scales = scalesOf(where, options);
     this.contextFeatures = options.contextFeatures ?? 0;
     this.dtype = options.dtype ?? 'float32';
     this.activation = options.activation ?? 'elu';
   }
 
-  protected blocks(level: number, count: number, stream: RandomStream): ResidualBlock[] {
+  protected blocks(scale: number, count: number, stream: RandomStream): ResidualBlock[] {
     return Array.from({ length: count }, (_, k) =>
       this.child(
-        `levels.${level}.blocks.${k}`,
-        new ResidualBlock(this.levels[level] as Level, this.activation, this.dtype, stream),
+        `scales.${scale}.blocks.${k}`,
+        new ResidualBlock(this.scales[scale] as Scale, this.activation, this.dtype, stream),
       ),
     );
   }
@@ -169,7 +169,7 @@ export class ConvEncoder extends Coder {
   readonly #options: ConvEncoderOptions;
   readonly #first: Conv2d;
   readonly #blocks: readonly ResidualBlock[][];
-  /** Into each level but the first. */
+  /** Into each scale but the first. */
   readonly #into: readonly Conv2d[];
   readonly #dense: Linear;
   readonly #last: Linear;
@@ -182,9 +182,9 @@ export class ConvEncoder extends Coder {
     this.#options = options;
     this.inputs = image.height * image.width * image.channels;
     this.outputs = outputs;
-    const { levels, activation, dtype } = this;
-    const [whole] = levels as [Level, ...Level[]];
-    const last = levels.at(-1) as Level;
+    const { scales, activation, dtype } = this;
+    const [whole] = scales as [Scale, ...Scale[]];
+    const last = scales.at(-1) as Scale;
     const stream = new RandomStream(options.seed ?? 0);
     this.#first = this.conv(
       'first',
@@ -193,11 +193,11 @@ export class ConvEncoder extends Coder {
       stream,
     );
     const into: Conv2d[] = [];
-    this.#blocks = levels.map((level, l) => {
+    this.#blocks = scales.map((scale, l) => {
       if (l > 0) {
-        const inputs = 4 * (levels[l - 1] as Level).channels;
+        const inputs = 4 * (scales[l - 1] as Scale).channels;
         into.push(
-          this.conv(`levels.${l}.into`, level, { inputs, outputs: level.channels }, stream),
+          this.conv(`scales.${l}.into`, scale, { inputs, outputs: scale.channels }, stream),
         );
       }
       return this.blocks(l, blocks, stream);
@@ -218,23 +218,23 @@ export class ConvEncoder extends Coder {
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
     this.checkRows('ConvEncoder', x);
     return scope(() => {
-      const { levels, activation } = this;
+      const { scales, activation } = this;
       const n = x.rows;
       const term = contextTerm('ConvEncoder', this.#contextLayer, context, n);
-      const rows = ({ pixels }: Level) => n * pixels;
+      const rows = ({ pixels }: Scale) => n * pixels;
       let h = this.#first.apply(
-        reshape(x, [rows(levels[0] as Level), this.#options.image.channels]),
+        reshape(x, [rows(scales[0] as Scale), this.#options.image.channels]),
       );
-      for (const [l, level] of levels.entries()) {
+      for (const [l, scale] of scales.entries()) {
         if (l > 0) {
-          const before = levels[l - 1] as Level;
+          const before = scales[l - 1] as Scale;
           const flat = reshape(activate(h, activation), [n, before.pixels * before.channels]);
-          h = reshape(squeeze(flat, before), [rows(level), 4 * before.channels]);
+          h = reshape(squeeze(flat, before), [rows(scale), 4 * before.channels]);
           h = (this.#into[l - 1] as Conv2d).apply(h);
         }
         for (const block of this.#blocks[l] as ResidualBlock[]) h = block.apply(h);
       }
-      const last = levels.at(-1) as Level;
+      const last = scales.at(-1) as Scale;
       const flat = reshape(activate(h, activation), [n, last.pixels * last.channels]);
       return this.#last.apply(this.#dense.apply(flat, term));
     });
@@ -253,7 +253,7 @@ export class ConvDecoder extends Coder {
   readonly #dense: Linear;
   readonly #spread: Linear;
   readonly #blocks: readonly ResidualBlock[][];
-  /** Out of each level but the first. */
+  /** Out of each scale but the first. */
   readonly #out: readonly Conv2d[];
   readonly #last: Conv2d;
   readonly #contextLayer: ContextLayer | null;
@@ -266,9 +266,9 @@ export class ConvDecoder extends Coder {
     this.#options = options;
     this.inputs = inputs;
     this.outputs = image.height * image.width * outputsPerPixel;
-    const { levels, activation, dtype } = this;
-    const [whole] = levels as [Level, ...Level[]];
-    const deepest = levels.at(-1) as Level;
+    const { scales, activation, dtype } = this;
+    const [whole] = scales as [Scale, ...Scale[]];
+    const deepest = scales.at(-1) as Scale;
     const stream = new RandomStream(options.seed ?? 0);
     this.#dense = this.child('dense', new Linear(inputs, hidden, { activation, dtype }, stream));
     this.#contextLayer = this.contextTo(hidden, stream);
@@ -277,10 +277,10 @@ export class ConvDecoder extends Coder {
       new Linear(hidden, deepest.pixels * deepest.channels, { dtype }, stream),
     );
     const out: Conv2d[] = [];
-    this.#blocks = levels.map((level, l) => {
+    this.#blocks = scales.map((scale, l) => {
       if (l > 0) {
-        const outputs = 4 * (levels[l - 1] as Level).channels;
-        out.push(this.conv(`levels.${l}.out`, level, { inputs: level.channels, outputs }, stream));
+        const outputs = 4 * (scales[l - 1] as Scale).channels;
+        out.push(this.conv(`scales.${l}.out`, scale, { inputs: scale.channels, outputs }, stream));
       }
       return this.blocks(l, blocks, stream);
     });
@@ -301,17 +301,17 @@ export class ConvDecoder extends Coder {
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
     this.checkRows('ConvDecoder', x);
     return scope(() => {
-      const { levels, activation } = this;
+      const { scales, activation } = this;
       const n = x.rows;
       const term = contextTerm('ConvDecoder', this.#contextLayer, context, n);
-      const deepest = levels.at(-1) as Level;
+      const deepest = scales.at(-1) as Scale;
       let h = this.#spread.apply(this.#dense.apply(x, term));
       h = reshape(h, [n * deepest.pixels, deepest.channels]);
-      for (let l = levels.length - 1; l >= 0; l--) {
+      for (let l = scales.length - 1; l >= 0; l--) {
         for (const block of this.#blocks[l] as ResidualBlock[]) h = block.apply(h);
         h = activate(h, activation);
         if (l === 0) break;
-        const above = levels[l - 1] as Level;
+        const above = scales[l - 1] as Scale;
         const flat = reshape((this.#out[l - 1] as Conv2d).apply(h), [
           n,
           above.pixels * above.channels,

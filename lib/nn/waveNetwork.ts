@@ -32,14 +32,14 @@ export interface WaveNetworkOptions {
   readonly layers?: number;
   /** Default 3. */
   readonly stacks?: number;
-  /** R: channels of the residual path. Default 64. */
-  readonly channels?: number;
-  /** G: channels behind the gates. Default R. */
-  readonly gated?: number;
-  /** S. Default R. */
-  readonly skips?: number;
-  /** H: between the skips and the outputs. Default S. */
+  /** H: channels of the residual path. Default 64. */
   readonly hidden?: number;
+  /** G: channels behind the gates. Default H. */
+  readonly gates?: number;
+  /** S. Default H. */
+  readonly skips?: number;
+  /** E: between the skips and the outputs. Default S. */
+  readonly head?: number;
   /** C: numbers of a condition at each moment. Default 0: none. */
   readonly condition?: number;
   /** The last layer starts at zero, as those of flows do. Default false. */
@@ -63,18 +63,18 @@ export class WaveNetwork extends Module {
   readonly dtype: FloatDType;
   readonly layers: readonly WaveStackLayer[];
   readonly #options: WaveNetworkOptions;
-  /** [levels + 1, R], the last row for the start; or [R, 1]. */
+  /** [levels + 1, H], the last row for the start; or [H, 1]. */
   readonly #inputWeight: Tensor;
   readonly #inputBias: Tensor | null;
-  readonly #hidden: Linear;
+  readonly #head: Linear;
   readonly #last: Linear;
 
   constructor(options: WaveNetworkOptions) {
     super();
-    const { outputs, levels, layers = 10, stacks = 3, channels = 64, condition = 0 } = options;
-    const { gated = channels, skips = channels, dtype = 'float32' } = options;
-    const { hidden = skips } = options;
-    const sizes = { outputs, layers, stacks, channels, gated, skips, hidden };
+    const { outputs, levels, layers = 10, stacks = 3, hidden = 64, condition = 0 } = options;
+    const { gates = hidden, skips = hidden, dtype = 'float32' } = options;
+    const { head = skips } = options;
+    const sizes = { outputs, layers, stacks, hidden, gates, skips, head };
     for (const [what, size] of Object.entries({ ...sizes, levels: levels ?? 2, condition })) {
       const least = what === 'condition' ? 0 : 1;
       if (Number.isSafeInteger(size) && size >= least) continue;
@@ -102,28 +102,28 @@ export class WaveNetwork extends Module {
     const stream = new RandomStream(options.seed ?? 0);
     const random = (shape: number[], fanIn: number) => uniformByFanIn(stream, shape, fanIn, dtype);
     if (levels === undefined) {
-      this.#inputWeight = this.parameter('input.weight', random([channels, 1], 1));
-      this.#inputBias = this.parameter('input.bias', random([channels], 1));
+      this.#inputWeight = this.parameter('input.weight', random([hidden, 1], 1));
+      this.#inputBias = this.parameter('input.bias', random([hidden], 1));
     } else {
-      this.#inputWeight = this.parameter('input.weight', random([levels + 1, channels], 1));
+      this.#inputWeight = this.parameter('input.weight', random([levels + 1, hidden], 1));
       this.#inputBias = null;
     }
     const count = layers * stacks;
     this.layers = Array.from({ length: count }, (_, l) => {
       const name = (what: string) => `layers.${l}.${what}`;
-      const fanIn = 2 * channels + condition;
-      const rows = skips + (l + 1 < count ? channels : 0);
+      const fanIn = 2 * hidden + condition;
+      const rows = skips + (l + 1 < count ? hidden : 0);
       return {
         dilation: 2 ** (l % layers),
-        weight: this.parameter(name('weight'), random([2 * gated, fanIn], fanIn)),
-        bias: this.parameter(name('bias'), zeros([2 * gated], dtype)),
-        outputWeight: this.parameter(name('outputWeight'), random([rows, gated], gated)),
+        weight: this.parameter(name('weight'), random([2 * gates, fanIn], fanIn)),
+        bias: this.parameter(name('bias'), zeros([2 * gates], dtype)),
+        outputWeight: this.parameter(name('outputWeight'), random([rows, gates], gates)),
         outputBias: this.parameter(name('outputBias'), zeros([rows], dtype)),
       };
     });
-    this.#hidden = this.child('hidden', new Linear(skips, hidden, { dtype }, stream));
+    this.#head = this.child('head', new Linear(skips, head, { dtype }, stream));
     const start = options.zeroInitialized ? null : stream;
-    this.#last = this.child('last', new Linear(hidden, outputs, { dtype }, start));
+    this.#last = this.child('last', new Linear(head, outputs, { dtype }, start));
     stream.dispose();
   }
 
@@ -138,8 +138,8 @@ export class WaveNetwork extends Module {
       inputWeight: this.#inputWeight,
       inputBias: this.#inputBias,
       layers: this.layers,
-      hiddenWeight: this.#hidden.weight,
-      hiddenBias: this.#hidden.bias as Tensor,
+      headWeight: this.#head.weight,
+      headBias: this.#head.bias as Tensor,
       lastWeight: this.#last.weight,
       lastBias: this.lastBias,
     };
@@ -169,7 +169,7 @@ export class WaveNetwork extends Module {
         ? linear(reshape(before, [samples * length, 1]), this.#inputWeight, this.#inputBias)
         : gatherRows(this.#inputWeight, cast(reshape(before, [samples * length]), 'int32'));
       const skip = waveStack(input, this.layers, { length, condition });
-      return this.#last.apply(relu(this.#hidden.apply(relu(skip))));
+      return this.#last.apply(relu(this.#head.apply(relu(skip))));
     });
   }
 

@@ -160,8 +160,8 @@ export interface LogisticMixtureOptions {
  * Columns of the parameters of a mixture for x with so many channels: K·(1 + 2C + C(C − 1)/2), that is 3K for one channel
  * and 10K for three.
  */
-export function logisticMixtureColumns(mixtures: number, channels: number): number {
-  return mixtures * (1 + 2 * channels + (channels * (channels - 1)) / 2);
+export function logisticMixtureColumns(components: number, channels: number): number {
+  return components * (1 + 2 * channels + (channels * (channels - 1)) / 2);
 }
 
 function checkMixture(

@@ -4,7 +4,7 @@ import type { Tensor } from '../tensor/tensor';
 
 /** What an output draws of the network's numbers. */
 export interface PixelDraw {
-  readonly kind: 'softmax' | 'mixture' | 'binary';
+  readonly kind: 'categorical' | 'logistic' | 'bernoulli';
   readonly levels: number;
   readonly leastLogScale: number;
   /** Colours that are drawn one after the other; 1: all at once. */
@@ -12,7 +12,7 @@ export interface PixelDraw {
 }
 
 /** As native/ops/pixel_sample.cc. */
-const codes = { softmax: 0, mixture: 1, binary: 2 } as const;
+const codes = { categorical: 0, logistic: 1, bernoulli: 2 } as const;
 
 /**
  * Runs a network pixel by pixel, with caches of its maps. The network comes as lib/models/pixelGraph.ts encodes it. Not

@@ -9,17 +9,17 @@ import { checkWaveLayers, type WaveStackLayer } from './waveStack';
 /**
  * What a sample is, and what is drawn or found from the outputs of the network:
  * - categorical: a level 0 … L − 1; the noise is one uniform number a sample;
- * - mixture: a level, of a mixture of discretised logistics; the noise is two uniform numbers a sample;
- * - gaussian: x = m + max(s, least)·noise of the outputs [m | log s]; the noise is one normal number a sample;
+ * - logistic: a level, of a mixture of discretised logistics; the noise is two uniform numbers a sample;
+ * - normal: x = m + max(s, least)·noise of the outputs [m | log s]; the noise is one normal number a sample;
  * - inverse: z of y = z·s + m, y in the place of the noise: the network reads z.
  */
-export type WaveSampleKind = 'categorical' | 'mixture' | 'gaussian' | 'inverse';
+export type WaveSampleKind = 'categorical' | 'logistic' | 'normal' | 'inverse';
 
 /** As in native/ops/wave_generate.cc. */
 const kinds: Record<WaveSampleKind, number> = {
   categorical: 0,
-  mixture: 1,
-  gaussian: 2,
+  logistic: 1,
+  normal: 2,
   inverse: 3,
 };
 
@@ -31,8 +31,8 @@ export interface WaveNetworkTensors {
   readonly inputBias: Tensor | null;
   readonly layers: readonly WaveStackLayer[];
   /** [H, S]. */
-  readonly hiddenWeight: Tensor;
-  readonly hiddenBias: Tensor;
+  readonly headWeight: Tensor;
+  readonly headBias: Tensor;
   /** [O, H]. */
   readonly lastWeight: Tensor;
   readonly lastBias: Tensor;
@@ -67,14 +67,13 @@ export function waveGenerate(
   options: WaveGenerateOptions,
 ): Tensor {
   const { kind, levels = 256, leastLogScale = -7, condition = null, given = null } = options;
-  const { inputWeight, inputBias, layers, hiddenWeight, hiddenBias, lastWeight, lastBias } =
-    network;
+  const { inputWeight, inputBias, layers, headWeight, headBias, lastWeight, lastBias } = network;
   requireFloat(where, 'noise', noise);
   if (!Object.hasOwn(kinds, kind)) {
     const names = Object.keys(kinds).join(', ');
     throw new FlowError('ARGUMENT', expected(where, 'kind', names, kind, 'pass one of them'));
   }
-  const each = kind === 'mixture' ? 2 : 1;
+  const each = kind === 'logistic' ? 2 : 1;
   const length = noise.cols / each;
   if (noise.shape.length !== 2 || !Number.isInteger(length) || length < 1) {
     const wanted = `shape [N, T·${each}]`;
@@ -107,17 +106,17 @@ export function waveGenerate(
     layers,
     condition?.cols ?? 0,
   );
-  const hidden = hiddenWeight.rows;
+  const hidden = headWeight.rows;
   const outputs =
-    kind === 'categorical' ? levels : kind === 'mixture' ? 3 * Math.floor(lastWeight.rows / 3) : 2;
-  requireShape(where, 'hiddenWeight', hiddenWeight, [hidden, skips], 'it reads the skips');
-  requireShape(where, 'hiddenBias', hiddenBias, [hidden], 'one number an output');
+    kind === 'categorical' ? levels : kind === 'logistic' ? 3 * Math.floor(lastWeight.rows / 3) : 2;
+  requireShape(where, 'headWeight', headWeight, [hidden, skips], 'it reads the skips');
+  requireShape(where, 'headBias', headBias, [hidden], 'one number an output');
   requireShape(where, 'lastWeight', lastWeight, [outputs, hidden], 'its outputs are as kind says');
   requireShape(where, 'lastBias', lastBias, [outputs], 'one number an output');
   if (inputBias) requireShape(where, 'inputBias', inputBias, [channels], 'one number a channel');
   const operands = [
     ...[condition, inputWeight, inputBias],
-    ...[hiddenWeight, hiddenBias, lastWeight, lastBias, given],
+    ...[headWeight, headBias, lastWeight, lastBias, given],
   ];
   for (const tensor of operands) if (tensor) requireSameDType(where, 'network', tensor, noise);
   const weights = layers.flatMap(({ weight, bias, outputWeight, outputBias }) => [

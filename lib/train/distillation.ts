@@ -47,7 +47,7 @@ export interface DistillationOptions {
   readonly stft?: StftOptions;
 }
 
-const gaussianConstant = 0.5 * Math.log(2 * Math.PI);
+const normalConstant = 0.5 * Math.log(2 * Math.PI);
 
 /**
  * Log-density of numbers under each moment's distribution of the teacher, continuous also where its levels are discrete.
@@ -57,12 +57,12 @@ const gaussianConstant = 0.5 * Math.log(2 * Math.PI);
  * @returns [M, 1]; of a mixture float64
  */
 export function momentLogDensity(teacher: WaveNet, parameters: Tensor, x: Tensor): Tensor {
-  if (teacher.output.kind === 'gaussian') {
-    const { mean: m, logScale } = teacher.gaussianOf(parameters);
+  if (teacher.likelihood.kind === 'normal') {
+    const { mean: m, logScale } = teacher.normalOf(parameters);
     const z = mul(sub(x, m), exp(neg(logScale)));
-    return affineScalar(add(affineScalar(square(z), 0.5), logScale), -1, -gaussianConstant);
+    return affineScalar(add(affineScalar(square(z), 0.5), logScale), -1, -normalConstant);
   }
-  const { components, leastLogScale } = teacher.output;
+  const { components, leastLogScale } = teacher.likelihood;
   const part = (k: number) => columns(parameters, k * components, (k + 1) * components);
   const [logits, m] = [part(0), part(1)];
   const logScale = maximum(part(2), leastLogScale);
@@ -78,20 +78,20 @@ export function momentLogDensity(teacher: WaveNet, parameters: Tensor, x: Tensor
  * student draws, and the power loss. The entropy of the student is exact: log s + 2 (logistic) or log s + ½ log 2πe. `rows` are
  * numbers within [−1, 1], their context that of the draws.
  *
- * @param teacher a WaveNet with mixture or Gaussian output, which is not changed
+ * @param teacher a WaveNet with a logistic or normal likelihood, which is not changed
  * @throws FlowError ARGUMENT
  */
 export function distillation(teacher: WaveNet, options: DistillationOptions = {}): Loss {
   const { draws = 8, regularization = 4, power = 1 } = options;
-  if (teacher.output.kind === 'categorical') {
+  if (teacher.likelihood.kind === 'categorical') {
     throw new FlowError(
       'ARGUMENT',
       expected(
         'distillation',
         'teacher',
-        'a mixture or Gaussian output',
+        'a logistic or normal likelihood',
         'categorical',
-        'levels have no gradient: train the teacher with another output',
+        'levels have no gradient: train the teacher with another likelihood',
       ),
     );
   }
@@ -113,9 +113,9 @@ export function distillation(teacher: WaveNet, options: DistillationOptions = {}
       const [samples, length] = [rows.rows, rows.cols];
       const pass = model.pass(model.drawNoise(samples, length, stream), context);
       const parameters = teacher.parametersOf(pass.x, context);
-      const exact = teacher.output.kind === 'gaussian' && model.base === 'normal';
+      const exact = teacher.likelihood.kind === 'normal' && model.base === 'normal';
       const divergence = exact
-        ? gaussianDivergence(teacher, parameters, pass, regularization)
+        ? normalDivergence(teacher, parameters, pass, regularization)
         : sampledDivergence(teacher, parameters, pass, model, draws, stream);
       if (power === 0) return divergence;
       const window = Math.min(512, 2 * Math.floor(length / 2));
@@ -126,13 +126,13 @@ export function distillation(teacher: WaveNet, options: DistillationOptions = {}
 }
 
 /** KL of N(m_q, s_q²) from N(m_p, s_p²) and λ·(log s_p − log s_q)², mean over the moments: ClariNet, equations 6 to 8. */
-function gaussianDivergence(
+function normalDivergence(
   teacher: WaveNet,
   parameters: Tensor,
   { mean: m, logScale: log }: StudentPass,
   regularization: number,
 ): Tensor {
-  const of = teacher.gaussianOf(parameters);
+  const of = teacher.normalOf(parameters);
   const [its, itsLog] = [reshape(of.mean, m.shape), reshape(of.logScale, m.shape)];
   const ratio = sub(itsLog, log);
   const apart = mul(sub(its, m), exp(neg(itsLog)));
@@ -161,7 +161,7 @@ function sampledDivergence(
   const z = student.drawNoise(draws * m.rows, m.cols, stream);
   const x = reshape(add(mul(z, many(scale)), many(m)), [draws * moments, 1]);
   const density = mean(momentLogDensity(teacher, many(parameters), x));
-  const constant = student.base === 'logistic' ? 2 : gaussianConstant + 0.5;
+  const constant = student.base === 'logistic' ? 2 : normalConstant + 0.5;
   return neg(
     add(cast(density, 'float64'), affineScalar(cast(mean(logScale), 'float64'), 1, constant)),
   );

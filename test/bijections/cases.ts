@@ -533,11 +533,11 @@ export const bijectionCases: readonly BijectionCase[] = [
     make: () => new Squeeze({ height: 4, width: 2, channels: 3 }),
   },
   {
-    name: 'multi-scale of three levels, context at two of them',
+    name: 'multi-scale of three scales, context at two of them',
     features: 32,
     contextFeatures: 2,
     make: (dtype) => {
-      const level = (channels: number, positions: number, seed: number) =>
+      const part = (channels: number, positions: number, seed: number) =>
         randomized(new ActNorm({ channels, positions, dtype }), seed);
       const conditional = (channels: number, positions: number, seed: number) =>
         randomized(new ConditionalAffine({ channels, positions, contextFeatures: 2, dtype }), seed);
@@ -545,7 +545,7 @@ export const bijectionCases: readonly BijectionCase[] = [
         {
           bijection: new Chain([
             new Squeeze({ height: 4, width: 4, channels: 2 }),
-            level(8, 4, 20),
+            part(8, 4, 20),
             conditional(8, 4, 21),
             Permutation.random(8, 3, 4),
           ]),
@@ -554,7 +554,7 @@ export const bijectionCases: readonly BijectionCase[] = [
         {
           bijection: new Chain([
             new Squeeze({ height: 2, width: 2, channels: 4 }),
-            level(16, 1, 22),
+            part(16, 1, 22),
           ]),
           channels: 16,
         },
@@ -850,17 +850,17 @@ export const bijectionCases: readonly BijectionCase[] = [
   },
   ...(['affine', 'additive'] as const).map(
     (coupling): BijectionCase => ({
-      name: `Glow of two levels, ${coupling}, 4 × 4 × 2`,
+      name: `Glow of two scales, ${coupling}, 4 × 4 × 2`,
       features: 32,
       contextFeatures: coupling === 'affine' ? 3 : 0,
       make: (dtype) => {
         const affine = coupling === 'affine';
         const { bijection } = glow({
           image: { height: 4, width: 4, channels: 2 },
-          levels: 2,
-          steps: 1,
+          scales: 2,
+          transforms: 1,
           hidden: 5,
-          permutation: affine ? 'lu' : 'shuffle',
+          permutation: affine ? 'lu' : 'random',
           coupling,
           learnedPrior: affine,
           contextFeatures: affine ? 3 : 0,

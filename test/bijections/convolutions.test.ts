@@ -74,7 +74,7 @@ describe.each(['emerging', 'periodic'] as const)('Glow with %s convolutions', (p
   it('learns by a recorded step, with rebuilt activations, and comes back', async () => {
     const image = { height: 4, width: 4, channels: 1 };
     const rows = Uint8Array.from(fixture(4)(32 * 16), (v) => 100 + Math.floor(40 * v));
-    const flow = own(glow({ image, permutation, levels: 1, steps: 2, hidden: 4, seed: 3 }));
+    const flow = own(glow({ image, permutation, scales: 1, transforms: 2, hidden: 4, seed: 3 }));
     const { compiled, history, memory } = await fit(
       flow,
       { data: rows, rows: 32, cols: 16 },

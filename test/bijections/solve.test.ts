@@ -99,19 +99,19 @@ describe('merged reports', () => {
     });
   });
 
-  it('go through inverted maps and levels, and are missing where nothing was solved', () => {
+  it('go through inverted maps and scales, and are missing where nothing was solved', () => {
     scope(() => {
       const inner = new Reporting(2, 4, 1);
       expect(values(new Invert(inner).forward(rows(0, 2)).solve)?.[2]).toEqual([1, 0]);
       expect(new Invert(inner).inverse(rows(0)).solve).toBeUndefined();
       expect(new Chain([inner]).forward(rows(0)).solve).toBeUndefined();
-      const levels = new MultiScale([
+      const scales = new MultiScale([
         { bijection: new Reporting(2, 9, 1), channels: 2 },
         { bijection: new Reporting(1, 4, 5), channels: 1 },
       ]);
-      // What leaves at the first level stands first in y: x = (2, 0) comes from y = (0, 2).
+      // What leaves at the first scale stands first in y: x = (2, 0) comes from y = (0, 2).
       const y = tensorOfArray(Float32Array.of(0, 0, 0, 2), [2, 2]);
-      expect(values(levels.inverse(y).solve)).toEqual([
+      expect(values(scales.inverse(y).solve)).toEqual([
         [9, 10],
         [0.5, 0.5],
         [1, 0],

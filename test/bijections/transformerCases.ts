@@ -90,7 +90,12 @@ export const transformerCases: readonly BijectionCase[] = [
     features: 2,
     autoregressive: true,
     make: (dtype) => {
-      const transformer = new UmnnTransformer({ hidden: [3], embedding: 1, steps: 30, dtype });
+      const transformer = new UmnnTransformer({
+        hidden: [3],
+        embedding: 1,
+        quadratureSteps: 30,
+        dtype,
+      });
       return randomized(
         new Autoregressive({ features: 2, hidden: [3], activation: 'tanh', transformer, dtype }),
         73,

@@ -92,10 +92,10 @@ describe('glow on padded images with labels', () => {
     expect(picture(`${glowRun}/samples.png`).width).toBeGreaterThan(80);
   });
 
-  it('is described level by level', async () => {
+  it('is described scale by scale', async () => {
     const { stdout } = await flowKernels('info', glowRun);
     expect(stdout).toMatch(
-      /chain +level 1\n +squeeze\n +2 × \[actNorm; luLinear; coupling of the second part, tanh, by convNet\]\n +coupling of the second part, tanh, by singleConv\n +level 2\n/,
+      /chain +scale 1\n +squeeze\n +2 × \[actNorm; luLinear; coupling of the second part, tanh, by convNet\]\n +coupling of the second part, tanh, by singleConv\n +scale 2\n/,
     );
     expect(runsOf(['a', 'b', 'c', 'b', 'c', 'd', 'd'])).toEqual(['a', '2 × [b; c]', '2 × [d]']);
   });

@@ -23,8 +23,8 @@ const quick = ['--epochs', '3', '--layers', '1', '-q'];
 describe('train --model', () => {
   it.each([
     ['pixelcnn', ['--hidden', '4'], 2],
-    ['pixelcnn', ['--hidden', '4', '--gated', '--pixels', 'softmax'], 256],
-    ['pixelrnn', ['--hidden', '4', '--scan', 'row', '--pixels', 'mixture'], 256],
+    ['pixelcnn', ['--hidden', '4', '--gated', '--likelihood', 'categorical'], 256],
+    ['pixelrnn', ['--hidden', '4', '--scan', 'row', '--likelihood', 'logistic'], 256],
   ])('%s %j', async (model, options, levels) => {
     const out = folder.at(`run-${levels}-${model}`);
     const trained = await flowKernels(

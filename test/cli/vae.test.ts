@@ -58,7 +58,7 @@ describe('on a table', () => {
   });
 
   it.each([
-    [['--levels', '4'], /--likelihood gaussian takes no --levels/],
+    [['--levels', '4'], /--likelihood normal takes no --levels/],
     [['--conv', '4'], /--conv is for images/],
     [['--blocks', '2'], /--model vae without --conv has no --blocks/],
     [['--transforms', '2'], /--model vae without --posterior iaf has no --transforms/],

@@ -25,12 +25,12 @@ const quick = [
 
 describe('on sound', () => {
   it.each([
-    ['mulaw', 'categorical', 8],
-    ['logistic', 'mixture', 16],
-    ['gaussian', 'gaussian', null],
-  ] as const)('trains, scores, describes and speaks: %s', async (output, kind, bits) => {
-    const out = folder.at(output);
-    const words = output === 'mulaw' ? [] : ['--output', output];
+    ['categorical', 8],
+    ['logistic', 16],
+    ['normal', null],
+  ] as const)('trains, scores, describes and speaks: %s', async (likelihood, bits) => {
+    const out = folder.at(likelihood);
+    const words = likelihood === 'categorical' ? [] : ['--likelihood', likelihood];
     const trained = await flowKernels('train', speech, ...quick, ...words, '--out', out, '--json');
     expect(trained).toMatchObject({ status: 0, stderr: '' });
     const { model, validation } = JSON.parse(trained.stdout);
@@ -39,12 +39,12 @@ describe('on sound', () => {
     if (bits) expect(validation.bitsPerDim).toBeLessThan(bits);
     const loaded = (await loadModel(`${out}/model.safetensors`)) as WaveNet;
     expect(loaded).toBeInstanceOf(WaveNet);
-    expect(loaded.output.kind).toBe(kind);
+    expect(loaded.likelihood.kind).toBe(likelihood);
     loaded.dispose();
     expect((await flowKernels('info', out)).stdout).toMatch(/kind +waveNet/);
     const scored = await flowKernels('score', out, speech, '-q');
     expect(scored.stdout.trim().split('\n')).toHaveLength(15);
-    const path = folder.at(`${output}.wav`);
+    const path = folder.at(`${likelihood}.wav`);
     const drawn = await flowKernels(
       ...['sample', out, '-n', '2', '--length', '250', '--seed', '4', '--out', path],
       ...['--temperature', '0.9', '-q'],
@@ -57,7 +57,7 @@ describe('on sound', () => {
   });
 
   it('asks for the rate of the training', async () => {
-    const told = await flowKernels('score', folder.at('mulaw'), folder.at('fast.wav'), '-q');
+    const told = await flowKernels('score', folder.at('categorical'), folder.at('fast.wav'), '-q');
     expect(told).toMatchObject({
       status: 1,
       stderr: expect.stringMatching(
@@ -68,7 +68,11 @@ describe('on sound', () => {
 
   it.each([
     [['--columns', 'x'], /are not for sound/],
-    [['--levels', '9', '--output', 'mulaw'], /--output mulaw has 256 levels: leave out --levels/],
+    [
+      ['--levels', '9', '--likelihood', 'categorical'],
+      /sound has 256 levels with --likelihood categorical: leave it out/,
+    ],
+    [['--likelihood', 'bernoulli'], /--model wavenet has categorical, logistic or normal/],
     [['--standardize'], /takes the data as they are/],
     [['--transforms', '3'], /--model wavenet has no --transforms/],
     [['--model', 'maf', '--layers', '3'], /--model maf has no --layers/],

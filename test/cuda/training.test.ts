@@ -52,7 +52,8 @@ const models: [string, number, (dtype: 'float32' | 'float64') => Flow][] = [
   [
     'Glow',
     32,
-    (dtype) => glow({ image, levels: 2, steps: 2, hidden: 8, preprocessing: null, dtype, seed: 1 }),
+    (dtype) =>
+      glow({ image, scales: 2, transforms: 2, hidden: 8, preprocessing: null, dtype, seed: 1 }),
   ],
 ];
 
@@ -78,7 +79,7 @@ it('VAE: draws, bounds and losses are those of the CPU', async () => {
   const bits = Uint8Array.from({ length: 40 * 6 }, (_, k) => (7 * (k % 6) + k) % 2);
   const on = async (device: Device) => {
     const flows = {
-      posterior: { steps: 2, hidden: [8], contextFeatures: 3 },
+      posterior: { transforms: 2, hidden: [8], contextFeatures: 3 },
       prior: { hidden: [8] },
     } as const;
     const objective = { freeBits: { nats: 0.01 }, warmup: { steps: 4 } };

@@ -27,7 +27,7 @@ const folder = mkdtempSync(join(tmpdir(), 'image-flows-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
 const image = { height: 4, width: 4, channels: 1 };
-const small = { image, levels: 2, steps: 2, hidden: 6 } as const;
+const small = { image, scales: 2, transforms: 2, hidden: 6 } as const;
 
 /** Images of two classes: bright above or bright below, with grain. */
 function images(count: number, seed: number): { data: Uint8Array; labels: number[] } {
@@ -59,7 +59,7 @@ describe('glow', () => {
       .filter(([path]) => /^\d+\.\d+$/.test(path))
       .map(([, module]) => module.config().kind);
 
-  it('is levels of squeeze, steps and a learned prior', () => {
+  it('is scales of squeeze, transforms and a learned prior', () => {
     const step = ['actNorm', 'luLinear', 'affineCoupling'];
     expect(kinds(make())).toEqual([
       ...['squeeze', ...step, ...step, 'affineCoupling'],
@@ -72,10 +72,10 @@ describe('glow', () => {
     );
   });
 
-  it.each(['lu', 'dense', 'qr', 'shuffle', 'reverse'] as const)(
+  it.each(['lu', 'dense', 'qr', 'random', 'reverse'] as const)(
     'starts volume-preserving but for actnorm and the fixed scale of its couplings: %s',
     (permutation) => {
-      // sigmoid(2) at each transformed feature: half of 16 twice in level 1, half of 8 twice in level 2.
+      // sigmoid(2) at each transformed feature: half of 16 twice in scale 1, half of 8 twice in scale 2.
       const affine = make({ permutation, preprocessing: null, dtype: 'float64' });
       const additive = make({
         permutation,
@@ -199,10 +199,10 @@ describe('glow', () => {
 
   it('says what it cannot be built for', () => {
     expect(() => glow({ image: { height: 28, width: 28, channels: 1 } })).toThrow(
-      /\[glow\] image: expected a height and width that are multiples of 8 for 3 levels, got 28 × 28: pad the images to 32 × 32 \(padImages\), or take fewer levels/,
+      /\[glow\] image: expected a height and width that are multiples of 8 for 3 scales, got 28 × 28: pad the images to 32 × 32 \(padImages\), or take fewer scales/,
     );
-    expect(() => glow({ image, levels: 0 })).toThrow(
-      /\[glow\] levels: expected a whole number ≥ 1, got 0/,
+    expect(() => glow({ image, scales: 0 })).toThrow(
+      /\[glow\] scales: expected a whole number ≥ 1, got 0/,
     );
     expect(() => glow({ image: { ...image, channels: 0 } })).toThrow(/image.channels/);
   });
@@ -213,8 +213,8 @@ describe('realnvpImage', () => {
 
   it('is checkerboards, squeeze, halves of channels, and checkerboards again', () => {
     const flow = realnvpImage({ ...options, batchNorm: false });
-    const of = (level: number) => {
-      const chain = flow.bijection.children().get(String(level)) as Chain;
+    const of = (scale: number) => {
+      const chain = flow.bijection.children().get(String(scale)) as Chain;
       return chain.bijections.map((bijection) => {
         const { kind, split } = bijection.config() as unknown as {
           kind: string;

@@ -31,11 +31,15 @@ const image = { height: 4, width: 4, channels: 1 };
 // Words as they come from JavaScript, or from a file.
 const word = 'wrong' as never;
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
-  ['nsf', () => nsf({ ...table, mixing: word }), /\[nsf\] mixing: expected lu, random or swap/],
+  [
+    'nsf',
+    () => nsf({ ...table, permutation: word }),
+    /\[nsf\] permutation: expected lu, random or swap/,
+  ],
   [
     'nsfAutoregressive',
-    () => nsfAutoregressive({ ...table, mixing: word }),
-    /mixing: expected lu, reverse, random or none, got wrong/,
+    () => nsfAutoregressive({ ...table, permutation: word }),
+    /permutation: expected lu, reverse, random or none, got wrong/,
   ],
   ['maf', () => maf({ ...table, permutation: word }), /\[maf\] permutation: expected reverse/],
   ['iaf', () => iaf({ ...table, permutation: word }), /\[iaf\] permutation/],
@@ -49,10 +53,10 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ],
   [
     'glow',
-    () => glow({ image, levels: 1, permutation: word }),
+    () => glow({ image, scales: 1, permutation: word }),
     /\[glow\] permutation: expected lu, .* or periodic, got wrong/,
   ],
-  ['glow', () => glow({ image, levels: 1, coupling: word }), /coupling: expected affine or/],
+  ['glow', () => glow({ image, scales: 1, coupling: word }), /coupling: expected affine or/],
   ['umnn', () => umnn({ ...table, bound: Infinity }), /bound: expected a finite number above 0/],
   ['umnn', () => umnn({ ...table, leastSlope: 0 }), /leastSlope: expected a finite number above/],
   [
@@ -84,7 +88,7 @@ it.each([Number.NaN, 0, 2.5])('a chain of %d transforms is none', (transforms) =
     () => realnvp({ ...table, transforms }),
     () => residualFlow({ features: 2, transforms }),
     () => mafPrior({ latents: 2, transforms }),
-    () => iafPosterior({ latents: 2, contextFeatures: 1, steps: transforms }),
+    () => iafPosterior({ latents: 2, contextFeatures: 1, transforms }),
   ];
   for (const make of makers) {
     expect(make).toThrow(/(transforms|steps): expected a whole number ≥ 1, got .*: correct/);

@@ -155,16 +155,16 @@ class TopPrior:
 class Levels:
     """Levels of maps; half of the channels leave after each but the last."""
 
-    def __init__(self, levels):
-        self.levels = levels
+    def __init__(self, scales):
+        self.scales = scales
 
     def __call__(self, x, context):
         log_det, parts = torch.zeros(x.shape[0]), []
-        for k, maps in enumerate(self.levels):
+        for k, maps in enumerate(self.scales):
             for one in maps:
                 x, ld = one(x, context)
                 log_det = log_det + ld
-            if k < len(self.levels) - 1:
+            if k < len(self.scales) - 1:
                 x, left = x.chunk(2, dim=3)
                 parts.append(flat(left))
         return torch.cat([*parts, flat(x)], dim=1), log_det
@@ -174,19 +174,19 @@ def squeezing(x, context):
     return squeeze(x), torch.zeros(x.shape[0])
 
 
-def glow(params, state, image, levels, steps, hidden, permutation, scale, learned_prior, context):
+def glow(params, state, image, scales, transforms, hidden, permutation, scale, learned_prior, context):
     channels, built = image[2], []
-    for level in range(levels):
+    for scale_index in range(scales):
         channels *= 4
         path, maps = f"bijection.{level}", [squeezing]
-        for _ in range(steps):
+        for _ in range(transforms):
             maps.append(ActNorm(params, f"{path}.{len(maps)}", channels))
             at = f"{path}.{len(maps)}"
             maps.append(LuMap(params, state, at, channels) if permutation == "lu" else Reverse())
             maps.append(ChannelCoupling(params, f"{path}.{len(maps)}", channels, hidden, context, scale))
-        if learned_prior and level < levels - 1:
+        if learned_prior and scale_index < scales - 1:
             maps.append(ChannelCoupling(params, f"{path}.{len(maps)}", channels, None, 0, "exp"))
-        if learned_prior and level == levels - 1:
+        if learned_prior and scale_index == scales - 1:
             maps.append(TopPrior(params, f"{path}.{len(maps)}", channels, context))
         built.append(maps)
         channels //= 2
@@ -313,7 +313,7 @@ def realnvp(params, state, image, scales, hidden, blocks):
 
 
 def set_training(flow, on):
-    for maps in flow.levels:
+    for maps in flow.scales:
         for one in maps:
             norms = list(one.net.norms.values()) if isinstance(one, TanhCoupling) else [one]
             for norm in norms:
@@ -377,12 +377,12 @@ def case(name, seed, recipe, image, n, build, config, context=0, lr=1e-2):
     return record
 
 
-def glow_case(name, seed, image, n, levels, steps, hidden, permutation, coupling, learned_prior, context=0):
+def glow_case(name, seed, image, n, scales, transforms, hidden, permutation, coupling, learned_prior, context=0):
     scale = {"affine": "sigmoid", "additive": "additive"}[coupling]
     return case(
         name, seed, "glow", image, n,
-        lambda params, state: glow(params, state, image, levels, steps, hidden, permutation, scale, learned_prior, context),
-        {"levels": levels, "steps": steps, "hidden": hidden, "permutation": permutation, "coupling": coupling,
+        lambda params, state: glow(params, state, image, scales, transforms, hidden, permutation, scale, learned_prior, context),
+        {"scales": scales, "transforms": transforms, "hidden": hidden, "permutation": permutation, "coupling": coupling,
          "learnedPrior": learned_prior},
         context)
 

@@ -11,7 +11,7 @@ function modelOf({ network, image, levels, layers, hidden, context }: GoldenPixe
   const [height, width, channels] = image;
   const shared = {
     image: { height, width, channels },
-    ...(levels === 2 ? { output: 'binary' as const } : { levels }),
+    ...(levels === 2 ? { likelihood: 'bernoulli' as const } : { levels }),
     layers,
     hidden,
     firstKernel: 3,

@@ -42,7 +42,7 @@ class Vae:
     def __init__(self, gen, features, latents, units, likelihood, steps, h, prior_layers):
         self.latents, self.likelihood = latents, likelihood
         self.encoder = Net(gen, [features, units, 2 * latents + (h if steps else 0)])
-        self.decoder = Net(gen, [latents, units, features * (2 if likelihood == "gaussian" else 1)])
+        self.decoder = Net(gen, [latents, units, features * (2 if likelihood == "normal" else 1)])
         orders = ["natural", "reversed"] * 2
         made = dict(features=latents, per_feature=2, hidden=[7], activation="elu", scale=0.4)
         self.posterior = [Made(gen, order=orders[t], context=h, lowest_degree=0, **made) for t in range(steps)]
@@ -145,7 +145,7 @@ def case(name, seed, likelihood, steps=0, h=0, prior=0, free_bits=None, weight=1
     return {
         "name": name,
         "seed": seed,
-        "config": {"features": features, "latents": latents, "units": units, "likelihood": likelihood, "steps": steps,
+        "config": {"features": features, "latents": latents, "units": units, "likelihood": likelihood, "transforms": steps,
                    "contextFeatures": h, "priorTransforms": prior, "bias": BIAS, "samples": samples, "lr": lr,
                    "freeBits": free_bits, "weight": weight},
         "model": start,
@@ -166,8 +166,8 @@ write(
     [
         case("diagonal-bernoulli", 91, "bernoulli"),
         case("iaf-bernoulli", 92, "bernoulli", steps=2, h=3),
-        case("iaf-gaussian-free-bits", 93, "gaussian", steps=3, h=2, free_bits={"nats": 0.6, "groups": 2}, weight=0.4),
+        case("iaf-gaussian-free-bits", 93, "normal", steps=3, h=2, free_bits={"nats": 0.6, "groups": 2}, weight=0.4),
         case("maf-prior-free-bits", 94, "bernoulli", prior=2, free_bits={"nats": 0.2, "groups": 4}),
-        case("iaf-and-maf", 95, "gaussian", steps=1, h=3, prior=1),
+        case("iaf-and-maf", 95, "normal", steps=1, h=3, prior=1),
     ],
 )

@@ -44,7 +44,7 @@ function madeLayers(model: Vae, row: GoldenVae) {
 }
 
 function load(row: GoldenVae): Vae {
-  const { features, latents, units, likelihood, steps, contextFeatures, priorTransforms } =
+  const { features, latents, units, likelihood, transforms, contextFeatures, priorTransforms } =
     row.config;
   const { freeBits, weight } = row.config;
   const hidden = [7];
@@ -54,7 +54,7 @@ function load(row: GoldenVae): Vae {
     hidden: [units],
     activation: 'tanh',
     likelihood,
-    posterior: steps > 0 ? { steps, hidden, contextFeatures, bias: row.config.bias } : 'diagonal',
+    posterior: transforms > 0 ? { transforms, hidden, contextFeatures, bias: row.config.bias } : 'diagonal',
     prior: priorTransforms > 0 ? { transforms: priorTransforms, hidden } : 'normal',
     freeBits,
     // A warm-up that stands still at the weight of the golden.

@@ -29,7 +29,7 @@ class Net:
             p[f"layers.{l}.bias"] = normal(gen, 2 * G, scale=0.3)
             p[f"layers.{l}.outputWeight"] = normal(gen, rows, G, scale=0.6)
             p[f"layers.{l}.outputBias"] = normal(gen, rows, scale=0.3)
-        p["hidden.weight"], p["hidden.bias"] = normal(gen, H, S, scale=0.5), normal(gen, H, scale=0.3)
+        p["head.weight"], p["head.bias"] = normal(gen, H, S, scale=0.5), normal(gen, H, scale=0.3)
         p["last.weight"], p["last.bias"] = normal(gen, outputs, H, scale=0.4), normal(gen, outputs, scale=0.3)
         self.params = {f"{prefix}{name}": value.requires_grad_(True) for name, value in p.items()}
 
@@ -58,7 +58,7 @@ class Net:
             skips = skips + y[:, :S]
             if l + 1 < self.count:
                 h = h + y[:, S:]
-        h = F.conv1d(F.relu(skips), self["hidden.weight"].unsqueeze(-1), self["hidden.bias"])
+        h = F.conv1d(F.relu(skips), self["head.weight"].unsqueeze(-1), self["head.bias"])
         return F.conv1d(F.relu(h), self["last.weight"].unsqueeze(-1), self["last.bias"])
 
 

@@ -49,8 +49,8 @@ it.each([
     categorical,
     () =>
       new WaveNet({
-        ...{ length: 14, layers: 3, stacks: 2, channels: 4, gated: 3, skips: 5, hidden: 6 },
-        output: { kind: 'categorical', levels: 5 },
+        ...{ length: 14, layers: 3, stacks: 2, hidden: 4, gates: 3, skips: 5, head: 6 },
+        likelihood: { kind: 'categorical', levels: 5 },
         dtype: 'float64',
       }),
   ],
@@ -58,9 +58,9 @@ it.each([
     gaussian,
     () =>
       new WaveNet({
-        ...{ length: 12, layers: 2, stacks: 2, channels: 4, gated: 5, skips: 3, hidden: 4 },
+        ...{ length: 12, layers: 2, stacks: 2, hidden: 4, gates: 5, skips: 3, head: 4 },
         ...{ local: { channels: 2, hop: 3 }, global: 2, condition: 3 },
-        output: { kind: 'gaussian' },
+        likelihood: { kind: 'normal' },
         dtype: 'float64',
       }),
   ],
@@ -77,8 +77,8 @@ it.each([
 
 it('golden student', () => {
   const sizes = { length: 20, layers: 2, dtype: 'float64' } as const;
-  const teacher = new WaveNet({ ...sizes, stacks: 1, channels: 4, output: { kind: 'gaussian' } });
-  const model = new ParallelWaveNet({ ...sizes, stacks: [1, 1], channels: 3, base: 'normal' });
+  const teacher = new WaveNet({ ...sizes, stacks: 1, hidden: 4, likelihood: { kind: 'normal' } });
+  const model = new ParallelWaveNet({ ...sizes, stacks: [1, 1], hidden: 3, base: 'normal' });
   load(teacher, student.teacher as GoldenTensors);
   load(model, student.params);
   const [z, rows] = [goldenTensor(student.inputs['z']!), goldenTensor(student.inputs['rows']!)];

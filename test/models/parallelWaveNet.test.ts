@@ -34,7 +34,7 @@ function moved<M extends Module>(model: M, seed: number, size = 0.2): M {
   stream.dispose();
   return model;
 }
-const small = { layers: 2, channels: 5, dtype: 'float64' } as const;
+const small = { layers: 2, hidden: 5, dtype: 'float64' } as const;
 const student = (options: Partial<ParallelWaveNetOptions> = {}) =>
   moved(new ParallelWaveNet({ length: 2, stacks: [1, 2], ...small, ...options }), 4);
 const { floor } = Math;
@@ -116,12 +116,17 @@ describe('ParallelWaveNet', () => {
   });
 
   it.each([
-    ['gaussian', 'normal'],
-    ['gaussian', 'logistic'],
-    ['mixture', 'logistic'],
+    ['normal', 'normal'],
+    ['normal', 'logistic'],
+    ['logistic', 'logistic'],
   ] as const)('estimates the divergence from a %s teacher, %s noise', (kind, base) => {
-    const output = kind === 'mixture' ? ({ kind, components: 2 } as const) : ({ kind } as const);
-    const teacher = moved(new WaveNet({ length: 2, stacks: 1, output, seed: 9, ...small }), 8, 0.3);
+    const likelihood =
+      kind === 'logistic' ? ({ kind, components: 2 } as const) : ({ kind } as const);
+    const teacher = moved(
+      new WaveNet({ length: 2, stacks: 1, likelihood, seed: 9, ...small }),
+      8,
+      0.3,
+    );
     const net = student({ base, initialLogScale: -0.2 });
     const { x, cell } = grid(161, base === 'logistic' ? 40 : 12);
     const q = scope(() => Array.from(net.logProbOfRows(x, null).dataSync()));
@@ -145,7 +150,7 @@ describe('ParallelWaveNet', () => {
   it('gives gradients of the whole loss that agree with differences', () => {
     const length = 12;
     const teacher = moved(
-      new WaveNet({ length, stacks: 3, output: { kind: 'mixture', components: 2 }, ...small }),
+      new WaveNet({ length, stacks: 3, likelihood: { kind: 'logistic', components: 2 }, ...small }),
       8,
     );
     const net = student({ length });
@@ -186,11 +191,11 @@ describe('ParallelWaveNet', () => {
   it('learns from a teacher by recorded steps, and goes on after loading', async () => {
     const length = 16;
     const teacher = moved(
-      new WaveNet({ length, layers: 2, stacks: 1, channels: 8, output: { kind: 'gaussian' } }),
+      new WaveNet({ length, layers: 2, stacks: 1, hidden: 8, likelihood: { kind: 'normal' } }),
       8,
     );
     const net = new ParallelWaveNet({
-      ...{ length, layers: 2, stacks: [1, 1], channels: 8, base: 'normal', initialLogScale: 0 },
+      ...{ length, layers: 2, stacks: [1, 1], hidden: 8, base: 'normal', initialLogScale: 0 },
     });
     const rows = teacher.sample(32, { seed: 1 });
     const exact = distillation(teacher, { power: 0, regularization: 0 });
@@ -216,7 +221,7 @@ describe('ParallelWaveNet', () => {
   it('says what does not fit', () => {
     const net = student();
     const levels = new WaveNet({ length: 2, layers: 1, stacks: 1 });
-    expect(() => distillation(levels)).toThrow(/teacher: expected a mixture or Gaussian output/);
+    expect(() => distillation(levels)).toThrow(/teacher: expected a logistic or normal likelihood/);
     const x = tensorOfArray(new Float64Array(4), [2, 2]);
     expect(() => valueAndGradient(() => net.logProbOfRows(x, null), net.parameters())).toThrow(
       /gradient of log p: expected none/,

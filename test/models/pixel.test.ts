@@ -35,7 +35,8 @@ const cases: readonly Case[] = [
     name: 'plain, binary',
     channels: 1,
     sees: none,
-    build: (image, dtype) => new PixelCnn({ ...cnn, image, hidden: 5, output: 'binary', dtype }),
+    build: (image, dtype) =>
+      new PixelCnn({ ...cnn, image, hidden: 5, likelihood: 'bernoulli', dtype }),
   },
   {
     name: 'plain, softmax of colours',
@@ -48,7 +49,15 @@ const cases: readonly Case[] = [
     channels: 3,
     sees: none,
     build: (image, dtype) =>
-      new PixelCnn({ ...cnn, image, hidden: 4, output: 'mixture', levels: 16, mixtures: 2, dtype }),
+      new PixelCnn({
+        ...cnn,
+        image,
+        hidden: 4,
+        likelihood: 'logistic',
+        levels: 16,
+        components: 2,
+        dtype,
+      }),
   },
   {
     name: 'gated, binary, of classes',
@@ -61,7 +70,7 @@ const cases: readonly Case[] = [
         image,
         hidden: 5,
         gated: true,
-        output: 'binary',
+        likelihood: 'bernoulli',
         contextFeatures: 3,
         dtype,
       }),
@@ -78,7 +87,7 @@ const cases: readonly Case[] = [
     channels: 1,
     sees: none,
     build: (image, dtype) =>
-      new PixelRnn({ ...rnn, scan: 'row', image, hidden: 5, output: 'binary', dtype }),
+      new PixelRnn({ ...rnn, scan: 'row', image, hidden: 5, likelihood: 'bernoulli', dtype }),
   },
   {
     name: 'row LSTM, softmax of two channels',
@@ -91,7 +100,8 @@ const cases: readonly Case[] = [
     name: 'diagonal BiLSTM, binary',
     channels: 1,
     sees: rowsAbove,
-    build: (image, dtype) => new PixelRnn({ ...rnn, image, hidden: 5, output: 'binary', dtype }),
+    build: (image, dtype) =>
+      new PixelRnn({ ...rnn, image, hidden: 5, likelihood: 'bernoulli', dtype }),
   },
   {
     name: 'diagonal BiLSTM, softmax of colours',
@@ -112,7 +122,7 @@ const contextOf = (model: PixelModel, rows: number) =>
 /** Levels that differ from pixel to pixel. */
 function levelsOf(model: PixelModel, rows: number, seed: number) {
   const draw = fixture(seed)(rows * model.features);
-  const { levels } = model.output;
+  const { levels } = model.likelihood;
   const values = typedArray(model.dtype, draw.length);
   draw.forEach((value, i) => {
     values[i] = Math.min(levels - 1, Math.floor(((value + 2) / 4) * levels));
@@ -128,16 +138,16 @@ describe.each(cases.map((test) => [test.name, test] as const))('%s', (_, test) =
       using model = test.build(image, 'float64');
       const { features } = model;
       const context = contextOf(model, 1);
-      const { levels, groups, kind } = model.output;
+      const { levels, groups, kind } = model.likelihood;
       const run = (x: ReturnType<typeof levelsOf>) =>
         model.predict(tensorOfArray(x, [1, features]), context).dataSync();
       // A mixture describes a pixel, the others a dimension.
-      const ofPixel = kind === 'mixture' ? test.channels : 1;
+      const ofPixel = kind === 'logistic' ? test.channels : 1;
       const outputs = features / ofPixel;
       const rowOf = (output: number) =>
         Math.floor((output * ofPixel) / test.channels / image.width);
-      expect(groups).toBe(kind === 'mixture' ? 1 : test.channels);
-      // A ReLU can hide an input from an output: in three images it is seen in one.
+      expect(groups).toBe(kind === 'logistic' ? 1 : test.channels);
+      // A ReLU can hide an input from an likelihood: in three images it is seen in one.
       const seen = new Set<string>();
       for (const seed of [11, 12, 13]) {
         const values = levelsOf(model, 1, seed);
@@ -226,7 +236,7 @@ describe('log-probabilities of all images', () => {
   /** Σ p over all images of `features` numbers of `levels` levels. */
   function total(model: PixelModel): number {
     const { features } = model;
-    const { levels } = model.output;
+    const { levels } = model.likelihood;
     const count = levels ** features;
     const x = Float64Array.from({ length: count * features }, (_, k) => {
       return Math.floor(Math.floor(k / features) / levels ** (k % features)) % levels;
@@ -242,7 +252,7 @@ describe('log-probabilities of all images', () => {
     const image = test.channels === 1 ? { height: 2, width: 3 } : { height: 2, width: 1 };
     using model = test.build({ ...image, channels: test.channels }, 'float64');
     // 16 levels of 6 numbers are too many.
-    if (model.output.levels ** model.features > 20000) return;
+    if (model.likelihood.levels ** model.features > 20000) return;
     expect(total(model)).toBeCloseTo(1, 12);
   });
 
@@ -252,9 +262,9 @@ describe('log-probabilities of all images', () => {
       ...cnn,
       image,
       hidden: 4,
-      output: 'mixture',
+      likelihood: 'logistic',
       levels: 4,
-      mixtures: 2,
+      components: 2,
       dtype: 'float64',
     });
     expect(total(model)).toBeCloseTo(1, 12);
@@ -297,16 +307,16 @@ describe('errors', () => {
       /contextFeatures: expected 0 without gates, got 2/,
     ],
     [
-      () => new PixelRnn({ image, hidden: 6, output: 'binary', levels: 4 }),
-      /levels: expected 2 for binary pixels, got 4/,
+      () => new PixelRnn({ image, hidden: 6, likelihood: 'bernoulli', levels: 4 }),
+      /levels: expected 2 for bernoulli pixels, got 4/,
     ],
     [
       () => new PixelCnn({ image: { ...image, width: 0 }, hidden: 6 }),
       /width: expected a whole number ≥ 1, got 0/,
     ],
     [
-      () => new PixelCnn({ image, hidden: 6, output: 'mixture', mixtures: 0.5 }),
-      /mixtures: expected a whole number ≥ 1, got 0.5/,
+      () => new PixelCnn({ image, hidden: 6, likelihood: 'logistic', components: 0.5 }),
+      /components: expected a whole number ≥ 1, got 0.5/,
     ],
   ])('%#', (build, says) => {
     expect(build).toThrow(says);
@@ -332,7 +342,7 @@ describe('errors', () => {
   it('numbers that are no bits have no probability', () => {
     scope(() => {
       const image = { height: 1, width: 3, channels: 1 };
-      using model = new PixelCnn({ image, hidden: 2, layers: 1, output: 'binary' });
+      using model = new PixelCnn({ image, hidden: 2, layers: 1, likelihood: 'bernoulli' });
       const { [0]: bits, ...others } = model
         .logProb([
           [0, 1, 0],

@@ -38,7 +38,7 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 
-const iaf = { steps: 2, hidden: [6], contextFeatures: 2 } as const;
+const iaf = { transforms: 2, hidden: [6], contextFeatures: 2 } as const;
 const bits = (rows: number, features: number) =>
   Uint8Array.from({ length: rows * features }, (_, k) =>
     (Math.floor(k / features) * 7 + (k % features) * 3) % 5 < 2 ? 1 : 0,
@@ -80,7 +80,7 @@ describe('the bounds of one latent against quadrature', () => {
   const variants: [string, Partial<VaeOptions>, boolean][] = [
     ['diagonal posterior', {}, false],
     ['IAF posterior, context', { posterior: iaf, contextFeatures: 2 }, true],
-    ['Gaussian decoder, MAF prior', { likelihood: 'gaussian', prior: { hidden: [4] } }, false],
+    ['Gaussian decoder, MAF prior', { likelihood: 'normal', prior: { hidden: [4] } }, false],
   ];
   it.each(variants)('%s', (_name, options, conditional) => {
     const model = make({ latents: 1, ...options }, 7);
@@ -123,7 +123,7 @@ describe('the bounds of one latent against quadrature', () => {
 
 describe('the IAF posterior', () => {
   it('has the density of its draws by the way back, for each row its own', () => {
-    const model = make({ latents: 5, posterior: { ...iaf, steps: 3 } }, 11, 0.8);
+    const model = make({ latents: 5, posterior: { ...iaf, transforms: 3 } }, 11, 0.8);
     scope(() => {
       const x = tensorOfArray(fixture(4)(4 * 6), [6, 4]);
       const { z, logQ } = model.encode(x, null, { seed: 2 });
@@ -256,7 +256,7 @@ function drawOf(model: Vae, x: Tensor, noise: Tensor): Tensor {
 describe('the mixture of logistics as a decoder', () => {
   it('has the mean of its distribution, drawn and summed over the levels', () => {
     const levels = 9;
-    const likelihood = new LogisticMixtureLikelihood({ features: 2, mixtures: 2, levels });
+    const likelihood = new LogisticMixtureLikelihood({ features: 2, components: 2, levels });
     scope(() => {
       const draw = fixture(6);
       const rows = 20000;
@@ -497,7 +497,7 @@ it('is the same model after save and load', async () => {
       features: 8,
       image,
       conv: { channels: [2, 3], hidden: 4 },
-      likelihood: 'gaussian',
+      likelihood: 'normal',
       activation: 'elu',
     },
   ];

@@ -18,22 +18,22 @@ import {
   rowsView,
   scope,
   type Tensor,
+  type WaveLikelihood,
   WaveNet,
   type WaveNetOptions,
-  type WaveOutput,
 } from '../../lib';
 import { tensorOfArray as tensor } from '../../lib/tensor/tensor';
 
-const outputs: readonly WaveOutput[] = [
+const outputs: readonly WaveLikelihood[] = [
   { kind: 'categorical', levels: 7 },
-  { kind: 'mixture', levels: 40, components: 3, leastLogScale: -4 },
-  { kind: 'gaussian' },
+  { kind: 'logistic', levels: 40, components: 3, leastLogScale: -4 },
+  { kind: 'normal' },
 ];
 const conditioning = { local: { channels: 2, hop: 3 }, global: 2, condition: 3 };
 
 /** A small WaveNet whose weights are no longer what they started from. */
-function made(options: Partial<WaveNetOptions> & { output: WaveOutput }): WaveNet {
-  const net = new WaveNet({ length: 12, layers: 2, stacks: 2, channels: 5, seed: 3, ...options });
+function made(options: Partial<WaveNetOptions> & { likelihood: WaveLikelihood }): WaveNet {
+  const net = new WaveNet({ length: 12, layers: 2, stacks: 2, hidden: 5, seed: 3, ...options });
   const stream = new RandomStream(17);
   for (const parameter of net.parameters()) {
     scope(() => {
@@ -46,12 +46,12 @@ function made(options: Partial<WaveNetOptions> & { output: WaveOutput }): WaveNe
 }
 
 const student = () =>
-  new ParallelWaveNet({ length: 12, stacks: [1], layers: 2, channels: 4, ...conditioning });
+  new ParallelWaveNet({ length: 12, stacks: [1], layers: 2, hidden: 4, ...conditioning });
 
 const { floor } = Math;
-/** Values that the output has, [N, T]. */
+/** Values that the likelihood has, [N, T]. */
 function valuesOf(net: WaveNet, samples: number, length: number): Float64Array {
-  const top = net.output.kind === 'gaussian' ? 0 : net.output.levels;
+  const top = net.likelihood.kind === 'normal' ? 0 : net.likelihood.levels;
   return Float64Array.from({ length: samples * length }, (_, i) => {
     const u = ((i * 7919 + 13) % 1009) / 1009;
     return top > 0 ? floor(u * top) : 2 * u - 1;
@@ -68,21 +68,21 @@ const contextOf = (samples: number, features: number) =>
     [samples, features],
   );
 
-describe.each(outputs.map((output) => [output.kind, output] as const))(
+describe.each(outputs.map((likelihood) => [likelihood.kind, likelihood] as const))(
   'WaveNet, %s',
-  (_, output) => {
+  (_, likelihood) => {
     it('sees nothing of the same moment or later: exactly zero', () => {
-      const net = made({ output, ...conditioning });
+      const net = made({ likelihood, ...conditioning });
       const context = contextOf(1, net.contextFeatures);
       const base = valuesOf(net, 1, 12);
-      const width = net.output.columns;
+      const width = net.likelihood.columns;
       const run = (values: Float64Array) =>
         scope(() => net.parametersOf(net.toValues(rowsOf(values, 12)), context).dataSync());
       const before = run(base);
       for (let t = 0; t < 12; t++) {
         const touched = base.slice();
         touched[t] =
-          output.kind === 'gaussian' ? base[t]! + 0.5 : (base[t]! + 1) % net.output.levels;
+          likelihood.kind === 'normal' ? base[t]! + 0.5 : (base[t]! + 1) % net.likelihood.levels;
         const after = run(touched);
         const changed = Array.from({ length: 12 }, (_, s) =>
           after.slice(s * width, (s + 1) * width).some((v, i) => v !== before[s * width + i]),
@@ -96,14 +96,14 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
     });
 
     it.each([null, conditioning])('draws what whole passes draw, bit for bit (%o)', (given) => {
-      const net = made({ output, channels: 19, gated: 33, skips: 18, hidden: 65, ...given });
+      const net = made({ likelihood, hidden: 19, gates: 33, skips: 18, head: 65, ...given });
       const [samples, length] = [11, 12];
       const stream = new RandomStream(5);
       const noise = net.noise(samples, length, stream);
       const context = given ? contextOf(samples, net.contextFeatures) : null;
       const drawn = net.sampleFrom(noise, { context }).dataSync();
       const values = new Float32Array(samples * length);
-      const width = net.output.columns;
+      const width = net.likelihood.columns;
       for (let t = 0; t < length; t++) {
         scope(() => {
           const x = tensor(values, [samples, length]);
@@ -131,7 +131,7 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
     });
 
     it('is saved, loaded and scored in pieces alike', async () => {
-      const net = made({ output, length: 3000, local: { channels: 1, hop: 1000 }, layers: 1 });
+      const net = made({ likelihood, length: 3000, local: { channels: 1, hop: 1000 }, layers: 1 });
       const path = join(mkdtempSync(join(tmpdir(), 'wave-')), 'wave.safetensors');
       await net.save(path);
       const again = await WaveNet.load(path);
@@ -146,9 +146,9 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
 
     it('learns by recorded steps', async () => {
       const length = 16;
-      const net = new WaveNet({ length, layers: 3, stacks: 1, channels: 8, output, seed: 1 });
+      const net = new WaveNet({ length, layers: 3, stacks: 1, hidden: 8, likelihood, seed: 1 });
       // Up and down within the levels: the next value follows from the ones before.
-      const top = output.kind === 'gaussian' ? 0 : net.output.levels - 1;
+      const top = likelihood.kind === 'normal' ? 0 : net.likelihood.levels - 1;
       const values = Float64Array.from({ length: 64 * length }, (_, i) => {
         const wave = Math.sin((i % length) * 0.9 + floor(i / length));
         return top > 0 ? Math.round(((wave + 1) / 2) * top) : wave;
@@ -170,20 +170,20 @@ describe.each(outputs.map((output) => [output.kind, output] as const))(
 
 /** Values of one moment from the parameters and the random numbers of moment t, by the ops. */
 function draw(net: WaveNet, parameters: Tensor, noise: Tensor, t: number): Tensor {
-  const { kind, levels, leastLogScale } = net.output;
+  const { kind, levels, leastLogScale } = net.likelihood;
   if (kind === 'categorical') return categoricalSample(parameters, columns(noise, t, t + 1));
-  if (kind === 'mixture') {
+  if (kind === 'logistic') {
     const uniform = columns(noise, 2 * t, 2 * t + 2);
     return discretizedLogisticMixtureSample(parameters, uniform, { levels, leastLogScale });
   }
-  const { mean, logScale } = net.gaussianOf(parameters);
+  const { mean, logScale } = net.normalOf(parameters);
   return add(mean, mul(exp(logScale), columns(noise, t, t + 1)));
 }
 
 describe('WaveNet', () => {
-  it.each(outputs.slice(0, 2))('sums to 1 over all sequences of levels: %o', (output) => {
-    const net = made({ output, dtype: 'float64' });
-    const { levels } = net.output;
+  it.each(outputs.slice(0, 2))('sums to 1 over all sequences of levels: %o', (likelihood) => {
+    const net = made({ likelihood, dtype: 'float64' });
+    const { levels } = net.likelihood;
     const all = Float64Array.from({ length: 2 * levels * levels }, (_, i) =>
       i % 2 === 0 ? floor(i / 2 / levels) : floor(i / 2) % levels,
     );
@@ -194,7 +194,7 @@ describe('WaveNet', () => {
   });
 
   it('integrates to 1 with a Gaussian', () => {
-    const net = made({ output: { kind: 'gaussian' }, dtype: 'float64' });
+    const net = made({ likelihood: { kind: 'normal' }, dtype: 'float64' });
     // The trapezoidal rule on a smooth function that has vanished at the ends is exact to rounding.
     const [side, reach] = [121, 12];
     const at = (i: number) => (2 * reach * i) / (side - 1) - reach;
@@ -209,11 +209,11 @@ describe('WaveNet', () => {
   });
 
   it('says what does not fit', () => {
-    const output = { kind: 'gaussian' } as const;
-    expect(() => new WaveNet({ length: 10, output, local: { channels: 1, hop: 3 } })).toThrow(
+    const likelihood = { kind: 'normal' } as const;
+    expect(() => new WaveNet({ length: 10, likelihood, local: { channels: 1, hop: 3 } })).toThrow(
       /local.hop: expected a divisor of the length 10, got 3/,
     );
-    const net = made({ output, global: 1 });
+    const net = made({ likelihood, global: 1 });
     expect(() => net.sample(2, { context: [[1]], length: 3, start: [1, 2, 3, 4] })).toThrow(
       /start: expected 1 or 2 rows of up to 3 columns, got 1 of 4/,
     );
@@ -224,7 +224,7 @@ describe('WaveNet', () => {
       /length: expected a whole number ≥ 1, got 0/,
     );
     net.dispose();
-    for (const local of [made({ output, ...conditioning }), student()]) {
+    for (const local of [made({ likelihood, ...conditioning }), student()]) {
       expect(() => local.sample(1, { length: 4, context: [[1]] })).toThrow(
         /length: expected a multiple of the hop 3, got 4/,
       );

@@ -35,7 +35,7 @@ function reference(
       const h = new Float64Array((t + 1) * R);
       for (let p = 0; p <= t; p++) {
         const before = p > 0 ? x[n * length + p - 1]! : 0;
-        const value = kind === 'mixture' && p > 0 ? (2 * before) / (levels - 1) - 1 : before;
+        const value = kind === 'logistic' && p > 0 ? (2 * before) / (levels - 1) - 1 : before;
         for (let i = 0; i < R; i++) {
           h[p * R + i] =
             kind === 'categorical'
@@ -50,13 +50,13 @@ function reference(
       const linear = (w: Float64Array, b: Float64Array, v: number[]) =>
         Array.from(b, (a, o) => v.reduce((sum, vi, i) => sum + w[o * v.length + i]! * vi, a));
       const out = linear(W2!, b2!, relu(linear(W1!, b1!, relu(skip))));
-      const u = noise[(n * length + t) * (kind === 'mixture' ? 2 : 1)]!;
+      const u = noise[(n * length + t) * (kind === 'logistic' ? 2 : 1)]!;
       const at = n * length + t;
       const logScale = Math.max(-1, out[1]!);
-      if (kind === 'gaussian') x[at] = out[0]! + Math.exp(logScale) * u;
+      if (kind === 'normal') x[at] = out[0]! + Math.exp(logScale) * u;
       else if (kind === 'inverse') x[at] = (u - out[0]!) * Math.exp(-logScale);
       else {
-        const count = kind === 'mixture' ? outputs / 3 : levels;
+        const count = kind === 'logistic' ? outputs / 3 : levels;
         const e = out.slice(0, count).map(Math.exp);
         const total = e.reduce((a, b) => a + b);
         let sum = e[0]!;
@@ -81,9 +81,9 @@ function caseOf(
 ): OpCase {
   const [R, G, S, C] = channels;
   const dilations = [1, 2, 4];
-  const outputs = kind === 'categorical' ? levels : kind === 'mixture' ? 6 : 2;
-  const each = kind === 'mixture' ? 2 : 1;
-  const uniform = kind === 'categorical' || kind === 'mixture';
+  const outputs = kind === 'categorical' ? levels : kind === 'logistic' ? 6 : 2;
+  const each = kind === 'logistic' ? 2 : 1;
+  const uniform = kind === 'categorical' || kind === 'logistic';
   return {
     name: `${kind}, ${sequences} × ${length}${start > 0 ? `, ${start} given` : ''}`,
     inputs: [
@@ -111,7 +111,7 @@ function caseOf(
       const condition = C > 0 ? rest.shift()! : null;
       const weight = rest.shift()!;
       const bias = kind === 'categorical' ? null : rest.shift()!;
-      const [hiddenWeight, hiddenBias, lastWeight, lastBias] = rest.splice(0, 4);
+      const [headWeight, headBias, lastWeight, lastBias] = rest.splice(0, 4);
       const given = start > 0 ? rest.shift()! : null;
       const more = rest;
       return waveGenerate(
@@ -119,8 +119,8 @@ function caseOf(
         {
           inputWeight: weight,
           inputBias: bias,
-          hiddenWeight: hiddenWeight!,
-          hiddenBias: hiddenBias!,
+          headWeight: headWeight!,
+          headBias: headBias!,
           lastWeight: lastWeight!,
           lastBias: lastBias!,
           layers: dilations.map((dilation, l) => ({
@@ -147,23 +147,23 @@ export const contract: OpContract = {
   native: ['wave_generate'],
   cases: [
     caseOf('categorical', [3, 9], [3, 5, 4, 2]),
-    caseOf('mixture', [2, 7], [17, 4, 9, 0]),
-    caseOf('gaussian', [1, 11], [4, 9, 3, 1]),
-    caseOf('gaussian', [2, 9], [3, 2, 3, 0], 4),
+    caseOf('logistic', [2, 7], [17, 4, 9, 0]),
+    caseOf('normal', [1, 11], [4, 9, 3, 1]),
+    caseOf('normal', [2, 9], [3, 2, 3, 0], 4),
     // Groups of sequences.
-    caseOf('gaussian', [37, 6], [5, 3, 7, 0]),
+    caseOf('normal', [37, 6], [5, 3, 7, 0]),
     caseOf('inverse', [9, 9], [2, 3, 2, 3]),
   ],
   errors: [
     {
       name: 'noise of another width',
-      run: () => waveGenerate(f32([2, 5]), network(), { kind: 'mixture' }),
+      run: () => waveGenerate(f32([2, 5]), network(), { kind: 'logistic' }),
       code: 'SHAPE',
       says: /\[waveGenerate\] noise: expected shape \[N, T·2\], got 5 columns/,
     },
     {
       name: 'a beginning longer than the whole',
-      run: () => waveGenerate(f32([2, 4]), network(), { kind: 'gaussian', given: f32([2, 5]) }),
+      run: () => waveGenerate(f32([2, 4]), network(), { kind: 'normal', given: f32([2, 5]) }),
       code: 'SHAPE',
       says: /given: expected shape \[2, up to 4\], got \[2, 5\]/,
     },
@@ -180,8 +180,8 @@ function network() {
   return {
     inputWeight: f32([2, 1]),
     inputBias: f32([2]),
-    hiddenWeight: f32([4, 3]),
-    hiddenBias: f32([4]),
+    headWeight: f32([4, 3]),
+    headBias: f32([4]),
     lastWeight: f32([3, 4]),
     lastBias: f32([3]),
     layers: [

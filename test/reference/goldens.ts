@@ -389,8 +389,8 @@ export interface GoldenVae {
     readonly features: number;
     readonly latents: number;
     readonly units: number;
-    readonly likelihood: 'bernoulli' | 'gaussian';
-    readonly steps: number;
+    readonly likelihood: 'bernoulli' | 'normal';
+    readonly transforms: number;
     readonly contextFeatures: number;
     readonly priorTransforms: number;
     readonly bias: number;

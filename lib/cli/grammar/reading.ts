@@ -1,7 +1,7 @@
 /** How a data file is named and read. */
 import { type Command, Option } from 'commander';
 import type { ColumnKey } from '../../data/table';
-import type { WaveOutputKind } from '../sound';
+import type { SoundEncoding } from '../sound';
 import { columns, whole } from '../words';
 
 /** How a data file is read. */
@@ -20,8 +20,8 @@ export interface ReadingOptions {
   readonly labels?: string | true;
   /** Samples of a row of sound. */
   readonly window?: number;
-  /** How samples of sound are written. */
-  readonly output?: WaveOutputKind;
+  /** How samples of sound are written: no option, it follows from the model's likelihood. */
+  readonly encoding?: SoundEncoding;
 }
 
 export const formats =

@@ -1,7 +1,6 @@
 /** The command train. */
 import { type Command, Option } from 'commander';
 import type { Actions } from '../program';
-import { waveOutputs } from '../sound';
 import { columns, number, part, seconds, whole, widths } from '../words';
 import { addReading, formats, type ReadingOptions } from './reading';
 
@@ -49,6 +48,7 @@ export interface TrainOptions extends ReadingOptions {
     | 'reverse'
     | 'random'
     | 'none'
+    | 'swap'
     | 'lu'
     | 'dense'
     | 'qr'
@@ -62,14 +62,13 @@ export interface TrainOptions extends ReadingOptions {
   readonly latents?: number;
   readonly posterior?: 'diagonal' | 'iaf';
   readonly prior?: 'normal' | 'maf';
-  readonly likelihood?: 'bernoulli' | 'gaussian' | 'logistic';
+  readonly likelihood?: 'bernoulli' | 'categorical' | 'logistic' | 'normal';
   readonly conv?: number[];
   readonly freeBits?: number;
   readonly klWarmup?: number;
   readonly importance?: number;
   readonly layers?: number;
   readonly stacks?: number;
-  readonly pixels?: 'binary' | 'softmax' | 'mixture';
   readonly gated?: boolean;
   readonly scan?: 'row' | 'diagonal';
   readonly dtype: 'float32' | 'float64';
@@ -125,7 +124,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf 6, planar, radial, sylvester 8; residual 10, of images 4 a scale; glow: steps a level, 8; vae: IAF steps, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf 6, planar, radial, sylvester 8; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -145,20 +144,20 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(
       new Option(
         '--permutation <rule>',
-        'of columns between transforms (default: reverse; glow: of channels, lu)',
-      ).choices(['reverse', 'random', 'none', 'lu', 'dense', 'qr', 'emerging', 'periodic']),
+        'of columns between transforms (default: reverse; realnvp swap, nsf lu; glow: of channels, lu)',
+      ).choices(['reverse', 'random', 'none', 'swap', 'lu', 'dense', 'qr', 'emerging', 'periodic']),
     )
     .addOption(
       new Option('--coupling <kind>', 'of glow (default: affine)').choices(['affine', 'additive']),
     )
     .option(
       '--scales <count>',
-      'glow, and realnvp and residual on images: levels (default: glow 3, else 2, or what the sides allow)',
+      'glow, and realnvp and residual on images: scales (default: glow 3, else 2, or what the sides allow)',
       whole(1, 16),
     )
     .option(
       '--blocks <count>',
-      'realnvp on images: residual blocks (default: 2); vae with --conv: of a level (default: 1)',
+      'realnvp on images: residual blocks (default: 2); vae with --conv: of a scale (default: 1)',
       whole(1, 64),
     )
     .option('--flat', 'realnvp, residual: take images as rows of a table')
@@ -166,6 +165,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       '--scale-bound <bound>',
       'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',
       number(0, 80, true),
+    )
+    .addOption(
+      new Option(
+        '--likelihood <kind>',
+        'vae, pixelcnn, pixelrnn, wavenet: p of a number. bernoulli: bits, or levels drawn as bits in each batch; categorical: a softmax of levels (sound: 256 mu-law); logistic: mixtures of discretised logistics (sound: 65536 levels); normal: numbers (default: images bernoulli, sound categorical, else normal)',
+      ).choices(['bernoulli', 'categorical', 'logistic', 'normal']),
     )
     .addOption(
       new Option('--dtype <type>', 'element type')
@@ -183,24 +188,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(
       new Option('--prior <kind>', 'of the latents (default: normal)').choices(['normal', 'maf']),
     )
-    .addOption(
-      new Option(
-        '--likelihood <kind>',
-        'bernoulli: bits, or levels drawn as bits in each batch; logistic: levels (default: gaussian; images bernoulli)',
-      ).choices(['bernoulli', 'gaussian', 'logistic']),
-    )
-    .option('--conv <channels>', 'images: convolutions, channels of each level: 16,32,32', widths)
+    .option('--conv <channels>', 'images: convolutions, channels of each scale: 16,32,32', widths)
     .option('--free-bits <nats>', 'each latent costs at least so much', number(0, 1e3, true))
     .option('--kl-warmup <steps>', 'steps until the divergence counts fully', whole(1))
     .option('--importance <draws>', 'report log p by so many draws, not the ELBO', whole(2, 1e6))
     .optionsGroup(
       'Pixel by pixel (--model pixelcnn, --hidden: channels, default 64; pixelrnn: states, 16; --layers, default 7):',
-    )
-    .addOption(
-      new Option(
-        '--pixels <kind>',
-        'binary: of more than 2 levels drawn as bits in each batch; levels by a softmax, or by mixtures of logistics (default: binary)',
-      ).choices(['binary', 'softmax', 'mixture']),
     )
     .option('--gated', 'pixelcnn: vertical and horizontal stacks with gates; takes classes')
     .addOption(
@@ -210,12 +203,6 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       ).choices(['row', 'diagonal']),
     )
     .optionsGroup('WaveNets (--model wavenet; --hidden: channels, default 64):')
-    .addOption(
-      new Option(
-        '--output <kind>',
-        'of each sample: 256 mu-law levels, 65536 levels by mixtures of logistics, a Gaussian (default: sound mulaw, else gaussian)',
-      ).choices([...waveOutputs]),
-    )
     .option('--layers <count>', 'of a stack, dilations 1, 2, 4, … (default: 10)', whole(1, 20))
     .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64))
     .optionsGroup('Training:')

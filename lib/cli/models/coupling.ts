@@ -1,13 +1,5 @@
 /** nice, realnvp, glow. */
-import {
-  type Flow,
-  type GlowOptions,
-  glow,
-  nice,
-  type RealNvpOptions,
-  realnvp,
-  realnvpImage,
-} from '../../flows';
+import { type Flow, glow, nice, type RealNvpOptions, realnvp, realnvpImage } from '../../flows';
 import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
@@ -54,9 +46,9 @@ export const couplingModels = {
       if (input.image && !options.flat) return imageRealNvp(options, input, input.image, defaults);
       refuse(options, ['scales', 'blocks'], ' on rows of a table');
       const { permutation, scaleBound } = options;
-      if (permutation !== undefined && permutation !== 'random') {
+      if (permutation !== undefined && permutation !== 'random' && permutation !== 'swap') {
         throw new UsageError(
-          `--model realnvp swaps the halves: --permutation is random or left out, not ${permutation}`,
+          `--permutation ${permutation}: --model realnvp has swap (the halves change places) or random`,
         );
       }
       const scale: Pick<RealNvpOptions, 'scale'> =
@@ -85,18 +77,18 @@ export const couplingModels = {
       const { image, features: _features, ...parts } = input;
       if (!image) throw new UsageError('--model glow is for images');
       const { permutation = 'lu', coupling, scaleBound, dtype, seed } = options;
-      if (permutation === 'none') {
-        throw new UsageError('--model glow mixes the channels: --permutation is not none');
+      if (permutation === 'none' || permutation === 'swap') {
+        throw new UsageError(
+          `--model glow mixes the channels: --permutation is not ${permutation}`,
+        );
       }
       return glow({
         ...parts,
         image: sidesOf(image),
-        levels: options.scales ?? halvings(image, 3),
-        steps: options.transforms ?? 8,
+        scales: options.scales ?? halvings(image, 3),
+        transforms: options.transforms ?? 8,
         hidden: channelsOf(options, defaults),
-        permutation: (permutation === 'random'
-          ? 'shuffle'
-          : permutation) as GlowOptions['permutation'] & string,
+        permutation,
         ...(coupling && { coupling }),
         // Bounded both ways: samples of a model that has hardly trained do not run away.
         scale: scaleBound === undefined ? { kind: 'tanh' } : { kind: 'atan', bound: scaleBound },

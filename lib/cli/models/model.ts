@@ -44,10 +44,8 @@ const words = {
   freeBits: '--free-bits',
   klWarmup: '--kl-warmup',
   importance: '--importance',
-  output: '--output',
   layers: '--layers',
   stacks: '--stacks',
-  pixels: '--pixels',
   gated: '--gated',
   scan: '--scan',
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;

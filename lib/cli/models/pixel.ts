@@ -1,5 +1,5 @@
 /** pixelcnn, pixelrnn. */
-import { PixelCnn, PixelRnn } from '../../models';
+import { PixelCnn, type PixelLikelihoodKind, PixelRnn } from '../../models';
 import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
@@ -15,14 +15,23 @@ import {
 /** Bytes of images that say nothing else. */
 const usualLevels = 256;
 
+/** @throws UsageError */
+function likelihoodOf({ likelihood = 'bernoulli', model }: TrainOptions): PixelLikelihoodKind {
+  if (likelihood !== 'normal') return likelihood;
+  throw new UsageError(
+    `--likelihood normal: --model ${model} has bernoulli, categorical or logistic`,
+  );
+}
+
 /** What both take. */
 function common(options: TrainOptions, input: ModelInput, defaults: ModelDefaults) {
   const image = sidesOf(input.image as ImageShape);
-  const { pixels: output = 'binary', levels = usualLevels, dtype, seed } = options;
+  const { levels = usualLevels, dtype, seed } = options;
+  const likelihood = likelihoodOf(options);
   return {
     image,
-    output,
-    ...(output === 'binary' ? levels > 2 && { binarization: { levels } } : { levels }),
+    likelihood,
+    ...(likelihood === 'bernoulli' ? levels > 2 && { binarization: { levels } } : { levels }),
     hidden: channelsOf(options, defaults),
     ...pass(options, 'layers'),
     ...(input.description && { description: input.description }),
@@ -33,14 +42,15 @@ function common(options: TrainOptions, input: ModelInput, defaults: ModelDefault
 
 const ofImages: Pick<Model, 'preprocess'> = {
   preprocess(options, image) {
-    const { model, logit, standardize, pixels = 'binary', levels = usualLevels } = options;
+    const { model, logit, standardize, levels = usualLevels } = options;
+    const likelihood = likelihoodOf(options);
     if (!image) throw new UsageError(`--model ${model} is for images`);
     if (logit !== undefined || standardize) {
       throw new UsageError(
         `--model ${model} takes levels as they are: leave out --logit and --standardize`,
       );
     }
-    return pixels === 'binary' && levels > 2
+    return likelihood === 'bernoulli' && levels > 2
       ? { kind: 'bits', levels }
       : { kind: 'integers', levels };
   },
@@ -49,7 +59,7 @@ const ofImages: Pick<Model, 'preprocess'> = {
 export const pixelModels = {
   pixelcnn: {
     ...ofImages,
-    takes: ['pixels', 'layers', 'gated'],
+    takes: ['likelihood', 'layers', 'gated'],
     defaults: () => ({ hidden: [64], batchSize: 16 }),
     build: (options, input, defaults) => {
       const { contextFeatures } = input;
@@ -64,7 +74,7 @@ export const pixelModels = {
   },
   pixelrnn: {
     ...ofImages,
-    takes: ['pixels', 'layers', 'scan'],
+    takes: ['likelihood', 'layers', 'scan'],
     defaults: () => ({ hidden: [16], batchSize: 16 }),
     build(options, input, defaults) {
       if (input.contextFeatures > 0) throw new UsageError('--model pixelrnn takes no context');

@@ -3,9 +3,9 @@ import { nsf, nsfAutoregressive, planar, radial, sylvester } from '../../flows';
 import { UsageError } from '../status';
 import { type Model, pass, shared } from './model';
 
-const mixings = ['reverse', 'random', 'lu', 'none'] as const;
-const isMixing = (word: string): word is (typeof mixings)[number] =>
-  (mixings as readonly string[]).includes(word);
+const permutations = ['reverse', 'random', 'lu', 'none'] as const;
+const isPermutation = (word: string): word is (typeof permutations)[number] =>
+  (permutations as readonly string[]).includes(word);
 
 /** Bins on ±5: standardised columns have tails. */
 const box = { spline: { bins: 8, bound: 5 } };
@@ -36,15 +36,15 @@ export const splineModels = {
     defaults: (image) => ({ hidden: image ? [512, 512] : [128, 128] }),
     build(options, input, defaults) {
       const { permutation = 'lu' } = options;
-      if (permutation !== 'lu' && permutation !== 'random' && permutation !== 'none') {
+      if (permutation !== 'lu' && permutation !== 'random' && permutation !== 'swap') {
         throw new UsageError(
-          `--permutation ${permutation}: --model nsf has lu, random or none (the halves change places)`,
+          `--permutation ${permutation}: --model nsf has lu, random or swap (the halves change places)`,
         );
       }
       return nsf({
         ...box,
         transforms: 6,
-        mixing: permutation === 'none' ? 'swap' : permutation,
+        permutation,
         ...shared(options, input, defaults),
         ...pass(options, 'transforms'),
       });
@@ -55,7 +55,7 @@ export const splineModels = {
     defaults: (image) => ({ hidden: image ? [512] : [128, 128] }),
     build(options, input, defaults) {
       const { permutation = 'reverse' } = options;
-      if (!isMixing(permutation)) {
+      if (!isPermutation(permutation)) {
         throw new UsageError(
           `--permutation ${permutation}: --model nsf-ar has reverse, random, lu or none`,
         );
@@ -63,7 +63,7 @@ export const splineModels = {
       return nsfAutoregressive({
         ...box,
         transforms: 3,
-        mixing: permutation,
+        permutation,
         ...shared(options, input, defaults),
         ...pass(options, 'transforms', 'degrees'),
       });

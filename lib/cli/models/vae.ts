@@ -4,8 +4,11 @@ import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import { type Model, pass, refuse, sidesOf } from './model';
 
-const likelihoodOf = ({ likelihood }: TrainOptions, image: boolean) =>
-  likelihood ?? (image ? 'bernoulli' : 'gaussian');
+/** @throws UsageError */
+function likelihoodOf({ likelihood }: TrainOptions, image: boolean) {
+  if (likelihood !== 'categorical') return likelihood ?? (image ? 'bernoulli' : 'normal');
+  throw new UsageError('--likelihood categorical: --model vae has bernoulli, logistic or normal');
+}
 
 /** Bytes of images that say nothing else. */
 const usualLevels = 256;
@@ -29,9 +32,9 @@ export const vaeModels = {
     preprocess(options, image) {
       const likelihood = likelihoodOf(options, image !== null);
       const { levels, logit, standardize } = options;
-      if (likelihood === 'gaussian') {
-        if (image) throw new UsageError('--likelihood gaussian is for tables: choose another one');
-        if (levels !== undefined) throw new UsageError('--likelihood gaussian takes no --levels');
+      if (likelihood === 'normal') {
+        if (image) throw new UsageError('--likelihood normal is for tables: choose another one');
+        if (levels !== undefined) throw new UsageError('--likelihood normal takes no --levels');
         return null;
       }
       if (logit !== undefined || standardize) {
@@ -70,7 +73,7 @@ export const vaeModels = {
             : likelihood,
         ...(likelihood === 'bernoulli' &&
           (image || options.levels !== undefined) && { binarization: { levels } }),
-        posterior: posterior === 'iaf' ? { ...(transforms && { steps: transforms }) } : 'diagonal',
+        posterior: posterior === 'iaf' ? { ...(transforms && { transforms }) } : 'diagonal',
         ...(prior && { prior }),
         ...(freeBits && { freeBits: { nats: freeBits } }),
         ...(klWarmup && { warmup: { steps: klWarmup } }),

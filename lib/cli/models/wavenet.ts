@@ -1,44 +1,61 @@
 /** wavenet. */
-import { WaveNet, type WaveOutput } from '../../models';
+import { type WaveLikelihood, WaveNet } from '../../models';
+import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import { channelsOf, type Model, pass } from './model';
 
-/** Levels of the outputs that have some. */
-const levelsOf = { mulaw: 256, logistic: 65536 } as const;
+/** Levels where nothing is said; those that sound is written in. */
+const usualLevels = { categorical: 256, logistic: 65536 } as const;
+
+/** How sound is written for each likelihood. */
+const encodings = { categorical: 'mulaw', logistic: 'linear', normal: 'none' } as const;
+
+/** The likelihood, where it is said or follows from levels; else numbers are taken. @throws UsageError */
+function likelihoodOf({ likelihood, levels }: TrainOptions): WaveLikelihood['kind'] {
+  const kind = likelihood ?? (levels === undefined ? 'normal' : 'categorical');
+  if (kind !== 'bernoulli' && (kind !== 'normal' || levels === undefined)) return kind;
+  throw new UsageError(
+    kind === 'normal'
+      ? '--likelihood normal is for numbers: leave out --levels'
+      : '--likelihood bernoulli: --model wavenet has categorical, logistic or normal',
+  );
+}
+
+/** The options for data that are sound: its encoding follows from the likelihood. @throws UsageError */
+export function optionsOfSound(options: TrainOptions): TrainOptions {
+  const likelihood = likelihoodOf({ likelihood: 'categorical', ...options });
+  if (options.levels !== undefined && likelihood !== 'normal') {
+    const count = usualLevels[likelihood];
+    throw new UsageError(
+      `--levels: sound has ${count} levels with --likelihood ${likelihood}: leave it out`,
+    );
+  }
+  return { ...options, likelihood, encoding: encodings[likelihood] };
+}
 
 export const waveNetModels = {
   wavenet: {
-    takes: ['output', 'layers', 'stacks'],
+    takes: ['likelihood', 'layers', 'stacks'],
     defaults: () => ({ hidden: [64], batchSize: 8 }),
-    preprocess({ output = 'gaussian', levels, logit, standardize }, image) {
+    preprocess(options, image) {
       if (image) throw new UsageError('--model wavenet is for sound and other sequences');
+      const { levels, logit, standardize } = options;
       if (logit !== undefined || standardize) {
         throw new UsageError(
           '--model wavenet takes the data as they are: leave out --logit and --standardize',
         );
       }
-      if (levels !== undefined && output !== 'gaussian') {
-        throw new UsageError(
-          `--output ${output} has ${levelsOf[output]} levels: leave out --levels`,
-        );
-      }
-      const count = output === 'gaussian' ? levels : levelsOf[output];
-      return count === undefined ? { kind: 'none' } : { kind: 'integers', levels: count };
+      const kind = likelihoodOf(options);
+      if (kind === 'normal') return { kind: 'none' };
+      return { kind: 'integers', levels: levels ?? usualLevels[kind] };
     },
     build(options, { features, contextFeatures, description }, defaults) {
-      const { output = 'gaussian', levels, dtype, seed } = options;
-      const kind: WaveOutput =
-        output === 'logistic'
-          ? { kind: 'mixture' }
-          : output === 'mulaw'
-            ? { kind: 'categorical' }
-            : levels !== undefined
-              ? { kind: 'categorical', levels }
-              : { kind: 'gaussian' };
+      const { levels, dtype, seed } = options;
+      const kind = likelihoodOf(options);
       return new WaveNet({
         length: features,
-        output: kind,
-        channels: channelsOf(options, defaults),
+        likelihood: { kind, ...(kind !== 'normal' && levels !== undefined && { levels }) },
+        hidden: channelsOf(options, defaults),
         ...pass(options, 'layers', 'stacks'),
         ...(contextFeatures > 0 && { global: contextFeatures }),
         ...(description && { description }),

@@ -79,7 +79,7 @@ export class BernoulliLikelihood extends Likelihood {
   }
 }
 
-export interface GaussianLikelihoodOptions {
+export interface NormalLikelihoodOptions {
   /** One deviation for all features; left out: the network makes one for each. */
   readonly deviation?: number;
   /** How the network's raw output becomes log σ; default softClamp with bound 5. */
@@ -87,14 +87,14 @@ export interface GaussianLikelihoodOptions {
 }
 
 /** N(μ(z), σ²): (μ, raw log σ) a feature, or μ alone where σ is fixed. */
-export class GaussianLikelihood extends Likelihood {
+export class NormalLikelihood extends Likelihood {
   override readonly outputs: number;
   readonly scale: AutoregressiveScale;
   readonly #means: Tensor;
 
   constructor(
     override readonly features: number,
-    readonly options: GaussianLikelihoodOptions = {},
+    readonly options: NormalLikelihoodOptions = {},
   ) {
     super();
     const { deviation, scale = { kind: 'softClamp', bound: 5 } } = options;
@@ -102,7 +102,7 @@ export class GaussianLikelihood extends Likelihood {
       throw new FlowError(
         'ARGUMENT',
         expected(
-          'GaussianLikelihood',
+          'NormalLikelihood',
           'deviation',
           'a number above 0',
           String(deviation),
@@ -143,7 +143,7 @@ export class GaussianLikelihood extends Likelihood {
 
   config(): Config {
     const { features, options } = this;
-    return withoutUndefined({ kind: 'gaussianLikelihood', features, ...options }) as Config;
+    return withoutUndefined({ kind: 'normalLikelihood', features, ...options }) as Config;
   }
 }
 
@@ -153,7 +153,7 @@ export interface LogisticMixtureLikelihoodOptions {
   /** Channels of a pixel, each seeing those before it; default 1. */
   readonly channels?: number;
   /** K; default 1: one discretised logistic. */
-  readonly mixtures?: number;
+  readonly components?: number;
   /** Default 256. */
   readonly levels?: number;
 }
@@ -167,13 +167,13 @@ export class LogisticMixtureLikelihood extends Likelihood {
   override readonly outputs: number;
   override readonly levels: number;
   readonly channels: number;
-  readonly mixtures: number;
+  readonly components: number;
   readonly #positions: number;
 
   constructor(readonly options: LogisticMixtureLikelihoodOptions) {
     super();
-    const { features, channels = 1, mixtures = 1, levels = 256 } = options;
-    const sizes = { features, channels, mixtures, levels: levels - 1 };
+    const { features, channels = 1, components = 1, levels = 256 } = options;
+    const sizes = { features, channels, components, levels: levels - 1 };
     const good = Object.values(sizes).every((size) => Number.isSafeInteger(size) && size >= 1);
     if (!good || features % channels !== 0) {
       throw new FlowError(
@@ -182,17 +182,17 @@ export class LogisticMixtureLikelihood extends Likelihood {
           'LogisticMixtureLikelihood',
           'sizes',
           'whole numbers ≥ 1, levels ≥ 2, features a multiple of the channels',
-          `features ${features}, channels ${channels}, mixtures ${mixtures}, levels ${levels}`,
-          'pass for instance { features: 3072, channels: 3, mixtures: 5 }',
+          `features ${features}, channels ${channels}, components ${components}, levels ${levels}`,
+          'pass for instance { features: 3072, channels: 3, components: 5 }',
         ),
       );
     }
     this.features = features;
     this.channels = channels;
-    this.mixtures = mixtures;
+    this.components = components;
     this.levels = levels;
     this.#positions = features / channels;
-    this.outputs = this.#positions * logisticMixtureColumns(mixtures, channels);
+    this.outputs = this.#positions * logisticMixtureColumns(components, channels);
   }
 
   override input(x: Tensor): Tensor {
@@ -215,10 +215,10 @@ export class LogisticMixtureLikelihood extends Likelihood {
 
   /** Of each mixture with the means of the channels before, before rounding, within the levels. */
   override mean(params: Tensor): Tensor {
-    const { mixtures, channels, levels, features } = this;
+    const { components, channels, levels, features } = this;
     return scope(() => {
       const pixels = this.#pixels(params);
-      const block = (k: number) => columns(pixels, k * mixtures, (k + 1) * mixtures);
+      const block = (k: number) => columns(pixels, k * components, (k + 1) * components);
       const logits = block(0);
       const weights = exp(sub(logits, reshape(logSumExp(logits, -1), [pixels.rows, 1])));
       const means: Tensor[] = [];
@@ -258,7 +258,7 @@ register<{ kind: 'bernoulliLikelihood'; features: number }>(
   'bernoulliLikelihood',
   ({ features }) => new BernoulliLikelihood(features),
 );
-register<GaussianLikelihoodOptions & Config & { kind: 'gaussianLikelihood'; features: number }>(
-  'gaussianLikelihood',
-  ({ features, ...options }) => new GaussianLikelihood(features, options),
+register<NormalLikelihoodOptions & Config & { kind: 'normalLikelihood'; features: number }>(
+  'normalLikelihood',
+  ({ features, ...options }) => new NormalLikelihood(features, options),
 );

@@ -16,9 +16,9 @@ import type { Activation, AutoregressiveScale } from '../../ops';
 import type { ImageShape } from '../../shape';
 import {
   BernoulliLikelihood,
-  GaussianLikelihood,
   Likelihood,
   LogisticMixtureLikelihood,
+  NormalLikelihood,
 } from './likelihood';
 import type { VaeParts } from './parts';
 import { Vae } from './vae';
@@ -26,16 +26,16 @@ import { Vae } from './vae';
 export interface IafPosteriorOptions {
   /** L. */
   readonly latents: number;
-  /** H: columns of the encoder's context h, which every step sees. */
+  /** H: columns of the encoder's context h, which every transform sees. */
   readonly contextFeatures: number;
-  /** T: steps, the order reversed between them; default 4. */
-  readonly steps?: number;
-  /** Hidden layers of each step's MADE; default [320, 320], as in the paper. */
+  /** T: transforms (the paper's steps), the order reversed between them; default 4. */
+  readonly transforms?: number;
+  /** Hidden layers of each transform's MADE; default [320, 320], as in the paper. */
   readonly hidden?: readonly number[];
   /** Forget bias of the gates: at the start s = σ(bias). Default 2; the paper has 1 to 2. */
   readonly bias?: number;
   /**
-   * Another form of the steps: z_t = (z_(t−1) − μ)·exp(−a), with a of this scale map. It may stretch as well as
+   * Another form of the transforms: z_t = (z_(t−1) − μ)·exp(−a), with a of this scale map. It may stretch as well as
    * contract, and learns faster at first: the gates move less in a step. Default: the gate.
    */
   readonly scale?: AutoregressiveScale;
@@ -53,11 +53,11 @@ export interface IafPosteriorOptions {
  * Gaussian. It changes no more than the start, and is worth some tenths of a nat after thousands of steps.
  */
 export function iafPosterior(options: IafPosteriorOptions): Invert {
-  const { latents, steps = 4, hidden = [320, 320], bias = 2, activation = 'elu' } = options;
+  const { latents, transforms = 4, hidden = [320, 320], bias = 2, activation = 'elu' } = options;
   const { contextFeatures, seed = 0, dtype = 'float32', scale = { kind: 'gate', bias } } = options;
-  requirePositions('iafPosterior', steps, 'steps');
+  requirePositions('iafPosterior', transforms, 'transforms');
   const chain: Bijection[] = Array.from(
-    { length: steps },
+    { length: transforms },
     (_, t) =>
       new MaskedAutoregressive({
         ...{ features: latents, hidden, activation, contextFeatures, dtype },
@@ -67,7 +67,7 @@ export function iafPosterior(options: IafPosteriorOptions): Invert {
       }),
   );
   if (scale.kind === 'gate')
-    chain.push(Affine.uniform(latents, (1 + Math.exp(-scale.bias)) ** steps, 0, dtype));
+    chain.push(Affine.uniform(latents, (1 + Math.exp(-scale.bias)) ** transforms, 0, dtype));
   return new Invert(new Chain(chain, latents));
 }
 
@@ -108,9 +108,9 @@ export function mafPrior(options: MafPriorOptions): Flow {
 
 /** A residual network of convolutions; see ConvEncoder and ConvDecoder. */
 export interface VaeConvOptions {
-  /** Channels of each level; the sides are halved between levels. */
+  /** Channels of each scale; the sides are halved between scales. */
   readonly channels: readonly number[];
-  /** Residual blocks of a level; default 1. */
+  /** Residual blocks of a scale; default 1. */
   readonly blocks?: number;
   /** Units of the dense layer; default 450. */
   readonly hidden?: number;
@@ -131,7 +131,7 @@ export interface VaeOptions
   /** Of the networks; default relu, of convolutions elu. */
   readonly activation?: Activation;
   /** Default bernoulli; 'logistic': levels 0 … 255, one discretised logistic each. */
-  readonly likelihood?: 'bernoulli' | 'gaussian' | 'logistic' | Likelihood;
+  readonly likelihood?: 'bernoulli' | 'normal' | 'logistic' | Likelihood;
   /**
    * 'diagonal' (default); 'iaf' or its options, among them contextFeatures (default 64); or a bijection whose inverse bends
    * the Gaussian, given its contextFeatures of the encoder.
@@ -234,9 +234,9 @@ function likelihoodOf(
 ): Likelihood {
   if (given instanceof Likelihood) return given;
   if (given === 'bernoulli') return new BernoulliLikelihood(features);
-  if (given === 'gaussian') return new GaussianLikelihood(features);
+  if (given === 'normal') return new NormalLikelihood(features);
   if (given === 'logistic') return new LogisticMixtureLikelihood({ features, channels });
-  throw unknown('likelihood', 'bernoulli, gaussian, logistic or a Likelihood', given);
+  throw unknown('likelihood', 'bernoulli, normal, logistic or a Likelihood', given);
 }
 
 function posteriorOf(

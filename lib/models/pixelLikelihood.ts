@@ -16,58 +16,58 @@ import {
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 
-/** binary: 0 and 1. softmax: any distribution over the levels. mixture: of discretised logistics, as in PixelCNN++. */
-export type PixelOutputKind = 'binary' | 'softmax' | 'mixture';
+/** bernoulli: 0 and 1. categorical: any distribution over the levels (softmax). logistic: a mixture of discretised logistics, as in PixelCNN++. */
+export type PixelLikelihoodKind = 'bernoulli' | 'categorical' | 'logistic';
 
-export interface PixelOutputOptions {
-  /** Default: binary for two levels, else softmax. */
-  readonly output?: PixelOutputKind;
-  /** Values of a channel, 0 … levels − 1. Default 2 for binary, else 256. */
+export interface PixelLikelihoodOptions {
+  /** Default: bernoulli for two levels, else categorical. */
+  readonly likelihood?: PixelLikelihoodKind;
+  /** Values of a channel, 0 … levels − 1. Default 2 for bernoulli, else 256. */
   readonly levels?: number;
   /** Logistics of a mixture. Default 10. */
-  readonly mixtures?: number;
+  readonly components?: number;
 }
 
-const kinds: readonly PixelOutputKind[] = ['binary', 'softmax', 'mixture'];
+const kinds: readonly PixelLikelihoodKind[] = ['bernoulli', 'categorical', 'logistic'];
 /** Scales below make densities of a mixture that no float32 distance resolves. */
 const leastLogScale = -7;
 
-export class PixelOutput {
-  readonly kind: PixelOutputKind;
+export class PixelLikelihood {
+  readonly kind: PixelLikelihoodKind;
   readonly levels: number;
-  readonly mixtures: number;
+  readonly components: number;
 
   constructor(
     where: string,
     readonly channels: number,
-    options: PixelOutputOptions,
+    options: PixelLikelihoodOptions,
   ) {
-    const { levels, mixtures = 10 } = options;
-    this.kind = options.output ?? (levels === 2 ? 'binary' : 'softmax');
+    const { levels, components = 10 } = options;
+    this.kind = options.likelihood ?? (levels === 2 ? 'bernoulli' : 'categorical');
     if (!kinds.includes(this.kind)) {
       throw new FlowError(
         'ARGUMENT',
         expected(
           where,
-          'output',
-          'binary, softmax or mixture',
+          'likelihood',
+          'bernoulli, categorical or logistic',
           String(this.kind),
           'pass one of these words',
         ),
       );
     }
-    this.levels = levels ?? (this.kind === 'binary' ? 2 : 256);
-    this.mixtures = mixtures;
-    if (!Number.isSafeInteger(mixtures) || mixtures < 1) {
+    this.levels = levels ?? (this.kind === 'bernoulli' ? 2 : 256);
+    this.components = components;
+    if (!Number.isSafeInteger(components) || components < 1) {
       throw new FlowError(
         'ARGUMENT',
-        expected(where, 'mixtures', 'a whole number ≥ 1', String(mixtures), 'default: 10'),
+        expected(where, 'components', 'a whole number ≥ 1', String(components), 'default: 10'),
       );
     }
     const fits = Number.isSafeInteger(this.levels) && this.levels >= 2 && this.levels <= 65536;
-    if (!fits || (this.kind === 'binary' && this.levels !== 2)) {
+    if (!fits || (this.kind === 'bernoulli' && this.levels !== 2)) {
       const wanted =
-        this.kind === 'binary' ? '2 for binary pixels' : 'a whole number from 2 to 65536';
+        this.kind === 'bernoulli' ? '2 for bernoulli pixels' : 'a whole number from 2 to 65536';
       throw new FlowError(
         'ARGUMENT',
         expected(where, 'levels', wanted, String(this.levels), 'check the data'),
@@ -77,18 +77,18 @@ export class PixelOutput {
 
   /** Groups of channels that are drawn one after the other, each seeing those before; a mixture couples the colours itself. */
   get groups(): number {
-    return this.kind === 'mixture' ? 1 : this.channels;
+    return this.kind === 'logistic' ? 1 : this.channels;
   }
 
   /** Numbers a pixel that the network makes. */
   get columns(): number {
-    if (this.kind === 'mixture') return logisticMixtureColumns(this.mixtures, this.channels);
-    return this.channels * (this.kind === 'softmax' ? this.levels : 1);
+    if (this.kind === 'logistic') return logisticMixtureColumns(this.components, this.channels);
+    return this.channels * (this.kind === 'categorical' ? this.levels : 1);
   }
 
   /** Uniform numbers that a pixel is drawn from. */
   get uniforms(): number {
-    return this.channels + (this.kind === 'mixture' ? 1 : 0);
+    return this.channels + (this.kind === 'logistic' ? 1 : 0);
   }
 
   /** What the native sampler does with the numbers of a pixel. */
@@ -99,7 +99,7 @@ export class PixelOutput {
 
   /** Levels as the network sees them: bits as they are, others on [−1, 1]. */
   scale(x: Tensor): Tensor {
-    return this.kind === 'binary' ? x : affineScalar(x, 2 / (this.levels - 1), -1);
+    return this.kind === 'bernoulli' ? x : affineScalar(x, 2 / (this.levels - 1), -1);
   }
 
   /** What the network sees for each level, [1, levels]. */
@@ -116,19 +116,19 @@ export class PixelOutput {
    * @returns [N] float64
    */
   logProb(params: Tensor, x: Tensor): Tensor {
-    if (this.kind === 'binary') return bernoulliLogProb(reshape(params, x.shape), x);
+    if (this.kind === 'bernoulli') return bernoulliLogProb(reshape(params, x.shape), x);
     const positions = x.cols / this.channels;
     const pixels = reshape(x, [x.rows * positions, this.channels]);
     const { levels } = this;
-    return this.kind === 'softmax'
+    return this.kind === 'categorical'
       ? categoricalLogProb(params, pixels, { positions })
       : discretizedLogisticMixtureLogProb(params, pixels, { positions, levels, leastLogScale });
   }
 
   /** Levels [M, C] drawn from params [M, columns] and uniform numbers [M, uniforms]. */
   draw(params: Tensor, uniform: Tensor): Tensor {
-    if (this.kind === 'binary') return bernoulliSample(params, uniform);
-    if (this.kind === 'softmax') return categoricalSample(params, uniform);
+    if (this.kind === 'bernoulli') return bernoulliSample(params, uniform);
+    if (this.kind === 'categorical') return categoricalSample(params, uniform);
     return discretizedLogisticMixtureSample(params, uniform, {
       levels: this.levels,
       leastLogScale,
