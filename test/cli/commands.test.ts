@@ -162,7 +162,7 @@ describe('train', () => {
 
   it.each([
     ['realnvp', ['--permutation', 'reverse'], /swaps the halves: --permutation is random or left/],
-    ['nsf', ['--permutation', 'qr'], /--permutation qr: --model nsf has lu, random or none/],
+    ['nsf', ['--permutation', 'qr'], /--permutation qr: --model nsf has lu, random or swap/],
     ['planar', ['--hidden', '8'], /--model planar has a network for --context-columns only/],
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
     ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],
