@@ -161,7 +161,11 @@ describe('train', () => {
   });
 
   it.each([
-    ['realnvp', ['--permutation', 'reverse'], /swaps the halves: --permutation is random or left/],
+    [
+      'realnvp',
+      ['--permutation', 'reverse'],
+      /realnvp has swap \(the halves change places\) or random/,
+    ],
     ['nsf', ['--permutation', 'qr'], /--permutation qr: --model nsf has lu, random or swap/],
     ['planar', ['--hidden', '8'], /--model planar has a network for --context-columns only/],
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
