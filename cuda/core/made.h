@@ -11,6 +11,7 @@
 #include "cuda/core/linear.h"
 #include "cuda/core/samples.h"
 #include "cuda/core/scalar.h"
+#include "cuda/core/shared.h"
 // The formulas come after the functions that they call.
 #include "math/autoregressive_affine.h"
 
@@ -229,12 +230,6 @@ template <class T>
 __device__ __forceinline__ void store_samples(const Matrix<T>& to, int64_t first, int live, int cols, const T* rows) {
   for (int e = static_cast<int>(threadIdx.x); e < live * cols; e += block_threads)
     *to.at(first + e / cols, e % cols) = rows[e % cols * made_pitch + e / cols];
-}
-
-/** Lets a kernel have as much shared memory as the device gives. The limit is the kernel's for all threads of the process: always the same. */
-template <class Kernel>
-void allow_shared(Kernel kernel) {
-  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(current().shared_bytes));
 }
 
 /** Runs launch(in_shared, grid, bytes, values): values are null where they fit shared memory. */

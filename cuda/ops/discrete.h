@@ -68,6 +68,37 @@ __device__ __forceinline__ int64_t draw_category(const T* l, int64_t n, double u
   return last;
 }
 
+/** The same by a warp, whose lanes take pieces of the numbers one behind the other; all come, and all get it. */
+template <class T>
+__device__ __forceinline__ int warp_draw_category(const T* l, int n, double u) {
+  const int lane = static_cast<int>(threadIdx.x) % warp_threads;
+  T most = l[0];
+  for (int k = lane; k < n; k += warp_threads) most = l[k] > most ? l[k] : most;
+  most = warp_fold(most, [](T a, T b) { return b > a ? b : a; });
+  const int length = (n + warp_threads - 1) / warp_threads;
+  const int begin = lane * length < n ? lane * length : n, end = begin + length < n ? begin + length : n;
+  double before = 0;
+  for (int k = begin; k < end; ++k) before += static_cast<double>(exp(l[k] - most));
+  const double own = before;
+  for (int d = 1; d < warp_threads; d *= 2) {
+    const double left = __shfl_up_sync(full_warp, before, static_cast<unsigned>(d));
+    if (lane >= d) before += left;
+  }
+  const double wanted = u * __shfl_sync(full_warp, before, warp_threads - 1);
+  double sum = before - own;
+  int found = n, last = 0;
+  for (int k = begin; k < end; ++k) {
+    const T e = exp(l[k] - most);
+    if (!(e > T(0))) continue;
+    sum += static_cast<double>(e);
+    last = k;
+    if (sum > wanted && found == n) found = k;
+  }
+  found = warp_fold(found, [](int a, int b) { return a < b ? a : b; });
+  last = warp_fold(last, [](int a, int b) { return a > b ? a : b; });
+  return found < n ? found : last;
+}
+
 struct LogisticMixture {
   int64_t mixtures, channels, levels;
   double least_log_scale;
@@ -83,6 +114,21 @@ struct LogisticMixture {
     return x * (T(2) / static_cast<T>(levels - 1)) - T(1);
   }
 };
+
+/** The levels of one row, of mixture k: channel by channel by the inverse of the distribution function, from C numbers in (0, 1). */
+template <class T>
+__device__ __forceinline__ void draw_logistics(const LogisticMixture& m, int64_t k, const T* p, const T* uniform, T* level) {
+  const double top = static_cast<double>(m.levels - 1);
+  for (int64_t i = 0; i < m.channels; ++i) {
+    double mean = static_cast<double>(p[m.mean(i) + k]);
+    for (int64_t j = 0; j < i; ++j)
+      mean += tanh(static_cast<double>(p[m.coefficient(i, j) + k])) * (2 * static_cast<double>(level[j]) / top - 1);
+    const double scale = exp(max(m.least_log_scale, static_cast<double>(p[m.log_scale(i) + k])));
+    const double v = static_cast<double>(uniform[i]);
+    const double drawn = floor((mean + scale * (log(v) - log1p(-v)) + 1) * (0.5 * top) + 0.5);
+    level[i] = static_cast<T>(drawn > 0 ? (drawn < top ? drawn : top) : 0);
+  }
+}
 
 inline bool read_mixture(const Call& call, const Operand& params, int64_t channels, int at, LogisticMixture& out) {
   FLOW_CHECK(call, whole_attr(call, at, 2, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",

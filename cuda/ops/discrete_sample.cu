@@ -27,18 +27,7 @@ struct Draw {
       return;
     }
     const T *p = params.at(r, 0), *uniform = u.at(r, 0);
-    T* level = x.at(r, 0);
-    const int64_t k = draw_category(p, m.mixtures, static_cast<double>(uniform[0]));
-    const double top = static_cast<double>(m.levels - 1);
-    for (int64_t i = 0; i < m.channels; ++i) {
-      double mean = static_cast<double>(p[m.mean(i) + k]);
-      for (int64_t j = 0; j < i; ++j)
-        mean += tanh(static_cast<double>(p[m.coefficient(i, j) + k])) * (2 * static_cast<double>(level[j]) / top - 1);
-      const double scale = exp(max(m.least_log_scale, static_cast<double>(p[m.log_scale(i) + k])));
-      const double v = static_cast<double>(uniform[1 + i]);
-      const double drawn = floor((mean + scale * (log(v) - log1p(-v)) + 1) * (0.5 * top) + 0.5);
-      level[i] = static_cast<T>(drawn > 0 ? (drawn < top ? drawn : top) : 0);
-    }
+    draw_logistics(m, draw_category(p, m.mixtures, static_cast<double>(uniform[0])), p, uniform + 1, x.at(r, 0));
   }
 };
 

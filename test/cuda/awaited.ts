@@ -4,7 +4,7 @@
  */
 import { isFlowError } from '../../lib/errors';
 
-export const awaited: readonly string[] = ['pixel_sample', 'residual_series', 'wave_generate'];
+export const awaited: readonly string[] = ['pixel_sample', 'residual_series'];
 
 /** Whether a failure is that of an awaited op. */
 export function isAwaited(error: unknown): boolean {

@@ -151,7 +151,7 @@ export const contract: OpContract = {
     caseOf('normal', [1, 11], [4, 9, 3, 1]),
     caseOf('normal', [2, 9], [3, 2, 3, 0], 4),
     // Groups of sequences.
-    caseOf('normal', [37, 6], [5, 3, 7, 0]),
+    caseOf('normal', [33, 4], [5, 3, 7, 0]),
     caseOf('inverse', [9, 9], [2, 3, 2, 3]),
   ],
   errors: [
