@@ -17,8 +17,9 @@
 
 namespace flow::cuda {
 
-/** The scale maps from here on mean other families than the affine one (16: roots or derivatives, 17: splines): there are no kernels of them. */
-inline constexpr double monotone_map = 16;
+/** Scale maps that mean: not affine, but the increasing function (16; backward: the derivatives that the caller brings) or the spline (17) that
+ *  the attributes behind them say. */
+inline constexpr double monotone_map = 16, spline_map = 17;
 inline constexpr int max_made_layers = 64;
 inline constexpr int made_lanes = warp_threads;
 inline constexpr int made_pitch = made_lanes + 1;  // tiles are turned on their way in and out
@@ -41,7 +42,7 @@ struct MadeLayer {
 template <class T>
 struct MadeNetwork {
   MadeLayer<T> layer[max_made_layers];
-  const T* direct;  // [2·D, D], output row r sees the inputs below r/2
+  const T* direct;  // [P·D, D], output row r sees the inputs below r/P
   int direct_ld;
   int layers;       // hidden layers and the output layer
   int features, rows, stream;  // rows of values; where the stream stands, or −1
@@ -52,8 +53,10 @@ struct MadeNetwork {
   int64_t samples;
 };
 
-// in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the output layer last.
-inline bool check_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual, int& layers) {
+// in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the output layer last, of
+// `each` units a feature.
+inline bool check_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual, int& layers,
+                          int64_t each) {
   FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
              "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
   layers = operands / 3;
@@ -68,7 +71,7 @@ inline bool check_network(const Call& call, int first, int operands, int64_t fea
       FLOW_CHECK(call, own[0].rows == call.in[first].rows, "layer %d: a residual network has layers of one width", l);
     inputs = own[0].rows;
   }
-  FLOW_CHECK(call, inputs == 2 * features, "output layer: expected %lld units, got %lld", ll(2 * features), ll(inputs));
+  FLOW_CHECK(call, inputs == each * features, "output layer: expected %lld units, got %lld", ll(each * features), ll(inputs));
   FLOW_CHECK(call, !residual || layers % 2 == 0, "residual: expected an odd number of hidden layers, got %d", layers - 1);
   return true;
 }
@@ -78,8 +81,9 @@ template <class T>
 bool read_network(const Call& call, int first, int layers, int row, const Operand& direct, int64_t samples, int64_t features,
                   bool residual, Activation act, double act_param, MadeNetwork<T>& net) {
   const double code = call.attr[2], bound = call.attr[3];
-  FLOW_CHECK(call, code == 4 || bound > 0, "scale bound: expected a number above 0, got %g", bound);
-  FLOW_CHECK(call, code == 0 || code == 1 || code == 2 || code == 3 || code == 4, "scale map: expected a code from 0 to %d, got %g",
+  const bool other = code == monotone_map || code == spline_map;
+  FLOW_CHECK(call, other || code == 4 || bound > 0, "scale bound: expected a number above 0, got %g", bound);
+  FLOW_CHECK(call, other || code == 0 || code == 1 || code == 2 || code == 3 || code == 4, "scale map: expected a code from 0 to %d, got %g",
              scale_map_count - 1, code);
   for (int l = 0; l < layers; ++l) {
     const Operand* own = call.in + first + 3 * l;
@@ -95,26 +99,26 @@ bool read_network(const Call& call, int first, int layers, int row, const Operan
   net.features = static_cast<int>(features);
   net.act = act;
   net.act_param = static_cast<T>(act_param);
-  net.map = static_cast<ScaleMap>(static_cast<int>(code));
+  net.map = other ? ScaleMap::none : static_cast<ScaleMap>(static_cast<int>(code));
   net.bound = static_cast<T>(bound);
   net.samples = samples;
   return true;
 }
 
-/** What a block has beside the values: parts of sums, a pair of results, and how far each layer is. */
+/** What a block has beside the values: parts of sums, and how far each layer is. */
 template <class T>
 struct MadeShared {
   T* parts;  // [warps][pitch]
-  T* pair;   // [2][pitch]
   int* done;  // [layers]
   T* values;
 
-  static size_t bytes(int layers) { return ((made_warps + 2) * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16; }
+  __host__ __device__ static size_t bytes(int layers) {
+    return (made_warps * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16;
+  }
   __device__ __forceinline__ MadeShared(char* memory, int layers) {
     parts = reinterpret_cast<T*>(memory);
-    pair = parts + made_warps * made_pitch;
-    done = reinterpret_cast<int*>(pair + 2 * made_pitch);
-    values = reinterpret_cast<T*>(memory + ((made_warps + 2) * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16);
+    done = reinterpret_cast<int*>(parts + made_warps * made_pitch);
+    values = reinterpret_cast<T*>(memory + bytes(layers));
   }
 };
 

@@ -25,11 +25,11 @@ namespace flow::cuda {
 
 inline constexpr int monotone_attributes = 5;
 
-/** Attributes family, two sizes, bound, least slope. Calls body(family) with the functions of one T. */
+/** Attributes, from `at` on: family, two sizes, bound, least slope. Calls body(family) with the functions of one T. */
 template <class T, class F>
-bool with_monotone(const Call& call, const F& body) {
-  const double kind = call.attr[0], bound = call.attr[3], least = call.attr[4];
-  const int64_t first = call.int_attr(1), second = call.int_attr(2);
+bool with_monotone(const Call& call, const F& body, int at = 0) {
+  const double kind = call.attr[at], bound = call.attr[at + 3], least = call.attr[at + 4];
+  const int64_t first = call.int_attr(at + 1), second = call.int_attr(at + 2);
   FLOW_CHECK(call, first >= 1 && first <= 4096 && second >= 0 && second <= 4096, "sizes: expected 1 to 4096, got %lld and %lld",
              ll(first), ll(second));
   FLOW_CHECK(call, bound > 0 && least > 0, "bound, least slope: expected numbers above 0, got %g and %g", bound, least);
@@ -91,6 +91,17 @@ __global__ void __launch_bounds__(block_threads) fold_logs(int64_t samples, int6
   for (int64_t i = lane; i < cols; i += warp_threads) sum += static_cast<double>(logs[n * cols + i]);
   sum = warp_fold(sum, Sum{});
   if (lane == 0) *log_det.at(n) = 0.0 + sign * sum;
+}
+
+inline bool check_flags(const Call& call, const Operand& operand, const char* what, int64_t rows) {
+  FLOW_CHECK(call, operand.dtype == DType::i32 && is_vector(operand, rows), "%s: expected int32 [%lld], got %s %lld × %lld", what,
+             ll(rows), name_of(operand.dtype), ll(operand.rows), ll(operand.cols));
+  return true;
+}
+/** Outputs first, first + 1, first + 2: iterations, residual and converged of each sample. */
+inline bool check_report(const Call& call, int first, int64_t rows) {
+  return check_flags(call, call.out[first], "iterations", rows) && check_log_det(call, call.out[first + 1], "residual", rows) &&
+         check_flags(call, call.out[first + 2], "converged", rows);
 }
 
 inline unsigned warp_blocks(int64_t samples) { return static_cast<unsigned>(ceil_div(samples * warp_threads, block_threads)); }

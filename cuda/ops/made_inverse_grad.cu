@@ -3,9 +3,12 @@
 //   dL_dmu_j = lambda_j, dL_da_j = lambda_j·(x_j − mu_j) + dL_dlogDet, dL_dy_j = lambda_j·exp(a_j),
 //   lambda_i = dL_dx_i + what dL_dmu_j and dL_da_j, j > i, send back through the network.
 // Each hidden unit's gradient is finished once, in descending order: the cost is that of one backward pass.
-// in: x [N, D], params [N, 2·D] of x, dL_dx or absent, dL_dlogDet [N] float64 or absent, direct weight [2·D, D] or absent;
+// For any other map x_j = g(y_j; p_j) the caller brings its derivatives at the root (scale map 16):
+//   dL_dp_j = lambda_j·A_j + B_j, dL_dy_j = lambda_j·C_j, A = dx/dp, C = dx/dy, B what reaches p by the log-determinant:
+//   then x is C [N, D], params A [N, P·D], dL_dx holds what reaches x by the log-determinant too, and dL_dlogDet is B [N, P·D].
+// in: x [N, D], params [N, P·D] of x (P = 2), dL_dx or absent, dL_dlogDet [N] float64 or absent, direct weight [P·D, D] or absent;
 // weight, nothing, extents of each layer (see core/made.h); the activated values [N, H] of each hidden layer for x.
-// out: dL_dy [N, D], dL_dparams [N, 2·D], then dL_dz [N, H] of each hidden layer (of the stream, for its layers in a
+// out: dL_dy [N, D], dL_dparams [N, P·D], then dL_dz [N, H] of each hidden layer (of the stream, for its layers in a
 // residual network). attributes: activation, its parameter, scale map, bound, residual (0 or 1).
 //
 // Floor: 2·N·Σ extents operations, each operand once, the weights once a block of 32 samples from L2. One launch.
@@ -24,18 +27,20 @@ template <class T>
 struct GradOperands {
   Matrix<const T> x, params, dL_dx;
   Vector<const double> dL_dlogdet;
+  Matrix<const T> added;  // B, where the caller brings the derivatives
+  int each;               // P
   Matrix<T> dL_dy, dL_dparams;
   HiddenOperand<T> hidden[max_made_layers];
 };
 
-/** Rows of values: gradients of the parameters [2·D], then of each hidden layer, then the stream. */
-template <class T, bool in_shared>
+/** Rows of values: gradients of the parameters [P·D], then of each hidden layer, then the stream. */
+template <class T, bool derivatives, bool in_shared>
 __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork<T> net, GradOperands<T> op, T* slabs) {
   FLOW_SHARED(memory);
   const MadeShared<T> shared(memory, net.layers);
   T* const values = in_shared ? shared.values : slabs + static_cast<int64_t>(blockIdx.x) * net.rows * made_pitch;
   const int lane = static_cast<int>(threadIdx.x) % warp_threads;
-  const int hidden = net.layers - 1, features = net.features;
+  const int hidden = net.layers - 1, features = net.features, each = derivatives ? op.each : 2;
   T* const params = values;
   const auto gradients_of = [&](int l) { return l == hidden ? params : values + net.layer[l].row * made_pitch; };
   // The first unit of layer l that sees input i: where it stops the search in `from`, extents being sorted.
@@ -52,7 +57,7 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
     for (int l = static_cast<int>(threadIdx.x); l < net.layers; l += block_threads) shared.done[l] = net.layer[l].units;
     __syncthreads();
     for (int i = features - 1; i >= -1; --i) {
-      int known = 2 * (i + 1);  // output units from there on
+      int known = each * (i + 1);  // output units from there on
       for (int l = hidden; l > 0; --l) {
         // Back through layer l to the units of layer l − 1: those for which every unit that sees them is known.
         const MadeLayer<T>& layer = net.layer[l];
@@ -97,14 +102,20 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
             T sum = made_dot(layer.weight + i, layer.ld, part_start(start, layer.units, part, parts),
                              part_start(start, layer.units, part + 1, parts), from + lane);
             if (net.direct)
-              sum += made_dot(net.direct + i, net.direct_ld, part_start(2 * i + 2, 2 * features, part, parts),
-                              part_start(2 * i + 2, 2 * features, part + 1, parts), params + lane);
+              sum += made_dot(net.direct + i, net.direct_ld, part_start(each * (i + 1), each * features, part, parts),
+                              part_start(each * (i + 1), each * features, part + 1, parts), params + lane);
             return sum;
           },
           [&](int, T sent) {
+            const T lambda = sent + (op.dL_dx.p ? *op.dL_dx.at(sample, i) : T(0));
+            if constexpr (derivatives) {
+              for (int p = each * i; p < each * (i + 1); ++p)
+                params[p * made_pitch + lane] = fma(lambda, *op.params.at(sample, p), op.added.p ? *op.added.at(sample, p) : T(0));
+              if (lane < live) *op.dL_dy.at(sample, i) = lambda * *op.x.at(sample, i);
+              return;
+            }
             const T mu = *op.params.at(sample, 2 * i), raw = *op.params.at(sample, 2 * i + 1);
             const T a = log_scale_any(net.map, raw, net.bound);
-            const T lambda = sent + (op.dL_dx.p ? *op.dL_dx.at(sample, i) : T(0));
             const T d_logdet = op.dL_dlogdet.p ? static_cast<T>(*op.dL_dlogdet.at(sample)) : T(0);
             const T d_a = lambda * (*op.x.at(sample, i) - mu) + d_logdet;
             const T d_y = lambda * exp(a);
@@ -114,7 +125,7 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
           });
       __syncthreads();
     }
-    store_samples(op.dL_dparams, first, live, 2 * features, params);
+    store_samples(op.dL_dparams, first, live, each * features, params);
     for (int l = 0; l < hidden; ++l)
       store_samples(Matrix<T>{op.hidden[l].gradient, op.hidden[l].gradient_ld}, first, live, net.layer[l].units, gradients_of(l));
   }
@@ -123,7 +134,6 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
 bool made_inverse_grad(const Call& call) {
   const Operand &x = call.in[0], &direct = call.in[4];
   const int64_t samples = x.rows, features = x.cols;
-  FLOW_CHECK(call, call.attr[2] < monotone_map, "scale map %g: there is no kernel of it on a GPU yet: move the flow to the CPU", call.attr[2]);
   Activation act = Activation::none;
   double act_param = 0;
   if (!read_activation(call, 0, act, act_param)) return false;
@@ -132,11 +142,15 @@ bool made_inverse_grad(const Call& call) {
   const int operands = (call.n_in - 4) / 4;
   FLOW_CHECK(call, operands >= 1 && call.n_in == 4 + 4 * operands && call.n_out == 1 + operands,
              "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
+  const bool derivatives = call.attr[2] == monotone_map;
+  FLOW_CHECK(call, call.attr[2] != spline_map, "scale map: expected a code from 0 to 4 or 16, got %g", call.attr[2]);
+  const int64_t each = derivatives && features > 0 ? call.in[1].cols / features : 2;
+  FLOW_CHECK(call, each >= 1 && each < (1 << 24), "params: expected columns of each dimension");
   int layers = 0;
-  if (!check_network(call, 5, 3 * operands, features, x.dtype, residual, layers)) return false;
+  if (!check_network(call, 5, 3 * operands, features, x.dtype, residual, layers, each)) return false;
   const Operand* hidden = call.in + 5 + 3 * layers;
-  if (!check_like(call, call.in[1], "params", x, 2 * features) || !check_like(call, call.out[0], "dL_dy", x, features) ||
-      !check_like(call, call.out[1], "dL_dparams", x, 2 * features))
+  if (!check_like(call, call.in[1], "params", x, each * features) || !check_like(call, call.out[0], "dL_dy", x, features) ||
+      !check_like(call, call.out[1], "dL_dparams", x, each * features))
     return false;
   for (int l = 0; l + 1 < layers; ++l) {
     const int64_t units = call.in[5 + 3 * l].rows;
@@ -144,18 +158,22 @@ bool made_inverse_grad(const Call& call) {
     FLOW_CHECK(call, hidden[l].ld < (1 << 30) && call.out[2 + l].ld < (1 << 30), "layer %d: it is too large", l);
   }
   if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dx", x, features)) return false;
-  if (!call.in[3].absent() && !check_log_det(call, call.in[3], "dL_dlogDet", samples)) return false;
-  if (!direct.absent() && !check_shape(call, direct, "direct weight", 2 * features, features, x.dtype)) return false;
+  if (!call.in[3].absent() && !(derivatives ? check_like(call, call.in[3], "dL_dparams of the log-determinant", x, each * features)
+                                            : check_log_det(call, call.in[3], "dL_dlogDet", samples)))
+    return false;
+  if (!direct.absent() && !check_shape(call, direct, "direct weight", each * features, features, x.dtype)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     MadeNetwork<T> net;
-    if (!read_network(call, 5, layers, static_cast<int>(2 * features), direct, samples, features, residual, act, act_param, net))
+    if (!read_network(call, 5, layers, static_cast<int>(each * features), direct, samples, features, residual, act, act_param, net))
       return false;
-    GradOperands<T> op;
+    GradOperands<T> op{};
     op.x = matrix<const T>(x);
     op.params = matrix<const T>(call.in[1]);
     op.dL_dx = matrix<const T>(call.in[2]);
-    op.dL_dlogdet = vector<const double>(call.in[3]);
+    if (derivatives) op.added = matrix<const T>(call.in[3]);
+    else op.dL_dlogdet = vector<const double>(call.in[3]);
+    op.each = static_cast<int>(each);
     op.dL_dy = matrix<T>(call.out[0]);
     op.dL_dparams = matrix<T>(call.out[1]);
     for (int l = 0; l + 1 < layers; ++l)
@@ -167,8 +185,10 @@ bool made_inverse_grad(const Call& call) {
       FLOW_LAUNCH(kernel, grid, block_threads, bytes, net, op, slabs);
     };
     return launch_made(call, net, [&](bool in_shared, unsigned grid, size_t bytes, T* slabs) {
-      if (in_shared) run(invert_made_grad<T, true>, grid, bytes, slabs);
-      else run(invert_made_grad<T, false>, grid, bytes, slabs);
+      if (derivatives && in_shared) run(invert_made_grad<T, true, true>, grid, bytes, slabs);
+      else if (derivatives) run(invert_made_grad<T, true, false>, grid, bytes, slabs);
+      else if (in_shared) run(invert_made_grad<T, false, true>, grid, bytes, slabs);
+      else run(invert_made_grad<T, false, false>, grid, bytes, slabs);
     });
   });
 }

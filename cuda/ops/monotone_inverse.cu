@@ -49,12 +49,6 @@ __global__ void __launch_bounds__(block_threads)
   *converged.at(n) = worst <= solved_to<T> ? 1 : 0;
 }
 
-bool check_flags(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::i32 && is_vector(operand, rows), "%s: expected int32 [%lld], got %s %lld × %lld", what,
-             ll(rows), name_of(operand.dtype), ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 bool monotone_inverse(const Call& call) {
   const Operand &y = call.in[0], &params = call.in[1], &x = call.out[0];
   return with_float(call, y, "y", [&](auto zero) {
@@ -63,8 +57,7 @@ bool monotone_inverse(const Call& call) {
       using Family = std::remove_cvref_t<decltype(family)>;
       const int64_t P = family.params(), cols = y.cols, count = y.rows * cols;
       if (!check_like(call, x, "x", y, cols) || !check_like(call, params, "params", y, cols * P) ||
-          !check_log_det(call, call.out[1], "logDet", y.rows) || !check_flags(call, call.out[2], "iterations", y.rows) ||
-          !check_log_det(call, call.out[3], "residual", y.rows) || !check_flags(call, call.out[4], "converged", y.rows))
+          !check_log_det(call, call.out[1], "logDet", y.rows) || !check_report(call, 2, y.rows))
         return false;
       if (y.rows == 0) return true;
       MonotoneSpace<T> space;

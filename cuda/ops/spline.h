@@ -13,10 +13,10 @@ struct SplineTag {
   static constexpr SplineKind value = kind;
 };
 
-/** Attributes: kind, tails, bins, left, right, least width, height and slope, inverse. Calls body(SplineTag<kind>{}, shape). */
+/** Attributes, from `at` on: kind, tails, bins, left, right, least width, height and slope. Calls body(SplineTag<kind>{}, shape). */
 template <class F>
-bool with_spline(const Call& call, const F& body) {
-  const double* a = call.attr;
+bool with_spline(const Call& call, const F& body, int at = 0) {
+  const double* a = call.attr + at;
   FLOW_CHECK(call, a[1] >= 0 && a[1] <= 2, "tails: expected a code from 0 to 2, got %g", a[1]);
   FLOW_CHECK(call, a[2] >= 1 && a[2] <= 1024, "bins: expected 1 to 1024, got %g", a[2]);
   FLOW_CHECK(call, a[3] < a[4], "box: expected left below right, got %g and %g", a[3], a[4]);
@@ -24,9 +24,9 @@ bool with_spline(const Call& call, const F& body) {
     FLOW_CHECK(call, a[k] >= 0 && a[k] * a[2] < 1, "least width and height: expected less than 1/bins, got %g", a[k]);
   FLOW_CHECK(call, a[7] > 0 && a[7] < 1, "least slope: expected a number in (0, 1), got %g", a[7]);
   const double eps = call.in[0].dtype == DType::f32 ? 1.1920929e-07 : 2.220446049250313e-16;
-  const int64_t bins = call.int_attr(2);
+  const int64_t bins = call.int_attr(at + 2);
   const double least = spline_least(bins, eps);
-  const SplineShape shape{static_cast<SplineTails>(call.int_attr(1)), bins, a[3], a[4], a[5] > least ? a[5] : least,
+  const SplineShape shape{static_cast<SplineTails>(call.int_attr(at + 1)), bins, a[3], a[4], a[5] > least ? a[5] : least,
                           a[6] > least ? a[6] : least, a[7], log(expm1(1.0 - a[7])), eps};
   if (a[0] == 0) return body(SplineTag<SplineKind::rational_quadratic>{}, shape);
   if (a[0] == 1) return body(SplineTag<SplineKind::quadratic>{}, shape);

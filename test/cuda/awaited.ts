@@ -13,8 +13,7 @@ export function isAwaited(error: unknown): boolean {
     /^\[(\w+)\] (device: cuda has no kernel|scale map 1[67]: there is no kernel)/.exec(
       error.message,
     ) ?? [];
-  // The splines of made_inverse are still to come.
-  return awaited.includes(op) || op.startsWith('made_inverse');
+  return awaited.includes(op);
 }
 
 /** Runs a test on the GPU; `skip` where it reaches an awaited op. */
