@@ -30,6 +30,7 @@ export type ImageShape = readonly [number, number, number];
 export interface Dataset {
   readonly source: string;
   readonly rows: Matrix;
+  /** Floats. */
   readonly context: Matrix | null;
   readonly columns: readonly string[] | null;
   readonly contextColumns: readonly string[] | null;
@@ -43,6 +44,14 @@ export interface Dataset {
   readonly sound?: SoundDescription | null;
   /** Rows left out because of missing values. */
   readonly droppedRows: number;
+}
+
+/** A matrix of floats, as contexts are. */
+export function floatMatrix(matrix: Matrix | null): Matrix | null {
+  if (!matrix || matrix.data instanceof Float32Array || matrix.data instanceof Float64Array) {
+    return matrix;
+  }
+  return { ...matrix, data: Float32Array.from(matrix.data) };
 }
 
 /** The rows of a matrix with these indices, in this order. */
@@ -108,7 +117,7 @@ export async function readDataset(
   return {
     source: path,
     rows,
-    context: context?.context ?? null,
+    context: floatMatrix(context?.context ?? null),
     columns: rows.columns ?? null,
     contextColumns: null,
     image: imageShape(rows),
@@ -140,7 +149,7 @@ async function readColumns(path: string, options: ReadingOptions): Promise<Datas
   const dataset: Dataset = {
     source: path,
     rows,
-    context,
+    context: floatMatrix(context),
     columns: rows.columns ?? null,
     contextColumns: context?.columns ?? null,
     image: imageShape(rows),

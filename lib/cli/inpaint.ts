@@ -13,7 +13,7 @@ import {
 import { modelPath } from './folder';
 import type { InpaintCommandOptions } from './grammar/inpaint';
 import { writeImages } from './outputs';
-import { floatMatrix, inputOf, prepareRows } from './preprocess';
+import { inputOf, prepareRows } from './preprocess';
 import { exitStatus, type Terminal, UsageError } from './status';
 import { grouped } from './text';
 
@@ -70,7 +70,7 @@ export async function inpaintImages(
     const known = maskOf(options.mask, image, count, options.seed);
     const factor = options.step ?? 1;
     const { x, logProb } = await inpaint(flow, part.rows, known, {
-      context: floatMatrix(part.context),
+      context: part.context,
       iterations: options.iterations,
       noise: options.noise,
       stepSize: (i) => (factor * 10) / (100 + i),

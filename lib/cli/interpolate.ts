@@ -9,7 +9,7 @@ import { modelPath } from './folder';
 import type { InterpolateCommandOptions } from './grammar/interpolate';
 import { classContext, type LabelledTable } from './imageData';
 import { writeImages } from './outputs';
-import { floatMatrix, inputOf, prepareRows } from './preprocess';
+import { inputOf, prepareRows } from './preprocess';
 import { exitStatus, type Terminal, UsageError } from './status';
 import { grouped } from './text';
 
@@ -79,7 +79,7 @@ function between(flow: Flow, dataset: Dataset, options: InterpolateCommandOption
     ),
   ) as [Dataset, Dataset];
   // A pair has one context: that of its first row.
-  const context = floatMatrix(from.context);
+  const context = from.context;
   return interpolate(flow, from.rows, to.rows, options.steps, { path: options.path, context });
 }
 
@@ -98,7 +98,7 @@ async function along(
   if (which < 0) {
     throw new UsageError(`--attribute ${attribute}: the classes are ${classes.join(', ')}`);
   }
-  const context = floatMatrix(dataset.context);
+  const context = dataset.context;
   const directions = attributeDirections(flow, dataset.rows, labels, {
     context,
     classes: classes.length,
@@ -112,7 +112,7 @@ async function along(
   const { steps, amount } = options;
   const amounts = Array.from({ length: steps }, (_, k) => amount * ((2 * k) / (steps - 1) - 1));
   return alongDirection(flow, part.rows, direction, amounts, {
-    context: floatMatrix(part.context),
+    context: part.context,
   });
 }
 

@@ -8,7 +8,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Dequantization } from '../flows';
 import { BernoulliLikelihood, type GenerativeModel, Vae } from '../models';
-import { type Dataset, type Matrix, placeOf } from './dataset';
+import { type Dataset, placeOf } from './dataset';
 import type { TrainOptions } from './grammar/train';
 import { UsageError } from './status';
 
@@ -164,14 +164,6 @@ function fail(dataset: Dataset, position: number, wanted: string, remedy: string
   const got = String(dataset.rows.data[position]);
   const sentence = expected('data', placeOf(dataset, position), wanted, got, remedy);
   throw new FlowError('DATA', sentence);
-}
-
-/** Context as floats. */
-export function floatMatrix(matrix: Matrix | null): Matrix | null {
-  if (!matrix || matrix.data instanceof Float32Array || matrix.data instanceof Float64Array) {
-    return matrix;
-  }
-  return { ...matrix, data: Float32Array.from(matrix.data) };
 }
 
 /** What a model takes. */

@@ -6,7 +6,7 @@ import { setThreads } from '../runtime';
 import { type Dataset, outputKind, readDatasetFor } from './dataset';
 import { modelPath } from './folder';
 import type { ScoreOptions } from './grammar/score';
-import { floatMatrix, inputOf, prepareRows } from './preprocess';
+import { inputOf, prepareRows } from './preprocess';
 import { exitStatus, type Terminal, UsageError, write } from './status';
 import { grouped } from './text';
 
@@ -39,7 +39,7 @@ function scoresOf(flow: GenerativeModel, dataset: Dataset, options: ScoreOptions
   if (importance !== undefined && !flow.importanceLogProb) {
     throw new UsageError('--importance is for models that bound log p: this one is exact');
   }
-  const logProb = flow.logProb(dataset.rows, floatMatrix(dataset.context), {
+  const logProb = flow.logProb(dataset.rows, dataset.context, {
     space: options.bitsPerDim ? 'data' : options.space,
     seed: options.seed,
     ...(importance === undefined ? {} : { samples: importance }),

@@ -2,7 +2,6 @@
 import type { GenerativeModel } from '../models';
 import { adam, fit } from '../train';
 import { type Dataset, takeSamples } from './dataset';
-import { floatMatrix } from './preprocess';
 
 /** Steps that are timed, after as many that warm up. */
 const STEPS = 12;
@@ -30,7 +29,7 @@ export async function epochsWithin(
   const times: number[] = [];
   try {
     await fit(flow, some.rows, {
-      context: floatMatrix(some.context),
+      context: some.context,
       batchSize: Math.min(batchSize, rows),
       steps: 2 * STEPS,
       optimizer: adam({ lr: 1e-5 }),

@@ -5,7 +5,6 @@ import type { Dataset } from './dataset';
 import type { RunFiles } from './folder';
 import { watchInterrupts } from './interrupts';
 import { writeCurves, writeJson, writeSampleSheet } from './outputs';
-import { floatMatrix } from './preprocess';
 import { type Display, openDisplay } from './progress';
 import {
   countParameters,
@@ -74,9 +73,9 @@ export async function runTraining(terminal: Terminal, job: Job): Promise<Outcome
     const track = trackProgress(job, display);
     result = await fit(flow, rowsOf(parts.train), {
       ...job.fit,
-      context: floatMatrix(parts.train.context),
+      context: parts.train.context,
       validation: parts.validation ? rowsOf(parts.validation) : null,
-      validationContext: floatMatrix(parts.validation?.context ?? null),
+      validationContext: parts.validation?.context ?? null,
       signal: interrupts.signal,
       onWarning: (warning) => {
         if (!job.quiet) terminal.stderr.write(`warning: ${warning}\n`);
@@ -146,7 +145,7 @@ function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 
 
 async function likelihoodOf(job: Job, part: Dataset | null): Promise<Likelihood | null> {
   if (!part) return null;
-  const context = floatMatrix(part.context);
+  const context = part.context;
   const { flow, importance: samples = 1 } = job;
   const found = await evaluate(flow, rowsOf(part), { context, samples });
   return {

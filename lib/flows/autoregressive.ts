@@ -8,26 +8,23 @@ import {
   MaskedAutoregressive,
   type MaskedAutoregressiveOptions,
 } from '../bijections/maskedAutoregressive';
-import { Permutation } from '../bijections/permutation';
 import { requirePositions } from '../bijections/positions';
 import type { Transformer } from '../bijections/transformer';
-import { type Distribution, StandardNormal } from '../distributions';
 import type { MadeOptions } from '../nn/made';
 import { oneOf } from './choice';
-import { Flow, type FlowParts, type SamplingFlow, type ScoringFlow } from './flow';
+import type { Flow, SamplingFlow, ScoringFlow } from './flow';
+import { flowOf, orderBefore, orders, ownOptions, type RecipeOptions, seedOf } from './recipe';
 
 /** What chains of autoregressive maps share, whatever the map. */
 export interface AutoregressiveFlowOptions
   extends Omit<MadeOptions, 'outputsPerFeature'>,
-    Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+    RecipeOptions {
   /** K: autoregressive transforms; default 5. */
   readonly transforms?: number;
   /** Batch norm after each transform. Default false. */
   readonly batchNorm?: boolean;
   /** What happens to the order of the features between two transforms; default reverse. */
-  readonly permutation?: 'reverse' | 'random' | 'none';
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
+  readonly permutation?: (typeof orders)[number];
 }
 
 export interface MafOptions
@@ -49,34 +46,20 @@ function autoregressiveChain<O extends AutoregressiveFlowOptions>(
     seed = 0,
     features,
     dtype = 'float32',
-    base: _base,
-    preprocessing: _preprocessing,
-    dequantization: _dequantization,
-    description: _description,
     ...network
-  } = options;
+  } = ownOptions<AutoregressiveFlowOptions>(options);
   requirePositions(where, transforms, 'transforms');
-  oneOf(where, 'permutation', permutation, ['reverse', 'random', 'none']);
+  oneOf(where, 'permutation', permutation, orders);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
-    if (k > 0 && permutation === 'reverse') bijections.push(Permutation.reverse(features));
-    if (k > 0 && permutation === 'random')
-      bijections.push(Permutation.random(features, seed + 7919 * k));
-    const own = { ...network, features, dtype, seed: seed + 104729 * (k + 1) };
-    bijections.push(make(own as unknown as Parameters<typeof make>[0]));
+    const own = { ...network, features, dtype, seed: seedOf(seed, k) };
+    bijections.push(
+      ...orderBefore(k, permutation, features, seed),
+      make(own as unknown as Parameters<typeof make>[0]),
+    );
     if (batchNorm) bijections.push(new BatchNorm({ features, dtype }));
   }
   return new Chain(bijections, features);
-}
-
-function flowOf(bijection: Bijection, options: AutoregressiveFlowOptions): Flow {
-  return new Flow({
-    base: options.base ?? new StandardNormal(options.features, options.dtype),
-    bijection,
-    preprocessing: options.preprocessing ?? null,
-    dequantization: options.dequantization ?? null,
-    description: options.description ?? {},
-  });
 }
 
 const mafChain = (where: string, options: MafOptions) =>
@@ -96,7 +79,7 @@ export function transformerFlow(
     options,
     (network) => new Autoregressive({ ...network, transformer: transformer() }),
   );
-  return flowOf(chain, options);
+  return flowOf(chain, options, options.dtype);
 }
 
 /**
@@ -105,7 +88,7 @@ export function transformerFlow(
  * seed and weights it is the inverse of {@link iaf}.
  */
 export function maf(options: MafOptions): ScoringFlow {
-  return flowOf(mafChain('maf', options), options) as ScoringFlow;
+  return flowOf(mafChain('maf', options), options, options.dtype) as ScoringFlow;
 }
 
 /**
@@ -114,11 +97,11 @@ export function maf(options: MafOptions): ScoringFlow {
  * it is the inverse of {@link maf}.
  */
 export function iaf(options: MafOptions): SamplingFlow {
-  return flowOf(new Invert(mafChain('iaf', options)), options) as SamplingFlow;
+  return flowOf(new Invert(mafChain('iaf', options)), options, options.dtype) as SamplingFlow;
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */
 export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): ScoringFlow {
   const whole = { ...options, transforms: 1 };
-  return flowOf(mafChain('made', whole), whole) as ScoringFlow;
+  return flowOf(mafChain('made', whole), whole, whole.dtype) as ScoringFlow;
 }

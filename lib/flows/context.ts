@@ -1,10 +1,16 @@
 /** The context that a user passes, as the rows that a model takes. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { Module } from '../nn/module';
 import { cast, expand } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
+
+/** What takes a context. */
+export interface Conditional {
+  /** Columns of the context; 0: none is taken. */
+  readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+}
 
 /**
  * The context as a tensor [rows, contextFeatures]; a single row is repeated. Null for models that take none.
@@ -13,7 +19,7 @@ import type { Tensor } from '../tensor/tensor';
  */
 export function contextRows(
   where: string,
-  model: Module & { readonly contextFeatures: number; readonly dtype: FloatDType },
+  model: Conditional,
   context: Rows | null,
   rows: number,
 ): Tensor | null {
@@ -22,13 +28,7 @@ export function contextRows(
     if (context === null) return null;
     throw new FlowError(
       'ARGUMENT',
-      expected(
-        where,
-        'context',
-        'none',
-        'one',
-        `build the ${model.config().kind} with contextFeatures`,
-      ),
+      expected(where, 'context', 'none', 'one', 'build the model with contextFeatures'),
     );
   }
   if (context === null) {

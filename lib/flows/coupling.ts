@@ -11,10 +11,11 @@ import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
 import { requirePositions } from '../bijections/positions';
-import { type Distribution, StandardLogistic, StandardNormal } from '../distributions';
+import { type Distribution, StandardLogistic } from '../distributions';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import { oneOf } from './choice';
-import { Flow, type FlowParts } from './flow';
+import type { Flow } from './flow';
+import { flowOf, type RecipeOptions, seedOf } from './recipe';
 
 /** What both recipes share. */
 interface CouplingFlowOptions
@@ -22,7 +23,7 @@ interface CouplingFlowOptions
       MlpOptions,
       'activation' | 'residual' | 'contextFeatures' | 'zeroInitialized' | 'seed' | 'dtype'
     >,
-    Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+    RecipeOptions {
   /** D, 2 at least. */
   readonly features: number;
 }
@@ -41,8 +42,6 @@ export interface RealNvpOptions extends CouplingFlowOptions {
    * the columns are mixed by a random permutation, so that a column meets more than one partition.
    */
   readonly permutation?: 'swap' | 'random';
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
 }
 
 export interface NiceOptions extends CouplingFlowOptions {
@@ -70,24 +69,10 @@ function couplingOf(
     residual,
     zeroInitialized,
     contextFeatures,
-    seed: seed + 104729 * (k + 1),
+    seed: seedOf(seed, k),
     dtype,
   });
   return new AffineCoupling({ channels: features, split, scale, conditioner, dtype });
-}
-
-function flowOf(
-  bijections: readonly Bijection[],
-  base: Distribution,
-  options: CouplingFlowOptions,
-) {
-  return new Flow({
-    base,
-    bijection: new Chain(bijections, options.features),
-    preprocessing: options.preprocessing ?? null,
-    dequantization: options.dequantization ?? null,
-    description: options.description ?? {},
-  });
 }
 
 /**
@@ -106,7 +91,7 @@ export function realnvp(options: RealNvpOptions): Flow {
     bijections.push(couplingOf(k, options, scale));
     if (batchNorm) bijections.push(new BatchNorm({ features, dtype }));
   }
-  return flowOf(bijections, options.base ?? new StandardNormal(features, dtype), options);
+  return flowOf(new Chain(bijections, features), options, dtype);
 }
 
 /**
@@ -131,5 +116,6 @@ export function nice(options: NiceOptions): Flow {
     ),
     new Affine({ logScale: zeros, shift: zeros, learned: 'scale', dtype }),
   ];
-  return flowOf(bijections, options.base ?? new StandardLogistic(features, dtype), options);
+  const { base = new StandardLogistic(features, dtype) } = options;
+  return flowOf(new Chain(bijections, features), { ...options, base });
 }

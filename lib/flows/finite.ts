@@ -6,11 +6,10 @@ import { Planar, type PlanarOptions } from '../bijections/planar';
 import { requirePositions } from '../bijections/positions';
 import { Radial, type RadialOptions } from '../bijections/radial';
 import { Sylvester, type SylvesterOptions } from '../bijections/sylvester';
-import { type Distribution, StandardNormal } from '../distributions';
-import { Flow, type FlowParts } from './flow';
+import type { Flow } from './flow';
+import { flowOf, type RecipeOptions, seedOf } from './recipe';
 
-interface FiniteFlowOptions
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+interface FiniteFlowOptions extends RecipeOptions {
   /** K: maps one after another; default 8. */
   readonly transforms?: number;
   /**
@@ -18,15 +17,13 @@ interface FiniteFlowOptions
    * where the flow is a posterior that is trained by its own draws (`fitReverseKl`). The other one goes through the inverse.
    */
   readonly fastDirection?: 'forward' | 'inverse';
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
 }
 
 export type PlanarFlowOptions = FiniteFlowOptions & PlanarOptions;
 export type RadialFlowOptions = FiniteFlowOptions & RadialOptions;
 export type SylvesterFlowOptions = FiniteFlowOptions & Omit<SylvesterOptions, 'reversed'>;
 
-function flowOf(
+function chainOf(
   where: string,
   options: FiniteFlowOptions & PlanarOptions,
   make: (k: number, seed: number) => Bijection,
@@ -34,16 +31,11 @@ function flowOf(
   const { transforms = 8, features, seed = 0, dtype = 'float32' } = options;
   requirePositions(where, transforms, 'transforms');
   const chain = new Chain(
-    Array.from({ length: transforms }, (_, k) => make(k, seed + 104729 * (k + 1))),
+    Array.from({ length: transforms }, (_, k) => make(k, seedOf(seed, k))),
     features,
   );
-  return new Flow({
-    base: options.base ?? new StandardNormal(features, dtype),
-    bijection: options.fastDirection === 'inverse' ? new Invert(chain) : chain,
-    preprocessing: options.preprocessing ?? null,
-    dequantization: options.dequantization ?? null,
-    description: options.description ?? {},
-  });
+  const isInverse = options.fastDirection === 'inverse';
+  return flowOf(isInverse ? new Invert(chain) : chain, options, dtype);
 }
 
 /**
@@ -51,12 +43,12 @@ function flowOf(
  * many are needed; paper: 2 to 80. Context: `contextFeatures`, and `hidden` for a network that reads it.
  */
 export function planar(options: PlanarFlowOptions): Flow {
-  return flowOf('planar', options, (_, seed) => new Planar({ ...options, seed }));
+  return chainOf('planar', options, (_, seed) => new Planar({ ...options, seed }));
 }
 
 /** Radial flow (Rezende and Mohamed 2015): K maps that draw space to a point or push it away. Both directions are closed. */
 export function radial(options: RadialFlowOptions): Flow {
-  return flowOf('radial', options, (_, seed) => new Radial({ ...options, seed }));
+  return chainOf('radial', options, (_, seed) => new Radial({ ...options, seed }));
 }
 
 /**
@@ -64,7 +56,7 @@ export function radial(options: RadialFlowOptions): Flow {
  * maps; orthogonal with M = 8 to 32, Householder with 8 reflections, triangular with the order reversed in turns.
  */
 export function sylvester(options: SylvesterFlowOptions): Flow {
-  return flowOf(
+  return chainOf(
     'sylvester',
     options,
     (k, seed) =>

@@ -26,7 +26,7 @@ import { type Rows, rowsTensor } from '../tensor/input';
 import { isRecording, type Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
-import { loadModule, type ModelFileOptions, saveModule } from './modelFile';
+import { loadModuleOf, type ModelFileOptions, saveModule } from './modelFile';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
 export interface Dequantization {
@@ -290,14 +290,8 @@ export class Flow extends Module {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<Flow> {
-    const flow = await loadModule(path);
-    if (flow instanceof Flow) return flow;
-    const { kind } = flow.config();
-    flow.dispose();
-    throw new FlowError(
-      'FORMAT',
-      expected('Flow.load', path, 'a flow', `a ${kind}`, 'load it with its own class'),
-    );
+    const isOne = (module: Module) => module instanceof Flow;
+    return loadModuleOf('Flow.load', path, 'a flow', isOne);
   }
 
   config(): Config {

@@ -22,17 +22,16 @@ import { Permutation } from '../bijections/permutation';
 import { requirePositions } from '../bijections/positions';
 import { QrLinear } from '../bijections/qrLinear';
 import { Squeeze, squeezed } from '../bijections/squeeze';
-import { type Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
 import { ConvNet } from '../nn/convNet';
 import { SingleConv } from '../nn/singleConv';
 import type { ImageShape } from '../shape';
 import { oneOf } from './choice';
-import { Flow, type FlowParts } from './flow';
+import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
+import { flowOf, type RecipeOptions } from './recipe';
 
-export interface GlowOptions
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+export interface GlowOptions extends RecipeOptions {
   /** Height, width and channels; the first two divisible by 2^scales. */
   readonly image: ImageShape;
   /** L, the paper's levels; default 3 (the paper's for 32 × 32). */
@@ -65,8 +64,6 @@ export interface GlowOptions
   readonly lambda?: number;
   /** Last layers of the networks start at zero, so that each transform starts as actnorm and a rotation. Default true. */
   readonly zeroInitialized?: boolean;
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
   readonly seed?: number;
   readonly dtype?: FloatDType;
 }
@@ -171,7 +168,7 @@ function glowScales(image: ImageShape, settings: Settings): MultiScale {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function glow(options: GlowOptions): Flow {
-  const { image, dtype = 'float32', base, lambda } = options;
+  const { image, dtype = 'float32', lambda } = options;
   const settings: Settings = {
     scales: options.scales ?? 3,
     transforms: options.transforms ?? 32,
@@ -190,13 +187,9 @@ export function glow(options: GlowOptions): Flow {
   oneOf('glow', 'permutation', settings.permutation, permutations);
   oneOf('glow', 'coupling', settings.coupling, ['affine', 'additive']);
   const features = imageFeatures(image);
-  return new Flow({
-    base: base ?? new StandardNormal(features, dtype),
-    bijection: glowScales(image, settings),
-    ...imageParts(options, ({ levels }) =>
-      lambda === undefined
-        ? Affine.uniform(features, 1 / levels, -0.5, dtype)
-        : pixelLogit(features, levels, lambda, dtype),
-    ),
-  });
+  const usual = ({ levels }: Dequantization) =>
+    lambda === undefined
+      ? Affine.uniform(features, 1 / levels, -0.5, dtype)
+      : pixelLogit(features, levels, lambda, dtype);
+  return flowOf(glowScales(image, settings), imageParts(options, usual), dtype);
 }

@@ -7,7 +7,8 @@ import { requireImage } from '../bijections/positions';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { ImageShape } from '../shape';
-import type { Dequantization, FlowParts } from './flow';
+import type { Dequantization } from './flow';
+import type { RecipeOptions } from './recipe';
 
 /** 0 … levels, divided by their number, through the logit of λ + (1 − 2λ)x. */
 export function pixelLogit(
@@ -62,14 +63,17 @@ export function requireHalving(
  * @param usual the preprocessing of the paper, for the levels of the data
  */
 export function imageParts(
-  options: Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> & {
-    readonly image: ImageShape;
-  },
+  options: RecipeOptions & { readonly image: ImageShape },
   usual: (dequantization: Dequantization) => Bijection,
-): Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+): RecipeOptions {
   const { dequantization = { levels: 256 }, description = {}, image } = options;
   const { preprocessing = dequantization && usual(dequantization) } = options;
   const { height, width, channels } = image;
   const shape = JSON.stringify([height, width, channels]);
-  return { dequantization, preprocessing, description: { image: shape, ...description } };
+  return {
+    ...options,
+    dequantization,
+    preprocessing,
+    description: { image: shape, ...description },
+  };
 }

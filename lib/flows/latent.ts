@@ -4,11 +4,12 @@
  */
 import { typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { add, cast, rowsView } from '../ops';
+import { add, cast, gatherRows, rowsView } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { Tensor, tensorOfArray } from '../tensor/tensor';
 import { inChunks } from './chunks';
+import { contextRows } from './context';
 import type { Flow } from './flow';
 
 export interface LatentOptions {
@@ -32,7 +33,7 @@ export function encode(flow: Flow, x: Rows, options: LatentOptions = {}): Tensor
   return scope(() => {
     const rows = rowsTensor('encode', 'x', x, flow.features, flow.dtype);
     const integer = rows.dtype === 'uint8' || rows.dtype === 'int32';
-    const context = contextRows(flow, options.context ?? null, rows.rows);
+    const context = contextRows('encode', flow, options.context ?? null, rows.rows);
     return inChunks(rows, context, (part, itsContext) => {
       const floats = cast(part, flow.dtype);
       return flow.forward(integer && flow.dequantization ? add(floats, 0.5) : floats, itsContext).y;
@@ -44,7 +45,7 @@ export function encode(flow: Flow, x: Rows, options: LatentOptions = {}): Tensor
 export function decode(flow: Flow, z: Rows, options: DecodeOptions = {}): Tensor {
   return scope(() => {
     const rows = cast(rowsTensor('decode', 'z', z, flow.features, flow.dtype), flow.dtype);
-    const context = contextRows(flow, options.context ?? null, rows.rows);
+    const context = contextRows('decode', flow, options.context ?? null, rows.rows);
     const x = inChunks(rows, context, (part, itsContext) => flow.inverse(part, itsContext).x);
     return options.quantize === false ? x : flow.quantize(x);
   });
@@ -148,26 +149,9 @@ function arc(a: ArrayLike<number>, b: ArrayLike<number>): Weights {
 
 /** The context of each step: that of its pair. */
 function repeated(flow: Flow, context: Rows | null, pairs: number, steps: number): Rows | null {
-  const rows = contextRows(flow, context, pairs);
-  if (rows === null || rows.rows === 1) return rows;
-  const values = rows.dataSync();
-  const cols = rows.cols;
-  const all = typedArray(flow.dtype, pairs * steps * cols);
-  for (let k = 0; k < pairs * steps; k++) {
-    const n = Math.floor(k / steps);
-    all.set(values.subarray(n * cols, (n + 1) * cols) as never, k * cols);
-  }
-  return tensorOfArray(all, [pairs * steps, cols]);
-}
-
-function contextRows(flow: Flow, context: Rows | null, rows: number): Tensor | null {
-  if (context === null || flow.contextFeatures === 0) return context as Tensor | null;
-  const tensor = rowsTensor('context', 'context', context, flow.contextFeatures, flow.dtype);
-  if (tensor.rows !== 1 || rows === 1) return cast(tensor, flow.dtype);
-  const values = tensor.dataSync();
-  const all = typedArray(flow.dtype, rows * tensor.cols);
-  for (let n = 0; n < rows; n++) all.set(Array.from(values), n * tensor.cols);
-  return tensorOfArray(all, [rows, tensor.cols]);
+  const rows = contextRows('interpolate', flow, context, pairs);
+  const pairOf = Int32Array.from({ length: pairs * steps }, (_, k) => Math.floor(k / steps));
+  return rows && gatherRows(rows, tensorOfArray(pairOf, [pairOf.length]));
 }
 
 /** Rows that are encoded at once. */
@@ -206,7 +190,7 @@ export function attributeDirections(
         ),
       );
     }
-    const context = contextRows(flow, options.context ?? null, rows.rows);
+    const context = contextRows(where, flow, options.context ?? null, rows.rows);
     const width = flow.features;
     const sums = Array.from({ length: classes }, () => new Float64Array(width));
     const counts = new Float64Array(classes);

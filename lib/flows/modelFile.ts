@@ -194,3 +194,23 @@ export function moduleOf(path: string, file: Safetensors): Module {
 export async function loadModule(path: string): Promise<Module> {
   return moduleOf(path, await readSafetensors(path));
 }
+
+/**
+ * Reads a module that must be of one kind.
+ *
+ * @param what its name in a sentence: 'a flow'
+ * @throws FlowError FILE, FORMAT
+ */
+export async function loadModuleOf<M extends Module>(
+  where: string,
+  path: string,
+  what: string,
+  isOne: (module: Module) => module is M,
+): Promise<M> {
+  const module = await loadModule(path);
+  if (isOne(module)) return module;
+  const { kind } = module.config();
+  module.dispose();
+  const remedy = 'load it with its own class';
+  throw new FlowError('FORMAT', expected(where, path, what, `a ${kind}`, remedy));
+}

@@ -10,15 +10,14 @@ import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { MultiScale, type MultiScaleEntry } from '../bijections/multiScale';
 import { Squeeze, squeezed } from '../bijections/squeeze';
-import { type Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
 import { ResidualConvNet } from '../nn/residualConvNet';
 import type { ImageShape } from '../shape';
-import { Flow, type FlowParts } from './flow';
+import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
+import { flowOf, type RecipeOptions } from './recipe';
 
-export interface RealNvpImageOptions
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+export interface RealNvpImageOptions extends RecipeOptions {
   /** Height, width and channels; the first two divisible by 2^(scales − 1). */
   readonly image: ImageShape;
   /** Default 2: the images are halved once, as the paper does with those of 32 × 32. */
@@ -37,8 +36,6 @@ export interface RealNvpImageOptions
   readonly lambda?: number;
   /** Last layers of the networks start at zero, so that each coupling starts as the identity. Default true. */
   readonly zeroInitialized?: boolean;
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
   readonly seed?: number;
   readonly dtype?: FloatDType;
 }
@@ -117,12 +114,9 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function realnvpImage(options: RealNvpImageOptions): Flow {
-  const { image, scales = 2, lambda = 0.05, dtype = 'float32', base } = options;
+  const { image, scales = 2, lambda = 0.05, dtype = 'float32' } = options;
   requireHalving('realnvpImage', image, scales, 1);
   const features = imageFeatures(image);
-  return new Flow({
-    base: base ?? new StandardNormal(features, dtype),
-    bijection: scalesOf(options),
-    ...imageParts(options, ({ levels }) => pixelLogit(features, levels, lambda, dtype)),
-  });
+  const usual = ({ levels }: Dequantization) => pixelLogit(features, levels, lambda, dtype);
+  return flowOf(scalesOf(options), imageParts(options, usual), dtype);
 }

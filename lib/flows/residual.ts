@@ -5,11 +5,11 @@ import { Chain } from '../bijections/chain';
 import { requirePositions } from '../bijections/positions';
 import { ResidualBlock, type ResidualBlockOptions } from '../bijections/residualBlock';
 import { Squeeze, squeezed } from '../bijections/squeeze';
-import { type Distribution, StandardNormal } from '../distributions';
 import { LipschitzNet, type LipschitzNetOptions } from '../nn/lipschitzNet';
 import type { ImageShape } from '../shape';
-import { Flow, type FlowParts } from './flow';
+import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
+import { flowOf, type RecipeOptions, seedOf } from './recipe';
 
 interface ResidualOptions
   extends Pick<
@@ -17,11 +17,9 @@ interface ResidualOptions
       'activation' | 'coefficient' | 'iterations' | 'contextFeatures' | 'seed' | 'dtype'
     >,
     Pick<ResidualBlockOptions, 'training' | 'use' | 'solver'>,
-    Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+    RecipeOptions {
   /** Activation normalisation before each block. Default true. */
   readonly actNorm?: boolean;
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
 }
 
 export interface ResidualFlowOptions extends ResidualOptions {
@@ -45,9 +43,6 @@ export interface ResidualFlowImageOptions extends ResidualOptions {
   /** λ of the logit that the pixels go through; default 0.05, the paper's for CIFAR-10 (1e-6: MNIST). */
   readonly lambda?: number;
 }
-
-/** Seeds of the parts follow from one: no two alike. */
-const seedOf = (seed: number, k: number) => seed + 104729 * (k + 1);
 
 function links(options: ResidualOptions, network: LipschitzNetOptions, k: number): Bijection[] {
   const { activation, coefficient, iterations, contextFeatures, dtype, seed = 0 } = options;
@@ -80,13 +75,7 @@ export function residualFlow(options: ResidualFlowOptions): Flow {
   requirePositions('residualFlow', transforms, 'transforms');
   const network = { channels: features, ...defined({ hidden }) };
   const bijections = Array.from({ length: transforms }, (_, k) => links(options, network, k));
-  return new Flow({
-    base: options.base ?? new StandardNormal(features, dtype),
-    bijection: new Chain(bijections.flat(), features),
-    preprocessing: options.preprocessing ?? null,
-    dequantization: options.dequantization ?? null,
-    description: options.description ?? {},
-  });
+  return flowOf(new Chain(bijections.flat(), features), options, dtype);
 }
 
 /**
@@ -112,11 +101,8 @@ export function residualFlowImage(options: ResidualFlowImageOptions): Flow {
     bijections.push(new Squeeze(shape));
     shape = squeezed(shape);
   }
-  return new Flow({
-    base: options.base ?? new StandardNormal(features, dtype),
-    bijection: new Chain(bijections, features),
-    ...imageParts(options, ({ levels }) => pixelLogit(features, levels, lambda, dtype)),
-  });
+  const usual = ({ levels }: Dequantization) => pixelLogit(features, levels, lambda, dtype);
+  return flowOf(new Chain(bijections, features), imageParts(options, usual), dtype);
 }
 
 /** How often both sides can be halved, at most `most` times. */

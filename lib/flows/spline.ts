@@ -8,22 +8,19 @@ import { LuLinear } from '../bijections/luLinear';
 import { Permutation } from '../bijections/permutation';
 import { requirePositions } from '../bijections/positions';
 import { SplineTransformer } from '../bijections/splineTransformer';
-import { type Distribution, StandardNormal } from '../distributions';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
 import { oneOf } from './choice';
-import { Flow, type FlowParts } from './flow';
+import type { Flow } from './flow';
+import { flowOf, ownOptions, type RecipeOptions, seedOf } from './recipe';
 
-interface SplineFlowOptions
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+interface SplineFlowOptions extends RecipeOptions {
   /** D. */
   readonly features: number;
   /** Hidden layers of each network; with `residual` an odd number of one width. */
   readonly hidden: readonly number[];
   /** The spline: kind, bins, bound, tails. Default rational-quadratic, 8 bins on [−3, 3], linear tails. */
   readonly spline?: SplineOptions;
-  /** Default: the standard normal. */
-  readonly base?: Distribution;
 }
 
 export interface NsfOptions
@@ -50,20 +47,6 @@ export interface NsfAutoregressiveOptions
 /** From the seed of a transform's network to that of what mixes the features before it. */
 const apart = 15485863;
 
-function flowOf(
-  bijections: readonly Bijection[],
-  options: SplineFlowOptions & Pick<MlpOptions, 'dtype'>,
-): Flow {
-  const { features, dtype = 'float32' } = options;
-  return new Flow({
-    base: options.base ?? new StandardNormal(features, dtype),
-    bijection: new Chain(bijections, features),
-    preprocessing: options.preprocessing ?? null,
-    dequantization: options.dequantization ?? null,
-    description: options.description ?? {},
-  });
-}
-
 /**
  * RQ-NSF (C): couplings whose transformer is a spline, a linear map before each. Scoring, sampling and training are one pass.
  * Paper: 10 or 20 couplings, two residual blocks of 32 to 256 units, 8 bins on [−3, 3], data of mean 0 and deviation 1.
@@ -82,7 +65,7 @@ export function nsf(options: NsfOptions): Flow {
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
-    const own = seed + 104729 * (k + 1);
+    const own = seedOf(seed, k);
     const mixed = own + apart;
     if (permutation === 'lu')
       bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
@@ -104,7 +87,7 @@ export function nsf(options: NsfOptions): Flow {
     });
     bijections.push(new Coupling({ channels: features, split, transformer, conditioner, dtype }));
   }
-  return flowOf(bijections, options);
+  return flowOf(new Chain(bijections, features), options, dtype);
 }
 
 /**
@@ -125,15 +108,11 @@ export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
     transforms: _transforms,
     permutation: _permutation,
     spline: _spline,
-    base: _base,
-    preprocessing: _preprocessing,
-    dequantization: _dequantization,
-    description: _description,
     ...network
-  } = options;
+  } = ownOptions(options);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
-    const own = seed + 104729 * (k + 1);
+    const own = seedOf(seed, k);
     const mixed = own + apart;
     if (permutation === 'lu')
       bijections.push(new LuLinear({ channels: features, seed: mixed, dtype }));
@@ -143,5 +122,5 @@ export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
     const transformer = new SplineTransformer(options.spline);
     bijections.push(new Autoregressive({ ...network, transformer, dtype, seed: own }));
   }
-  return flowOf(bijections, options);
+  return flowOf(new Chain(bijections, features), options, dtype);
 }

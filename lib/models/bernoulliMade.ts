@@ -8,7 +8,7 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
 import { type OrderRule, orderOf } from '../nn/featureOrder';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from '../nn/initialization';
@@ -286,20 +286,8 @@ export class BernoulliMade extends Module {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<BernoulliMade> {
-    const model = await loadModule(path);
-    if (model instanceof BernoulliMade) return model;
-    const { kind } = model.config();
-    model.dispose();
-    throw new FlowError(
-      'FORMAT',
-      expected(
-        'BernoulliMade.load',
-        path,
-        'a Bernoulli MADE',
-        `a ${kind}`,
-        'load it with its own class',
-      ),
-    );
+    const isOne = (module: Module) => module instanceof BernoulliMade;
+    return loadModuleOf('BernoulliMade.load', path, 'a Bernoulli MADE', isOne);
   }
 
   config(): Config {

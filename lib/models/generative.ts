@@ -1,9 +1,8 @@
 /** Models as a file holds them: flows and others alike, as far as one can score rows with them and draw some. */
 import type { Bijection } from '../bijections/bijection';
-import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import { type Dequantization, Flow } from '../flows/flow';
-import { loadModule, type ModelFileOptions } from '../flows/modelFile';
+import { loadModuleOf, type ModelFileOptions } from '../flows/modelFile';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
@@ -56,18 +55,5 @@ function isGenerative(module: Module): module is Module & GenerativeModel {
  * @throws FlowError FILE, FORMAT
  */
 export async function loadModel(path: string): Promise<GenerativeModel> {
-  const module = await loadModule(path);
-  if (isGenerative(module)) return module;
-  const { kind } = module.config();
-  module.dispose();
-  throw new FlowError(
-    'FORMAT',
-    expected(
-      'loadModel',
-      path,
-      'a model to score and sample with',
-      `a ${kind}`,
-      'load it with its own class',
-    ),
-  );
+  return loadModuleOf('loadModel', path, 'a model to score and sample with', isGenerative);
 }

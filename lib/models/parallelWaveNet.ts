@@ -9,9 +9,9 @@ import { isTracked } from '../autograd/tape';
 import { StandardLogistic, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-
+import { contextRows } from '../flows/context';
 import type { Dequantization } from '../flows/flow';
-import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
 import type { WaveCondition } from '../nn/waveNetwork';
@@ -42,7 +42,6 @@ import {
   type WaveConditioning,
   type WaveSampleOptions,
   type WaveSizes,
-  waveContext,
 } from './waveNet';
 
 export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, WaveConditioning {
@@ -219,7 +218,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
   logProb(x: Rows, context: Rows | null = null): Tensor {
     return this.here(() => {
       const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
-      const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
+      const its = contextRows('logProb', this, context, rows.rows);
       return this.logProbOfRows(rows, its);
     });
   }
@@ -246,8 +245,9 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
       const stream = new RandomStream(seed);
       const z = this.drawNoise(samples, length, stream, options.temperature ?? 1);
       stream.dispose();
-      const features = this.#condition?.contextFeatures(length) ?? 0;
-      const context = waveContext('sample', options.context ?? null, samples, features, this.dtype);
+      const contextFeatures = this.#condition?.contextFeatures(length) ?? 0;
+      const wanted = { contextFeatures, dtype: this.dtype };
+      const context = contextRows('sample', wanted, options.context ?? null, samples);
       return bySequences(this, z, context, (part, its) => this.pass(part, its).x);
     });
   }
@@ -259,15 +259,8 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<ParallelWaveNet> {
-    const model = await loadModule(path);
-    if (model instanceof ParallelWaveNet) return model;
-    const { kind } = model.config();
-    model.dispose();
-    const remedy = 'load it with its own class';
-    throw new FlowError(
-      'FORMAT',
-      expected('ParallelWaveNet.load', path, 'a Parallel WaveNet', `a ${kind}`, remedy),
-    );
+    const isOne = (module: Module) => module instanceof ParallelWaveNet;
+    return loadModuleOf('ParallelWaveNet.load', path, 'a Parallel WaveNet', isOne);
   }
 
   config(): Config {

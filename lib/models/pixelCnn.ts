@@ -7,13 +7,14 @@
  * before is out of sight.
  */
 import { expected, FlowError } from '../errors';
+import { loadModuleOf } from '../flows/modelFile';
 import { ContextLayer } from '../nn/contextLayer';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
-import { type Config, withoutUndefined } from '../nn/module';
+import { type Config, type Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
 import { RandomStream, rasterTaps } from '../ops';
 import { requireOdd, requireSizes } from './pixelGraph';
-import { loadPixelModel, PixelModel, type PixelModelOptions } from './pixelModel';
+import { PixelModel, type PixelModelOptions } from './pixelModel';
 
 export interface PixelCnnOptions extends PixelModelOptions {
   /** Residual blocks, or gated layers after the first. Default 7. */
@@ -201,7 +202,8 @@ export class PixelCnn extends PixelModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<PixelCnn> {
-    return loadPixelModel(path, PixelCnn);
+    const isOne = (module: Module) => module instanceof PixelCnn;
+    return loadModuleOf('PixelCnn.load', path, 'a PixelCnn', isOne);
   }
 
   config(): Config {

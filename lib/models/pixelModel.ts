@@ -3,8 +3,9 @@ import { type FloatDType, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { oneOf } from '../flows/choice';
 import { inChunks } from '../flows/chunks';
+import { contextRows } from '../flows/context';
 import type { Dequantization } from '../flows/flow';
-import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { Module } from '../nn/module';
 import {
   abs,
@@ -19,7 +20,7 @@ import {
   reshape,
   where,
 } from '../ops';
-import { formatShape, type ImageShape } from '../shape';
+import type { ImageShape } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -139,38 +140,6 @@ export abstract class PixelModel extends Module implements GenerativeModel {
     });
   }
 
-  #context(where: string, context: Rows | null, rows: number): Tensor | null {
-    const { contextFeatures } = this;
-    const bad = (got: string) =>
-      new FlowError(
-        'SHAPE',
-        expected(
-          where,
-          'context',
-          contextFeatures === 0
-            ? 'none'
-            : `[${rows}, ${contextFeatures}] or [1, ${contextFeatures}]`,
-          got,
-          contextFeatures === 0 ? 'leave it out' : 'pass one row an image, or one for all',
-        ),
-      );
-    if (context === null) {
-      if (contextFeatures > 0) throw bad('none');
-      return null;
-    }
-    if (contextFeatures === 0) throw bad('some');
-    const given = cast(
-      rowsTensor(where, 'context', context, contextFeatures, this.dtype),
-      this.dtype,
-    );
-    if (given.rows === rows) return given;
-    if (given.rows !== 1) throw bad(formatShape(given.shape));
-    const one = given.dataSync();
-    const all = typedArray(this.dtype, rows * contextFeatures);
-    for (let row = 0; row < rows; row++) all.set(one, row * contextFeatures);
-    return tensorOfArray(all, [rows, contextFeatures]);
-  }
-
   /**
    * @param x [N, D] levels, float
    * @returns [N] float64, on the tape
@@ -194,7 +163,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       const isInteger = given.dtype === 'uint8' || given.dtype === 'int32';
       const rows = isInteger ? this.dequantize(given, stream) : cast(given, this.dtype);
       stream.dispose();
-      const conditions = this.#context('logProb', context, rows.rows);
+      const conditions = contextRows('logProb', this, context, rows.rows);
       return inChunks(rows, conditions, (part, its) => {
         const logProb = this.logProbOfRows(part, its);
         return this.likelihood.kind === 'bernoulli' ? ofBits(part, logProb) : logProb;
@@ -249,7 +218,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       );
     }
     return this.here(() => {
-      const context = this.#context('sample', options.context ?? null, samples);
+      const context = contextRows('sample', this, options.context ?? null, samples);
       const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
       const uniform = stream.uniform(
         [samples * this.positions, this.likelihood.uniforms],
@@ -312,25 +281,4 @@ function ofBits(x: Tensor, logProb: Tensor): Tensor {
     const bits = greaterEqual(0, cast(away, 'float64'));
     return where(reshape(bits, logProb.shape), logProb, full([], -Infinity, 'float64'));
   });
-}
-
-/** Reads a model that must be of one class. @throws FlowError FILE, FORMAT */
-export async function loadPixelModel<M extends PixelModel>(
-  path: string,
-  kind: abstract new (...args: never[]) => M,
-): Promise<M> {
-  const model = await loadModule(path);
-  if (model instanceof kind) return model;
-  const found = model.config().kind;
-  model.dispose();
-  throw new FlowError(
-    'FORMAT',
-    expected(
-      `${kind.name}.load`,
-      path,
-      `a ${kind.name}`,
-      `a ${found}`,
-      'load it with its own class',
-    ),
-  );
 }

@@ -2,6 +2,7 @@
  * PixelRNN: Row LSTM and Diagonal BiLSTM (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", sections 3.1 to 3.4,
  * table 1): a 7×7 convolution of mask A, LSTM layers with residual connections, two 1×1 layers.
  */
+import { loadModuleOf } from '../flows/modelFile';
 import { uniformByFanIn } from '../nn/initialization';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import { type Config, Module, withoutUndefined } from '../nn/module';
@@ -9,7 +10,7 @@ import { register } from '../nn/registry';
 import { RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { requireOdd, requireSizes } from './pixelGraph';
-import { loadPixelModel, PixelModel, type PixelModelOptions } from './pixelModel';
+import { PixelModel, type PixelModelOptions } from './pixelModel';
 
 export interface PixelRnnOptions extends PixelModelOptions {
   /** row: each state from the three above it. diagonal: two scans, together from all pixels before. Default diagonal. */
@@ -148,7 +149,8 @@ export class PixelRnn extends PixelModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<PixelRnn> {
-    return loadPixelModel(path, PixelRnn);
+    const isOne = (module: Module) => module instanceof PixelRnn;
+    return loadModuleOf('PixelRnn.load', path, 'a PixelRnn', isOne);
   }
 
   config(): Config {

@@ -6,9 +6,9 @@
 import { isTracked } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-
+import { contextRows } from '../flows/context';
 import type { Dequantization } from '../flows/flow';
-import { loadModule, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
 import { receptiveField, WaveCondition, WaveNetwork } from '../nn/waveNetwork';
@@ -166,38 +166,6 @@ export function conditionOf(
   }
   const sizes = { frames, hop, global, outputs: condition };
   return new WaveCondition(withoutUndefined({ ...sizes, seed, dtype }));
-}
-
-/** The context of `samples` sequences as a tensor; a single row is repeated. */
-export function waveContext(
-  where: string,
-  context: Rows | null,
-  samples: number,
-  features: number,
-  dtype: FloatDType,
-): Tensor | null {
-  if (context === null && features === 0) return null;
-  if (context === null || features === 0) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected(
-        where,
-        'context',
-        features > 0 ? `rows of ${features} numbers` : 'none',
-        context ? 'one' : 'none',
-        features > 0
-          ? 'the model is conditional: pass a context'
-          : 'build the model with local or global',
-      ),
-    );
-  }
-  const rows = cast(rowsTensor(where, 'context', context, features, dtype), dtype);
-  if (rows.rows === samples) return rows;
-  if (rows.rows === 1) return concatRows(Array.from({ length: samples }, () => rows));
-  throw new FlowError(
-    'SHAPE',
-    expected(where, 'context', `1 or ${samples} rows`, `${rows.rows}`, 'pass one row a sequence'),
-  );
 }
 
 /** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
@@ -382,7 +350,7 @@ export class WaveNet extends Module implements GenerativeModel {
   logProb(x: Rows, context: Rows | null = null): Tensor {
     return this.here(() => {
       const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
-      const its = waveContext('logProb', context, rows.rows, this.contextFeatures, this.dtype);
+      const its = contextRows('logProb', this, context, rows.rows);
       return this.logProbOfRows(rows, its);
     });
   }
@@ -431,8 +399,9 @@ export class WaveNet extends Module implements GenerativeModel {
     const { kind, levels, leastLogScale } = this.likelihood;
     const length = kind === 'logistic' ? noise.cols / 2 : noise.cols;
     return scope(() => {
-      const features = this.#condition?.contextFeatures(length) ?? 0;
-      const its = waveContext('sample', context, noise.rows, features, this.dtype);
+      const contextFeatures = this.#condition?.contextFeatures(length) ?? 0;
+      const wanted = { contextFeatures, dtype: this.dtype };
+      const its = contextRows('sample', wanted, context, noise.rows);
       const condition = this.#condition && its && this.#condition.apply(its, length);
       const given = start && beginning(start, noise.rows, length, this.dtype);
       const options = { kind, levels, leastLogScale, condition, given } as const;
@@ -474,14 +443,8 @@ export class WaveNet extends Module implements GenerativeModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<WaveNet> {
-    const model = await loadModule(path);
-    if (model instanceof WaveNet) return model;
-    const { kind } = model.config();
-    model.dispose();
-    throw new FlowError(
-      'FORMAT',
-      expected('WaveNet.load', path, 'a WaveNet', `a ${kind}`, 'load it with its own class'),
-    );
+    const isOne = (module: Module) => module instanceof WaveNet;
+    return loadModuleOf('WaveNet.load', path, 'a WaveNet', isOne);
   }
 
   config(): Config {

@@ -30,9 +30,9 @@ export interface SplineOptions {
   /** The box [left, right] in x and in y: [−bound, bound], default 3; for angles Math.PI. Or both ends. */
   readonly bound?: number | readonly [number, number];
   /** The least width and height of a bin, as fractions of the box, and the least slope at a knot; default 1e-3 each. */
-  readonly minWidth?: number;
-  readonly minHeight?: number;
-  readonly minSlope?: number;
+  readonly leastWidth?: number;
+  readonly leastHeight?: number;
+  readonly leastSlope?: number;
 }
 
 const kinds: Record<SplineKind, number> = {
@@ -46,7 +46,7 @@ const tailCodes: Record<SplineTails, number> = { linear: 0, learned: 1, circular
 /** The options with their defaults, checked. */
 export function splineSettings(where: string, options: SplineOptions): Required<SplineOptions> {
   const { kind = 'rationalQuadratic', tails = 'linear', bins = 8, bound = 3 } = options;
-  const { minWidth = 1e-3, minHeight = 1e-3, minSlope = 1e-3 } = options;
+  const { leastWidth = 1e-3, leastHeight = 1e-3, leastSlope = 1e-3 } = options;
   const wrong = (what: string, wanted: string, got: unknown, remedy: string): never => {
     throw new FlowError('ARGUMENT', expected(where, what, wanted, String(got), remedy));
   };
@@ -65,15 +65,15 @@ export function splineSettings(where: string, options: SplineOptions): Required<
       'the usual one is 3 for standardised data',
     );
   for (const [what, least] of [
-    ['minWidth', minWidth],
-    ['minHeight', minHeight],
+    ['leastWidth', leastWidth],
+    ['leastHeight', leastHeight],
   ] as const) {
     if (!(least >= 0 && least * bins < 1))
       wrong(what, `from 0 to less than 1/bins = ${1 / bins}`, least, 'the usual one is 1e-3');
   }
-  if (!(minSlope > 0 && minSlope < 1))
-    wrong('minSlope', 'a number in (0, 1)', minSlope, 'the usual one is 1e-3');
-  return { kind, tails, bins, bound, minWidth, minHeight, minSlope };
+  if (!(leastSlope > 0 && leastSlope < 1))
+    wrong('leastSlope', 'a number in (0, 1)', leastSlope, 'the usual one is 1e-3');
+  return { kind, tails, bins, bound, leastWidth, leastHeight, leastSlope };
 }
 
 /** P: numbers that a feature takes. */
@@ -90,9 +90,9 @@ interface Attributes extends Required<SplineOptions> {
 }
 
 function encode(attributes: Attributes): readonly number[] {
-  const { kind, tails, bins, bound, minWidth, minHeight, minSlope, inverse } = attributes;
+  const { kind, tails, bins, bound, leastWidth, leastHeight, leastSlope, inverse } = attributes;
   const [left, right] = typeof bound === 'number' ? [-bound, bound] : bound;
-  const least = [minWidth, minHeight, minSlope];
+  const least = [leastWidth, leastHeight, leastSlope];
   return [kinds[kind], tailCodes[tails], bins, left, right, ...least, inverse ? 1 : 0];
 }
 

@@ -5,10 +5,11 @@
  */
 
 import { expected, FlowError } from '../errors';
+import { contextRows } from '../flows/context';
 import type { Flow } from '../flows/flow';
 import { cast, mean, type RandomStream, reshape, sub } from '../ops';
 import { onDevice } from '../tensor/device';
-import { type Rows, rowsTensor } from '../tensor/input';
+import type { Rows } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { type FitLossOptions, type FitLossResult, fitLoss } from './fitLoss';
@@ -37,7 +38,7 @@ export async function fitReverseKl(
 ): Promise<FitLossResult> {
   const { samples = 256 } = options;
   const given = options.context ?? null;
-  const context = onDevice(flow.device, () => contextRows(flow, given, samples));
+  const context = onDevice(flow.device, () => contextOf(flow, given, samples));
   const loss = (stream: RandomStream) => reverseKlLoss(flow, logDensity, samples, stream, context);
   try {
     return await fitLoss(flow, loss, options, { where: 'fitReverseKl', setup: { samples } });
@@ -46,20 +47,12 @@ export async function fitReverseKl(
   }
 }
 
-function contextRows(flow: Flow, context: Rows | null, samples: number): Tensor | null {
-  if (context === null) return null;
-  const rows = rowsTensor('fitReverseKl', 'context', context, flow.contextFeatures, flow.dtype);
-  if (rows.rows === samples) return rows === context ? rows.alias() : rows;
-  throw new FlowError(
-    'SHAPE',
-    expected(
-      'fitReverseKl',
-      'context',
-      `${samples} rows, one a draw`,
-      String(rows.rows),
-      'repeat the row, or set samples',
-    ),
-  );
+/** The context of each draw, for as long as the training lasts. */
+function contextOf(flow: Flow, context: Rows | null, samples: number): Tensor | null {
+  return scope(() => {
+    const rows = contextRows('fitReverseKl', flow, context, samples);
+    return rows === context ? (rows?.alias() ?? null) : rows;
+  });
 }
 
 /** mean(log q(x) − log p̃(x)) of draws x of the flow. */

@@ -305,7 +305,7 @@ describe('inputs', () => {
   });
 
   it('refuses a context that it does not take', () => {
-    expect(() => flow.logProb(rows, [[1], [2]])).toThrow(/build the flow with contextFeatures/);
+    expect(() => flow.logProb(rows, [[1], [2]])).toThrow(/build the model with contextFeatures/);
     const conditional = maf({ features: 2, hidden: [4], contextFeatures: 1 });
     expect(() => conditional.logProb(rows)).toThrow(/pass a context/);
     expect(() => conditional.logProb(rows, [[1], [2], [3]])).toThrow(/1 or 2 rows, got 3/);

@@ -125,7 +125,7 @@ def residual(gen, n, height, width, inputs, outputs, hidden, blocks, context=0, 
 
 
 def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_feature=1):
-    """The encoder (x [N, H·W·C] → [N, width]) or decoder ([N, width] → [N, H·W·C·P]) of a VAE; levels of half the sides."""
+    """The encoder (x [N, H·W·C] → [N, width]) or decoder ([N, width] → [N, H·W·C·P]) of a VAE; scales of half the sides."""
     height, breadth, colours = image
     params = {}
 
@@ -146,12 +146,12 @@ def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_fea
         layer("last", 9 * channels[0], colours * per_feature)
     for l, count in enumerate(channels):
         if l > 0 and encoder:
-            layer(f"levels.{l}.into", 9 * 4 * channels[l - 1], count)
+            layer(f"scales.{l}.into", 9 * 4 * channels[l - 1], count)
         if l > 0 and not encoder:
-            layer(f"levels.{l}.out", 9 * count, 4 * channels[l - 1])
+            layer(f"scales.{l}.out", 9 * count, 4 * channels[l - 1])
         for k in range(blocks):
-            layer(f"levels.{l}.blocks.{k}.first", 9 * count, count)
-            layer(f"levels.{l}.blocks.{k}.second", 9 * count, count)
+            layer(f"scales.{l}.blocks.{k}.first", 9 * count, count)
+            layer(f"scales.{l}.blocks.{k}.second", 9 * count, count)
     if context:
         layer("context", context, hidden, bias=False)
     leaves(params)
@@ -164,7 +164,7 @@ def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_fea
 
     def level_blocks(l, h):
         for k in range(blocks):
-            h = h + conv(f"levels.{l}.blocks.{k}.second", F.elu(conv(f"levels.{l}.blocks.{k}.first", F.elu(h))))
+            h = h + conv(f"scales.{l}.blocks.{k}.second", F.elu(conv(f"scales.{l}.blocks.{k}.first", F.elu(h))))
         return h
 
     def squeeze(h):
@@ -186,7 +186,7 @@ def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_fea
         h = conv("first", images(x.reshape(-1, colours), height, breadth))
         for l in range(len(channels)):
             if l > 0:
-                h = conv(f"levels.{l}.into", squeeze(F.elu(h)))
+                h = conv(f"scales.{l}.into", squeeze(F.elu(h)))
             h = level_blocks(l, h)
         return linear("last", dense(rows(F.elu(h)).reshape(x.shape[0], -1), given))
 
@@ -196,7 +196,7 @@ def coder(gen, image, channels, blocks, hidden, encoder, width, context, per_fea
         for l in range(last, -1, -1):
             h = F.elu(level_blocks(l, h))
             if l > 0:
-                h = unsqueeze(conv(f"levels.{l}.out", h))
+                h = unsqueeze(conv(f"scales.{l}.out", h))
         return rows(conv("last", h)).reshape(z.shape[0], -1)
 
     config = {"kind": "convEncoder" if encoder else "convDecoder",
@@ -258,6 +258,6 @@ write(
              batch_norm=False),
         coder_case("encoder", 231, 2, (4, 6, 2), True, 5, channels=[3, 4], blocks=1, hidden=6),
         coder_case("decoder-context", 232, 2, (4, 4, 1), False, 3, context=2, channels=[3, 2], blocks=1, hidden=5, per_feature=2),
-        coder_case("encoder-three-levels-context", 233, 1, (4, 4, 1), True, 3, context=2, channels=[2, 3, 2], blocks=0, hidden=4),
+        coder_case("encoder-three-scales-context", 233, 1, (4, 4, 1), True, 3, context=2, channels=[2, 3, 2], blocks=0, hidden=4),
     ],
 )

@@ -129,7 +129,14 @@ describe('splines', () => {
   const kinds = ['rationalQuadratic', 'quadratic', 'cubic'] as const;
   it.each(kinds)('%s: bins of no least width have one', (kind) => {
     for (const bins of [8, 32]) {
-      const options = { kind, tails: 'linear', bins, bound: 3, minWidth: 0, minHeight: 0 } as const;
+      const options = {
+        kind,
+        tails: 'linear',
+        bins,
+        bound: 3,
+        leastWidth: 0,
+        leastHeight: 0,
+      } as const;
       const count = splineParameters(options);
       scope(() => {
         // All of the box in the first bins: the last ones are as narrow as they may be.

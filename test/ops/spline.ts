@@ -103,9 +103,9 @@ export const contract: OpContract = {
     },
     {
       name: 'least width',
-      run: () => spline(f32([2, 1]), f32([2, 23]), { minWidth: 0.2 }),
+      run: () => spline(f32([2, 1]), f32([2, 23]), { leastWidth: 0.2 }),
       code: 'ARGUMENT',
-      says: /\[spline\] minWidth: expected from 0 to less than 1\/bins = 0.125, got 0.2/,
+      says: /\[spline\] leastWidth: expected from 0 to less than 1\/bins = 0.125, got 0.2/,
     },
   ],
 };

@@ -17,7 +17,7 @@ import { inChunks } from '../../flows/chunks';
 import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
 import { Flow } from '../../flows/flow';
-import { loadModule, type ModelFileOptions, saveModule } from '../../flows/modelFile';
+import { loadModuleOf, type ModelFileOptions, saveModule } from '../../flows/modelFile';
 import { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
 import { build, register } from '../../nn/registry';
@@ -322,14 +322,8 @@ export class Vae extends Module implements DensityModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<Vae> {
-    const model = await loadModule(path);
-    if (model instanceof Vae) return model;
-    const { kind } = model.config();
-    model.dispose();
-    throw new FlowError(
-      'FORMAT',
-      expected('Vae.load', path, 'a VAE', `a ${kind}`, 'load it with its own class'),
-    );
+    const isOne = (module: Module) => module instanceof Vae;
+    return loadModuleOf('Vae.load', path, 'a VAE', isOne);
   }
 
   config(): Config {
