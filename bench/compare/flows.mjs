@@ -30,6 +30,15 @@ export function comparedFlows(flow, { features, hidden }) {
       least: 2,
       make: () => flow.realnvp({ ...network, transforms: 8, permutation: 'random' }),
     },
+    ...Object.entries({
+      "Student's t": () => new flow.StudentT({ features }),
+      'a mixture of 10': () => new flow.GaussianMixture(features, 10, 'float32', 1),
+      LARS: () => new flow.Resampled({ features, hidden, seed: 1 }),
+    }).map(([name, base]) => ({
+      name: `RealNVP × 8, base ${name}`,
+      least: 2,
+      make: () => flow.realnvp({ ...network, transforms: 8, base: base() }),
+    })),
     { name: 'MADE', make: () => flow.made(network) },
     { name: 'MAF × 5', make: () => flow.maf({ ...network, transforms: 5 }) },
     {
@@ -55,7 +64,8 @@ export function comparedFlows(flow, { features, hidden }) {
     { name: 'Bernstein × 3', make: () => flow.bernsteinFlow({ ...network, transforms: 3 }) },
     {
       name: 'UMNN × 1',
-      make: () => flow.umnn({ ...network, transforms: 1, integrand: [32, 32], steps: 16 }),
+      make: () =>
+        flow.umnn({ ...network, transforms: 1, integrand: [32, 32], quadratureSteps: 16 }),
     },
     { name: 'block NAF × 1', make: () => flow.blockNaf({ ...of, transforms: 1 }) },
     {

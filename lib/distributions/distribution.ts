@@ -11,14 +11,20 @@ export abstract class Distribution extends Module {
   abstract readonly features: number;
   abstract readonly dtype: FloatDType;
 
-  protected abstract rowLogProb(z: Tensor): Tensor;
+  protected abstract rowLogProb(z: Tensor, stream: RandomStream | null): Tensor;
   protected abstract draw(samples: number, stream: RandomStream, temperature: number): Tensor;
+
+  /** Whether gradients of a draw reach all learned parameters (the path-wise gradient, which reverse KL needs). */
+  get reparameterized(): boolean {
+    return true;
+  }
 
   /**
    * @param z [N, D]
+   * @param stream in training: random numbers for distributions whose normalisation is estimated by draws
    * @returns [N] float64, natural logarithm; −∞ outside of the support
    */
-  logProb(z: Tensor): Tensor {
+  logProb(z: Tensor, stream: RandomStream | null = null): Tensor {
     if (z.shape.length !== 2 || z.cols !== this.features) {
       throw new FlowError(
         'SHAPE',
@@ -31,7 +37,7 @@ export abstract class Distribution extends Module {
         ),
       );
     }
-    return this.rowLogProb(z);
+    return this.rowLogProb(z, stream);
   }
 
   /**

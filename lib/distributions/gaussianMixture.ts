@@ -8,9 +8,9 @@ import {
   add,
   affineScalar,
   cast,
-  concatColumns,
   div,
   exp,
+  gatherColumns,
   gatherRows,
   logSumExp,
   mul,
@@ -31,6 +31,8 @@ export class GaussianMixture extends Distribution {
   readonly loc: Tensor;
   /** [K, D] */
   readonly logScale: Tensor;
+  /** [K·D]: the columns of a row, K times. */
+  readonly #repeated: Tensor;
 
   /** @param seed of the starting means, standard normal: equal ones would never part */
   constructor(
@@ -57,24 +59,29 @@ export class GaussianMixture extends Distribution {
     this.loc = this.parameter('loc', stream.normal([components, features], dtype));
     this.logScale = this.parameter('logScale', zeros([components, features], dtype));
     stream.dispose();
+    const repeated = Int32Array.from({ length: components * features }, (_, k) => k % features);
+    this.#repeated = this.own(tensorOfArray(repeated, [repeated.length]));
+  }
+
+  /** Which component a row comes from has no gradient. */
+  override get reparameterized(): boolean {
+    return this.components === 1;
   }
 
   protected override rowLogProb(z: Tensor): Tensor {
     return scope(() => {
-      const columnsOfK: Tensor[] = [];
-      for (let k = 0; k < this.components; k++) {
-        const row = tensorOfArray(Int32Array.of(k), [1]);
-        const loc = reshape(gatherRows(this.loc, row), [this.features]);
-        const logScale = reshape(gatherRows(this.logScale, row), [this.features]);
-        const logProb = sub(
-          normalLogProb(div(sub(z, loc), exp(logScale))),
-          sum(logScale, undefined, { dtype: 'float64' }),
-        );
-        columnsOfK.push(reshape(logProb, [z.rows, 1]));
-      }
+      // [N, K·D]: each row against each component.
+      const all = [this.components * this.features];
+      const apart = sub(gatherColumns(z, this.#repeated), reshape(this.loc, all));
+      const standard = div(apart, exp(reshape(this.logScale, all)));
+      const each = normalLogProb(reshape(standard, [z.rows * this.components, this.features]));
+      const logScales = sum(this.logScale, -1, { dtype: 'float64' });
       const logits = cast(this.logits, 'float64');
       const logWeights = sub(logits, logSumExp(logits));
-      return logSumExp(add(concatColumns(columnsOfK), logWeights), -1);
+      return logSumExp(
+        add(reshape(each, [z.rows, this.components]), sub(logWeights, logScales)),
+        -1,
+      );
     });
   }
 

@@ -1,4 +1,6 @@
 export * from './diagonalNormal';
 export * from './distribution';
 export * from './gaussianMixture';
+export * from './resampled';
 export * from './standard';
+export * from './studentT';

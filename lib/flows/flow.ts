@@ -210,15 +210,25 @@ export class Flow extends Module {
   }
 
   /** logProb of a float tensor [N, D] in one piece, for training: everything between x and the result is on the tape. */
-  logProbOfRows(x: Tensor, context: Tensor | null, space: 'data' | 'model'): Tensor {
-    return this.here(() => this.#score(x, context, space).logProb);
+  logProbOfRows(
+    x: Tensor,
+    context: Tensor | null,
+    space: 'data' | 'model',
+    stream?: RandomStream,
+  ): Tensor {
+    return this.here(() => this.#score(x, context, space, stream).logProb);
   }
 
-  #score(x: Tensor, context: Tensor | null, space: 'data' | 'model'): { logProb: Tensor } & Solved {
+  #score(
+    x: Tensor,
+    context: Tensor | null,
+    space: 'data' | 'model',
+    stream: RandomStream | null = null,
+  ): { logProb: Tensor } & Solved {
     return this.here(() => {
       const rows = this.#toModel(x);
       const { y, logDet, solve } = this.bijection.forward(rows.x, context);
-      const inModel = add(this.base.logProb(y), logDet);
+      const inModel = add(this.base.logProb(y, stream), logDet);
       return {
         logProb: space === 'data' && rows.logDet ? add(inModel, rows.logDet) : inModel,
         ...solved(mergeSolves(rows.solve, solve)),

@@ -28,7 +28,7 @@ export interface ReverseKlOptions extends FitLossOptions {
  * The loss is an upper bound of −log Z, the constant that p̃ lacks, and equal to it where the flow is the target.
  *
  * @param logDensity log p̃ of the rows x [N, D]: [N] or [N, 1], float32 or float64, made by differentiable ops
- * @throws FlowError ARGUMENT; NUMERIC, FILE and FORMAT as {@link fitLoss}; SHAPE when logDensity does not give one number
+ * @throws FlowError ARGUMENT, also for bases that choose (GaussianMixture, Resampled); NUMERIC, FILE and FORMAT as {@link fitLoss}; SHAPE when logDensity does not give one number
  *   a row; UNSUPPORTED where the inverse of a layer has no gradient
  */
 export async function fitReverseKl(
@@ -37,6 +37,20 @@ export async function fitReverseKl(
   options: ReverseKlOptions,
 ): Promise<FitLossResult> {
   const { samples = 256 } = options;
+  const { base } = flow;
+  if (!base.reparameterized && base.parameters().length > 0) {
+    const kind = base.constructor.name;
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'fitReverseKl',
+        'flow.base',
+        'a distribution whose draws can be differentiated by its parameters',
+        `a ${kind}`,
+        'take a StandardNormal, DiagonalNormal or StudentT',
+      ),
+    );
+  }
   const given = options.context ?? null;
   const context = onDevice(flow.device, () => contextOf(flow, given, samples));
   const loss = (stream: RandomStream) => reverseKlLoss(flow, logDensity, samples, stream, context);

@@ -126,13 +126,13 @@ describe('train', () => {
   });
 
   it.each([
-    ['iaf', ['--transforms', '2']],
+    ['iaf', ['--transforms', '2', '--base', 'student-t']],
     ['made', []],
     ['realnvp', ['--transforms', '4', '--batch-norm', '--permutation', 'random']],
     ['realnvp', ['--scale-bound', '3', '--residual']],
-    ['nice', []],
+    ['nice', ['--base', 'mixture', '--components', '4']],
     ['residual', ['--transforms', '2']],
-    ['nsf', ['--transforms', '2']],
+    ['nsf', ['--transforms', '2', '--base', 'resampled']],
     ['nsf-ar', ['--transforms', '1', '--permutation', 'lu']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
@@ -169,6 +169,8 @@ describe('train', () => {
     ['nsf', ['--permutation', 'qr'], /--permutation qr: --model nsf has lu, random or swap/],
     ['planar', ['--hidden', '8'], /--model planar has a network for --context-columns only/],
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
+    ['maf', ['--base', 'normal', '--components', '3'], /--components is for --base mixture/],
+    ['vae', ['--base', 'mixture'], /--model vae has no --base: leave it out/],
     ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],
     ['made', ['--transforms', '2'], /--model made has no --transforms: leave it out/],
   ])('says what a flow of kind %s does not take: %j', async (kind, words, says) => {

@@ -3,8 +3,10 @@ import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   DiagonalNormal,
   GaussianMixture,
+  Resampled,
   StandardLogistic,
   StandardNormal,
+  StudentT,
   Uniform,
 } from '../../lib/distributions';
 import { bernoulliLogProb, div, exp, log, mul, neg, sub, sum } from '../../lib/ops';
@@ -15,6 +17,19 @@ import { type GoldenDistributionCase, goldenCases, values } from '../reference/g
 import { goldenTensor } from './load';
 
 type Leaves = Record<string, Tensor>;
+
+/** A distribution with parameters of its own. */
+function learned({ distribution, params }: GoldenDistributionCase, features: number) {
+  const dtype = 'float64';
+  if (distribution === 'normal') return new DiagonalNormal(features, dtype);
+  if (distribution === 'studentT') return new StudentT({ features, dtype });
+  if (distribution === 'mixtureOfGaussians')
+    return new GaussianMixture(features, params.logits?.shape[0] as number, dtype);
+  const network = { hidden: [5], activation: 'tanh' } as const;
+  const base = new Resampled({ features, ...network, truncation: 4, dtype });
+  base.normalizer.write(Float64Array.of(0.37));
+  return base;
+}
 
 /** log p of the rows by the library's distribution, and the tensors to differentiate by, under the golden's names. */
 function model(
@@ -29,11 +44,10 @@ function model(
       return { leaves: given, logProb: () => base.logProb(x), dispose: () => base.dispose() };
     }
     case 'normal':
+    case 'studentT':
+    case 'resampled':
     case 'mixtureOfGaussians': {
-      const base =
-        row.distribution === 'normal'
-          ? new DiagonalNormal(D, 'float64')
-          : new GaussianMixture(D, row.params.logits?.shape[0] as number, 'float64');
+      const base = learned(row, D);
       const own = base.namedParameters();
       for (const [name, tensor] of own) tensor.write(values(row.params[name]));
       const leaves = { x, ...Object.fromEntries(own) };

@@ -6,7 +6,9 @@ import {
   logisticLogProb,
   mixtureOfGaussiansLogProb,
   normalLogProb,
+  resampledLogProb,
   standardNormalLogProb,
+  studentTLogProb,
   uniformLogProb,
 } from './distributions';
 import { type GoldenDistributionCase, goldenCases, parameterArrays, values } from './goldens';
@@ -29,6 +31,10 @@ function logProb(
       return uniformLogProb(x, n, p.low!, p.high!);
     case 'mixtureOfGaussians':
       return mixtureOfGaussiansLogProb(x, n, p.logits!, p.loc!, p.logScale!);
+    case 'studentT':
+      return studentTLogProb(x, n, p.logDegrees!);
+    case 'resampled':
+      return resampledLogProb(x, n, p, { truncation: 4, normalizer: 0.37 });
     case 'bernoulli':
       return bernoulliLogProb(x, n, p.logits!);
   }

@@ -103,3 +103,47 @@ export function bernoulliLogProb(
     return value * logit - softplus(logit);
   });
 }
+
+/** log Γ(z), z > 0: Stirling's series beyond 20. */
+function logGamma(z: number): number {
+  let [w, below] = [z, 0];
+  for (; w < 20; w++) below += Math.log(w);
+  const series = 1 / (12 * w) - 1 / (360 * w ** 3) + 1 / (1260 * w ** 5) - 1 / (1680 * w ** 7);
+  return (w - 0.5) * Math.log(w) - w + 0.5 * Math.log(2 * Math.PI) + series - below;
+}
+
+/** Student's t with degrees exp(logDegrees) of each feature. */
+export function studentTLogProb(
+  x: ArrayLike<number>,
+  n: number,
+  logDegrees: ArrayLike<number>,
+): Float64Array {
+  return sumRows(x, n, (value, d) => {
+    const nu = Math.exp(logDegrees[d]!);
+    const factor = logGamma((nu + 1) / 2) - logGamma(nu / 2) - 0.5 * Math.log(nu * Math.PI);
+    return factor - ((nu + 1) / 2) * Math.log1p(value ** 2 / nu);
+  });
+}
+
+/** Stimper et al. 2022, eq. 4, over standard normal proposals, with a network of one hidden layer of tanh units. */
+export function resampledLogProb(
+  x: ArrayLike<number>,
+  n: number,
+  network: Readonly<Record<string, ArrayLike<number>>>,
+  { truncation, normalizer }: { truncation: number; normalizer: number },
+): Float64Array {
+  const [w0, b0] = [network['network.hidden.0.weight']!, network['network.hidden.0.bias']!];
+  const [w1, b1] = [network['network.output.weight']!, network['network.output.bias']!];
+  const cols = x.length / n;
+  const forced = (1 - normalizer) ** (truncation - 1);
+  return standardNormalLogProb(x, n).map((logProposal, row) => {
+    let logit = b1[0]!;
+    for (let h = 0; h < b0.length; h++) {
+      let unit = b0[h]!;
+      for (let c = 0; c < cols; c++) unit += w0[h * cols + c]! * x[row * cols + c]!;
+      logit += w1[h]! * Math.tanh(unit);
+    }
+    const accepted = 1 / (1 + Math.exp(-logit));
+    return logProposal + Math.log(((1 - forced) * accepted) / normalizer + forced);
+  });
+}

@@ -135,6 +135,8 @@ export interface GoldenDistributionCase {
     | 'logistic'
     | 'uniform'
     | 'mixtureOfGaussians'
+    | 'studentT'
+    | 'resampled'
     | 'bernoulli';
   readonly inputs: { readonly x: GoldenTensor };
   readonly params: GoldenTensors;

@@ -59,6 +59,8 @@ export interface TrainOptions extends ReadingOptions {
   readonly blocks?: number;
   readonly flat?: boolean;
   readonly scaleBound?: number;
+  readonly base?: 'normal' | 'logistic' | 'student-t' | 'mixture' | 'resampled';
+  readonly components?: number;
   readonly latents?: number;
   readonly posterior?: 'diagonal' | 'iaf';
   readonly prior?: 'normal' | 'maf';
@@ -166,6 +168,13 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',
       number(0, 80, true),
     )
+    .addOption(
+      new Option(
+        '--base <kind>',
+        'of a flow: student-t has learned degrees of freedom, mixture learned Gaussians (--components), resampled a network that accepts draws (default: normal, nice logistic)',
+      ).choices(['normal', 'logistic', 'student-t', 'mixture', 'resampled']),
+    )
+    .option('--components <count>', 'of --base mixture (default: 10)', whole(1, 4096))
     .addOption(
       new Option(
         '--likelihood <kind>',

@@ -2,7 +2,7 @@
 import { iaf, type MafOptions, made, maf } from '../../flows';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
-import { type Model, type ModelDefaults, type ModelInput, pass, shared } from './model';
+import { type Model, type ModelDefaults, type ModelInput, ofFlows, pass, shared } from './model';
 
 function mafOptions(options: TrainOptions, input: ModelInput, usual: ModelDefaults): MafOptions {
   const { permutation = 'reverse' } = options;
@@ -19,7 +19,14 @@ function mafOptions(options: TrainOptions, input: ModelInput, usual: ModelDefaul
   };
 }
 
-const networks = ['batchNorm', 'scaleBound', 'degrees', 'activation', 'residual'] as const;
+const networks = [
+  ...ofFlows,
+  'batchNorm',
+  'scaleBound',
+  'degrees',
+  'activation',
+  'residual',
+] as const;
 
 const autoregressive: Pick<Model, 'takes' | 'defaults'> = {
   takes: ['transforms', 'permutation', ...networks],

@@ -9,6 +9,7 @@ import {
   type Model,
   type ModelDefaults,
   type ModelInput,
+  ofFlows,
   pass,
   refuse,
   shared,
@@ -40,7 +41,7 @@ const ofRealNvp = ['transforms', 'batchNorm', 'permutation', 'scaleBound'] as co
 
 export const couplingModels = {
   realnvp: {
-    takes: [...ofRealNvp, 'activation', 'residual', 'scales', 'blocks', 'flat'],
+    takes: [...ofFlows, ...ofRealNvp, 'activation', 'residual', 'scales', 'blocks', 'flat'],
     defaults: (image, { flat }) => ({ hidden: image ? (flat ? [512, 512] : [32]) : [256, 256] }),
     build(options, input, defaults) {
       if (input.image && !options.flat) return imageRealNvp(options, input, input.image, defaults);
@@ -63,7 +64,7 @@ export const couplingModels = {
     },
   },
   nice: {
-    takes: ['transforms', 'activation', 'residual'],
+    takes: [...ofFlows, 'transforms', 'activation', 'residual'],
     defaults: (image) => ({
       hidden: image ? Array.from({ length: 5 }, () => 1000) : [256, 256],
     }),
@@ -71,7 +72,7 @@ export const couplingModels = {
       nice({ ...shared(options, input, defaults), ...pass(options, 'transforms') }),
   },
   glow: {
-    takes: ['transforms', 'permutation', 'scaleBound', 'coupling', 'scales'],
+    takes: [...ofFlows, 'transforms', 'permutation', 'scaleBound', 'coupling', 'scales'],
     defaults: () => ({ hidden: [128] }),
     build(options, input, defaults) {
       const { image, features: _features, ...parts } = input;

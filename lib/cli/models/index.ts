@@ -4,6 +4,7 @@ import type { ImageShape } from '../dataset';
 import type { ModelKind, TrainOptions } from '../grammar/train';
 import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
+import { baseOf } from './base';
 import { couplingModels } from './coupling';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { monotoneModels } from './monotone';
@@ -41,5 +42,7 @@ export function modelPreprocess(
 export function buildModel(options: TrainOptions, input: ModelInput): GenerativeModel {
   const { takes, build } = models[options.model];
   refuseOthers(options, takes);
-  return build(options, input, modelDefaults(options, input.image !== null));
+  const base = baseOf(options, input.features);
+  const parts = base ? { ...input, base } : input;
+  return build(options, parts, modelDefaults(options, input.image !== null));
 }

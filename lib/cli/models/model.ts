@@ -1,4 +1,5 @@
 /** What `train --model` asks of a model: which options it takes, its defaults, and how it is built. */
+import type { Distribution } from '../../distributions';
 import type { FlowParts } from '../../flows';
 import type { GenerativeModel } from '../../models';
 import type { ImageShape } from '../dataset';
@@ -13,6 +14,8 @@ export interface ModelInput
   readonly contextFeatures: number;
   /** Set where the rows are images. */
   readonly image: ImageShape | null;
+  /** Set where it is not the recipe's own. */
+  readonly base?: Distribution;
 }
 
 /** What a model takes where the options say nothing. */
@@ -29,6 +32,8 @@ const words = {
   batchNorm: '--batch-norm',
   permutation: '--permutation',
   scaleBound: '--scale-bound',
+  base: '--base',
+  components: '--components',
   degrees: '--degrees',
   activation: '--activation',
   residual: '--residual',
@@ -51,6 +56,9 @@ const words = {
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;
 
 export type ModelOption = keyof typeof words;
+
+/** What every flow takes. */
+export const ofFlows = ['base', 'components'] as const satisfies readonly ModelOption[];
 
 export interface Model {
   /** The options that it takes besides those of all models. */

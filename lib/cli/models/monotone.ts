@@ -2,7 +2,7 @@
 import { bernsteinFlow, blockNaf, naf, sosFlow, umnn } from '../../flows';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
-import { type Model, type ModelDefaults, type ModelInput, pass, shared } from './model';
+import { type Model, type ModelDefaults, type ModelInput, ofFlows, pass, shared } from './model';
 
 type Recipe = typeof naf | typeof umnn | typeof sosFlow | typeof bernsteinFlow;
 
@@ -15,7 +15,15 @@ function orderOf({ permutation = 'reverse' }: TrainOptions) {
 }
 
 const model = (recipe: Recipe): Model => ({
-  takes: ['transforms', 'permutation', 'batchNorm', 'degrees', 'activation', 'residual'],
+  takes: [
+    ...ofFlows,
+    'transforms',
+    'permutation',
+    'batchNorm',
+    'degrees',
+    'activation',
+    'residual',
+  ],
   // A dimension has tens of parameters: the last layer of a network is the largest.
   defaults: (image) => ({ hidden: image ? [512] : [128, 128] }),
   build: (options: TrainOptions, input: ModelInput, defaults: ModelDefaults) =>
@@ -33,7 +41,7 @@ export const monotoneModels = {
   sos: model(sosFlow),
   bernstein: model(bernsteinFlow),
   'block-naf': {
-    takes: ['transforms', 'permutation'],
+    takes: [...ofFlows, 'transforms', 'permutation'],
     // Units of each dimension.
     defaults: () => ({ hidden: [8, 8] }),
     build: (options, { image: _image, ...input }, { hidden }) =>

@@ -1,10 +1,10 @@
 /** residual: on tables, and on images by convolutions. */
 import { residualFlow, residualFlowImage } from '../../flows';
-import { channelsOf, halvings, type Model, pass, refuse, sidesOf } from './model';
+import { channelsOf, halvings, type Model, ofFlows, pass, refuse, sidesOf } from './model';
 
 export const residualModels = {
   residual: {
-    takes: ['transforms', 'scales', 'flat'],
+    takes: [...ofFlows, 'transforms', 'scales', 'flat'],
     defaults: (image, { flat }) => ({ hidden: image && !flat ? [64] : [128, 128, 128] }),
     build(options, input, defaults) {
       const { image, ...parts } = input;

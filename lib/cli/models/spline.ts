@@ -1,7 +1,7 @@
 /** nsf, nsf-ar; planar, radial, sylvester. */
 import { nsf, nsfAutoregressive, planar, radial, sylvester } from '../../flows';
 import { UsageError } from '../status';
-import { type Model, pass, shared } from './model';
+import { type Model, ofFlows, pass, shared } from './model';
 
 const permutations = ['reverse', 'random', 'lu', 'none'] as const;
 const isPermutation = (word: string): word is (typeof permutations)[number] =>
@@ -11,7 +11,7 @@ const isPermutation = (word: string): word is (typeof permutations)[number] =>
 const box = { spline: { bins: 8, bound: 5 } };
 
 const finite = (recipe: typeof planar | typeof radial | typeof sylvester): Model => ({
-  takes: ['transforms'],
+  takes: [...ofFlows, 'transforms'],
   // Only a context has a network.
   defaults: () => ({ hidden: [] }),
   build({ dtype, seed, hidden, ...options }, { image: _image, ...input }, defaults) {
@@ -32,7 +32,7 @@ const finite = (recipe: typeof planar | typeof radial | typeof sylvester): Model
 
 export const splineModels = {
   nsf: {
-    takes: ['transforms', 'permutation', 'activation', 'residual'],
+    takes: [...ofFlows, 'transforms', 'permutation', 'activation', 'residual'],
     defaults: (image) => ({ hidden: image ? [512, 512] : [128, 128] }),
     build(options, input, defaults) {
       const { permutation = 'lu' } = options;
@@ -51,7 +51,7 @@ export const splineModels = {
     },
   },
   'nsf-ar': {
-    takes: ['transforms', 'permutation', 'degrees', 'activation', 'residual'],
+    takes: [...ofFlows, 'transforms', 'permutation', 'degrees', 'activation', 'residual'],
     defaults: (image) => ({ hidden: image ? [512] : [128, 128] }),
     build(options, input, defaults) {
       const { permutation = 'reverse' } = options;
