@@ -28,12 +28,23 @@ export function allInChunks(
   map: (rows: Tensor, context: Tensor | null) => readonly Tensor[],
 ): readonly Tensor[] {
   const chunkRows = Math.min(mostRows, Math.max(64, Math.floor(mostNumbers / rows.cols)));
-  if (rows.rows <= chunkRows || isTracked([rows, context]) || isRecording())
-    return map(rows, context);
+  const whole = isTracked([rows, context]) || isRecording();
+  return inPieces(rows, context, whole ? rows.rows : chunkRows, map);
+}
+
+/** Pieces of at most so many rows, one after the other, and their results put together. */
+export function inPieces(
+  rows: Tensor,
+  context: Tensor | null,
+  most: number,
+  map: (rows: Tensor, context: Tensor | null) => readonly Tensor[],
+): readonly Tensor[] {
+  if (rows.rows <= most) return map(rows, context);
+  const size = Math.max(1, most);
   return scope(() => {
     const parts: (readonly Tensor[])[] = [];
-    for (let first = 0; first < rows.rows; first += chunkRows) {
-      const last = Math.min(rows.rows, first + chunkRows);
+    for (let first = 0; first < rows.rows; first += size) {
+      const last = Math.min(rows.rows, first + size);
       parts.push(
         scope(() =>
           map(rowsView(rows, first, last), context ? rowsView(context, first, last) : null),

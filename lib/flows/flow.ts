@@ -26,6 +26,7 @@ import { type Rows, rowsTensor } from '../tensor/input';
 import { isRecording, type Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
+import { freshSeed, requireSamples } from './draws';
 import { loadModuleOf, type ModelFileOptions, saveModule } from './modelFile';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
@@ -257,19 +258,8 @@ export class Flow extends Module {
    * @returns [N, D] in the data's space
    */
   sample(samples: number, options: SampleOptions = {}): Tensor {
-    const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48) } = options;
-    if (!Number.isSafeInteger(samples) || samples < 0) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'sample',
-          'samples',
-          'a whole number ≥ 0',
-          String(samples),
-          'pass how many rows to draw',
-        ),
-      );
-    }
+    const { temperature = 1, seed = freshSeed() } = options;
+    requireSamples(samples);
     return this.here(() => {
       const context = this.#context(options.context ?? null, samples);
       const stream = new RandomStream(seed);

@@ -8,6 +8,7 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { freshSeed, requireSamples } from '../flows/draws';
 import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
 import { type OrderRule, orderOf } from '../nn/featureOrder';
@@ -255,8 +256,9 @@ export class BernoulliMade extends Module {
    * @returns [samples, D] of 0 and 1
    */
   sample(samples: number, options: { seed?: number } = {}): Tensor {
+    requireSamples(samples);
     return scope(() => {
-      const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
+      const stream = new RandomStream(options.seed ?? freshSeed());
       const inForce = this.#mask;
       this.useMask(0);
       const order = this.#inputOrder.dataSync();

@@ -6,10 +6,9 @@ import { loadModuleOf, type ModelFileOptions } from '../flows/modelFile';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
-import { ParallelWaveNet } from './parallelWaveNet';
 import { PixelModel } from './pixelModel';
 import { Vae } from './vae';
-import { WaveNet } from './waveNet';
+import { SequenceModel } from './wave/sequenceModel';
 
 export interface GenerativeModel extends DensityModel {
   readonly preprocessing: Bijection | null;
@@ -46,7 +45,7 @@ export interface GenerativeModel extends DensityModel {
 }
 
 function isGenerative(module: Module): module is Module & GenerativeModel {
-  return [Flow, Vae, WaveNet, ParallelWaveNet, PixelModel].some((kind) => module instanceof kind);
+  return [Flow, Vae, SequenceModel, PixelModel].some((kind) => module instanceof kind);
 }
 
 /**

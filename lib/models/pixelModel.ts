@@ -4,6 +4,7 @@ import { expected, FlowError } from '../errors';
 import { oneOf } from '../flows/choice';
 import { inChunks } from '../flows/chunks';
 import { contextRows } from '../flows/context';
+import { freshSeed, requireSamples } from '../flows/draws';
 import type { Dequantization } from '../flows/flow';
 import { type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { Module } from '../nn/module';
@@ -191,18 +192,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
    * @returns [samples, D] levels; of a model that binarises the first and the last of the data's
    */
   sample(samples: number, options: PixelSampleOptions = {}): Tensor {
-    if (!Number.isSafeInteger(samples) || samples < 0) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'sample',
-          'samples',
-          'a whole number ≥ 0',
-          String(samples),
-          'pass how many images to draw',
-        ),
-      );
-    }
+    requireSamples(samples);
     const { method = 'cached', temperature = 1 } = options;
     oneOf('sample', 'method', method, ['cached', 'naive']);
     if (temperature !== 1) {
@@ -219,7 +209,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
     }
     return this.here(() => {
       const context = contextRows('sample', this, options.context ?? null, samples);
-      const stream = new RandomStream(options.seed ?? Math.floor(Math.random() * 2 ** 48));
+      const stream = new RandomStream(options.seed ?? freshSeed());
       const uniform = stream.uniform(
         [samples * this.positions, this.likelihood.uniforms],
         this.dtype,

@@ -3,8 +3,8 @@
  * Van den Oord et al. 2017, "Parallel WaveNet", section 3; Ping et al. 2018, "ClariNet", section 3.
  */
 import { expected, FlowError } from '../errors';
-import { ParallelWaveNet, type StudentPass } from '../models/parallelWaveNet';
-import type { WaveNet } from '../models/waveNet';
+import type { WaveNet } from '../models/wave';
+import { ParallelWaveNet, type StudentPass } from '../models/wave';
 import {
   add,
   affineScalar,

@@ -1,3 +1,6 @@
+// Registers the kind.
+import './config';
+
 export * from './likelihood';
 export type { FreeBits, Warmup } from './objective';
 export type {

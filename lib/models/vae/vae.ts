@@ -9,18 +9,18 @@
  * posterior is as rich as the other way round).
  */
 import { isTracked } from '../../autograd/tape';
-import { Bijection } from '../../bijections/bijection';
+import type { Bijection } from '../../bijections/bijection';
 import { StandardNormal } from '../../distributions';
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
 import { inChunks } from '../../flows/chunks';
 import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
-import { Flow } from '../../flows/flow';
+import { freshSeed, requireSamples } from '../../flows/draws';
+import type { Flow } from '../../flows/flow';
 import { loadModuleOf, type ModelFileOptions, saveModule } from '../../flows/modelFile';
-import { Conditioner } from '../../nn/conditioner';
+import type { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
-import { build, register } from '../../nn/registry';
 import {
   add,
   affineScalar,
@@ -36,7 +36,7 @@ import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
 import { Bound } from './bound';
-import { Likelihood } from './likelihood';
+import type { Likelihood } from './likelihood';
 import {
   checkObjective,
   type FreeBits,
@@ -283,14 +283,8 @@ export class Vae extends Module implements DensityModel {
    * @returns [samples, D] in the data's units: of a model that binarises 0 and levels − 1
    */
   sample(samples: number, options: VaeSampleOptions = {}): Tensor {
-    const { temperature = 1, seed = Math.floor(Math.random() * 2 ** 48), mean = false } = options;
-    if (!Number.isSafeInteger(samples) || samples < 0) {
-      const remedy = 'pass how many rows to draw';
-      throw new FlowError(
-        'ARGUMENT',
-        expected('sample', 'samples', 'a whole number ≥ 0', String(samples), remedy),
-      );
-    }
+    const { temperature = 1, seed = freshSeed(), mean = false } = options;
+    requireSamples(samples);
     return this.here(() => {
       const given = contextRows('Vae', this, options.context ?? null, samples);
       const stream = new RandomStream(seed);
@@ -397,57 +391,3 @@ export class Vae extends Module implements DensityModel {
     return sub(logLikelihood, weighted(withFreeBits(divergence, freeBits)));
   }
 }
-
-interface VaeConfig extends Config {
-  readonly kind: 'vae';
-  readonly encoder: Config;
-  readonly decoder: Config;
-  readonly likelihood: Config;
-  readonly posterior: Config | null;
-  readonly prior: Config | null;
-  readonly preprocessing: Config | null;
-  readonly binarization: { readonly levels: number } | null;
-  readonly freeBits: (FreeBits & Config) | null;
-  readonly warmup: (Warmup & Config) | null;
-  readonly description: { readonly [key: string]: string };
-}
-
-register<VaeConfig>('vae', (config) => {
-  const encoder = build(config.encoder);
-  const decoder = build(config.decoder);
-  const likelihood = build(config.likelihood);
-  const optional = (part: Config | null) => (part ? build(part) : null);
-  const posterior = optional(config.posterior);
-  const prior = optional(config.prior);
-  const preprocessing = optional(config.preprocessing);
-  const fits = <T>(
-    part: Module | null,
-    kind: new (...args: never[]) => T,
-  ): part is (Module & T) | null => part === null || part instanceof kind;
-  const isBijection = (part: Module | null): part is Bijection | null =>
-    part === null || part instanceof Bijection;
-  if (
-    !(encoder instanceof Conditioner) ||
-    !(decoder instanceof Conditioner) ||
-    !(likelihood instanceof Likelihood) ||
-    !isBijection(posterior) ||
-    !fits(prior, Flow) ||
-    !isBijection(preprocessing)
-  ) {
-    throw new FlowError(
-      'FORMAT',
-      expected(
-        'Vae',
-        'config',
-        'networks, a likelihood and flows',
-        'others',
-        'the file is damaged',
-      ),
-    );
-  }
-  const { binarization, freeBits, warmup, description } = config;
-  return new Vae({
-    ...{ encoder, decoder, likelihood, posterior, prior, preprocessing },
-    ...{ binarization, freeBits, warmup, description },
-  });
-});

@@ -5,17 +5,14 @@
  * The student is a chain of inverse autoregressive flows x ← x·s(x_<t) + m(x_<t) with a WaveNet each: sampling is one pass a
  * flow, and log p of a given sequence, which needs the noise back, goes moment after moment (in one native call a flow).
  */
-import { isTracked } from '../autograd/tape';
-import { StandardLogistic, StandardNormal } from '../distributions';
-import type { FloatDType } from '../dtype';
-import { expected, FlowError } from '../errors';
-import { contextRows } from '../flows/context';
-import type { Dequantization } from '../flows/flow';
-import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
-import { type Config, Module, withoutUndefined } from '../nn/module';
-import { register } from '../nn/registry';
-import type { WaveCondition } from '../nn/waveNetwork';
-import { WaveNetwork } from '../nn/waveNetwork';
+import { isTracked } from '../../autograd/tape';
+import { StandardLogistic, StandardNormal } from '../../distributions';
+import { expected, FlowError } from '../../errors';
+import { freshSeed } from '../../flows/draws';
+import { loadModuleOf } from '../../flows/modelFile';
+import { type Config, type Module, withoutUndefined } from '../../nn/module';
+import { register } from '../../nn/registry';
+import { WaveNetwork } from '../../nn/waveNetwork';
 import {
   add,
   cast,
@@ -30,23 +27,17 @@ import {
   sub,
   sum,
   waveGenerate,
-} from '../ops';
-import { type Rows, rowsTensor } from '../tensor/input';
-import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
-import type { GenerativeModel } from './generative';
+} from '../../ops';
+import { scope } from '../../tensor/scope';
+import type { Tensor } from '../../tensor/tensor';
 import {
-  bySequences,
-  checkSample,
-  conditionOf,
-  type WaveConditioning,
+  SequenceModel,
+  type SequenceOptions,
   type WaveSampleOptions,
   type WaveSizes,
-} from './waveNet';
+} from './sequenceModel';
 
-export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, WaveConditioning {
-  /** T: moments of a training sequence. Samples may be longer. */
-  readonly length: number;
+export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, SequenceOptions {
   /** Stacks of the WaveNet of each flow. Default [1, 1, 1, 3]: four flows, as in the paper. */
   readonly stacks?: readonly number[];
   /** Distribution of the noise. Default logistic, as in the paper; normal for ClariNet's divergence in closed form. */
@@ -55,9 +46,6 @@ export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, WaveC
   readonly initialLogScale?: number;
   /** The logarithm of the scale of a flow is not below it. Default −7. */
   readonly leastLogScale?: number;
-  readonly description?: Readonly<Record<string, string>>;
-  readonly seed?: number;
-  readonly dtype?: FloatDType;
 }
 
 /** x = z·exp(logScale) + mean, where mean and scale at t depend on the noise before t: all [N, T]. */
@@ -67,39 +55,21 @@ export interface StudentPass {
   readonly logScale: Tensor;
 }
 
-export class ParallelWaveNet extends Module implements GenerativeModel {
-  readonly features: number;
-  readonly contextFeatures: number;
-  readonly dtype: FloatDType;
-  readonly preprocessing = null;
-  readonly dequantization: Dequantization | null = null;
+export class ParallelWaveNet extends SequenceModel {
+  readonly dequantization = null;
   readonly base: 'logistic' | 'normal';
-  readonly description: Readonly<Record<string, string>>;
   readonly #options: ParallelWaveNetOptions;
-  readonly #condition: WaveCondition | null;
   readonly #networks: readonly WaveNetwork[];
   readonly #least: number;
 
   constructor(options: ParallelWaveNetOptions) {
-    super();
-    const {
-      length,
-      stacks = [1, 1, 1, 3],
-      base = 'logistic',
-      dtype = 'float32',
-      seed = 0,
-    } = options;
+    super(options);
+    const { stacks = [1, 1, 1, 3], base = 'logistic', dtype = 'float32', seed = 0 } = options;
     const { initialLogScale = -3, leastLogScale = -7 } = options;
-    if (!Number.isSafeInteger(length) || length < 1 || stacks.length === 0) {
+    if (stacks.length === 0) {
       throw new FlowError(
         'ARGUMENT',
-        expected(
-          'ParallelWaveNet',
-          'length, stacks',
-          'a whole number ≥ 1 and at least one flow',
-          `${length}, [${stacks.join(', ')}]`,
-          'pass for instance { length: 4000, stacks: [1, 1, 1, 3] }',
-        ),
+        expected('ParallelWaveNet', 'stacks', 'at least one flow', 'none', 'default: [1, 1, 1, 3]'),
       );
     }
     if (base !== 'logistic' && base !== 'normal') {
@@ -109,21 +79,15 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
       );
     }
     this.#options = structuredClone(options);
-    this.features = length;
-    this.dtype = dtype;
     this.base = base;
-    this.description = options.description ?? {};
     this.#least = leastLogScale;
-    const condition = conditionOf({ ...options, seed: seed + 1, dtype });
-    this.#condition = condition && this.child('condition', condition);
-    this.contextFeatures = condition?.contextFeatures(length) ?? 0;
     const { layers, hidden, gates, skips, head } = options;
     this.#networks = stacks.map((count, k) => {
       const network = new WaveNetwork(
         withoutUndefined({
           ...{ layers, hidden, gates, skips, head, dtype, stacks: count },
           outputs: 2,
-          condition: condition?.options.outputs ?? 0,
+          condition: this.conditionColumns,
           zeroInitialized: true,
           seed: seed + 2 + k,
         }),
@@ -155,7 +119,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
    */
   pass(z: Tensor, context: Tensor | null): StudentPass {
     return scope(() => {
-      const condition = this.#condition && context && this.#condition.apply(context, z.cols);
+      const condition = this.conditionAt(context, z.cols);
       let [x, mean, logScale]: [Tensor, Tensor | null, Tensor | null] = [z, null, null];
       for (const network of this.#networks) {
         const outputs = network.apply(x, condition);
@@ -173,7 +137,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
   /** Sequence → noise, moment after moment; not differentiable. @param x [N, T] */
   invert(x: Tensor, context: Tensor | null): Tensor {
     return scope(() => {
-      const condition = this.#condition && context && this.#condition.apply(context, x.cols);
+      const condition = this.conditionAt(context, x.cols);
       return this.#networks.reduceRight(
         (y, network) =>
           waveGenerate(y, network.tensors, {
@@ -204,7 +168,7 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
         ),
       );
     }
-    return bySequences(this, x, context, (part, its) =>
+    return this.bySequences(x, context, (part, its) =>
       scope(() => {
         const z = this.invert(part, its);
         const { logScale } = this.pass(z, its);
@@ -214,24 +178,6 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
     );
   }
 
-  /** Log-density in nats. @param x [N, T], T = `length` @returns [N] float64 */
-  logProb(x: Rows, context: Rows | null = null): Tensor {
-    return this.here(() => {
-      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
-      const its = contextRows('logProb', this, context, rows.rows);
-      return this.logProbOfRows(rows, its);
-    });
-  }
-
-  /** −log p / (T·ln 2). */
-  bitsPerDim(logProb: number): number {
-    return -logProb / (this.features * Math.LN2);
-  }
-
-  dequantize(x: Tensor): Tensor {
-    return cast(x, this.dtype);
-  }
-
   /**
    * Draws sequences, all moments at once.
    *
@@ -239,22 +185,15 @@ export class ParallelWaveNet extends Module implements GenerativeModel {
    * @returns [samples, length]
    */
   sample(samples: number, options: WaveSampleOptions = {}): Tensor {
-    const { length = this.features, seed = Math.floor(Math.random() * 2 ** 48) } = options;
-    checkSample(samples, options, this.#options.local?.hop);
+    const { length = this.features, seed = freshSeed() } = options;
+    this.checkSample(samples, options);
     return this.here(() => {
       const stream = new RandomStream(seed);
       const z = this.drawNoise(samples, length, stream, options.temperature ?? 1);
       stream.dispose();
-      const contextFeatures = this.#condition?.contextFeatures(length) ?? 0;
-      const wanted = { contextFeatures, dtype: this.dtype };
-      const context = contextRows('sample', wanted, options.context ?? null, samples);
-      return bySequences(this, z, context, (part, its) => this.pass(part, its).x);
+      const context = this.contextOfSamples(options.context ?? null, samples, length);
+      return this.bySequences(z, context, (part, its) => this.pass(part, its).x);
     });
-  }
-
-  /** Writes architecture, weights and state into one safetensors file, atomically. */
-  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
-    await saveModule(this, path, options);
   }
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */

@@ -1,0 +1,203 @@
+/** What WaveNets and their students share: sequences as rows, conditions of a context, pieces of bounded memory. */
+import { isTracked } from '../../autograd/tape';
+import type { FloatDType } from '../../dtype';
+import { expected, FlowError } from '../../errors';
+import { inPieces } from '../../flows/chunks';
+import { contextRows } from '../../flows/context';
+import { requireSamples } from '../../flows/draws';
+import type { Dequantization } from '../../flows/flow';
+import { type ModelFileOptions, saveModule } from '../../flows/modelFile';
+import { Module, withoutUndefined } from '../../nn/module';
+import { WaveCondition } from '../../nn/waveNetwork';
+import { cast, type RandomStream } from '../../ops';
+import { type Rows, rowsTensor } from '../../tensor/input';
+import { isRecording, type Tensor } from '../../tensor/tensor';
+import type { GenerativeModel } from '../generative';
+
+/** Frames that say what is to be heard when (local conditioning), and what is said of the whole sequence (global). */
+export interface WaveConditioning {
+  /** `channels` numbers a frame, each frame for `hop` moments: the context's columns are frame after frame. */
+  readonly local?: { readonly channels: number; readonly hop: number };
+  /** Numbers of the whole sequence, behind the frames in the context. */
+  readonly global?: number;
+  /** Columns of the condition that the layers see at each moment. Default 16. */
+  readonly condition?: number;
+}
+
+export interface WaveSizes {
+  /** Layers of a stack, with dilations 1, 2, 4, … Default 10. */
+  readonly layers?: number;
+  /** Default 3. */
+  readonly stacks?: number;
+  /** Channels of the residual path; default 64. */
+  readonly hidden?: number;
+  /** Channels behind the gates; default `hidden`. */
+  readonly gates?: number;
+  /** Channels of the skips; default `hidden`. */
+  readonly skips?: number;
+  /** Channels between the skips and the outputs; default `skips`. */
+  readonly head?: number;
+}
+
+/** What a model of sequences is built with, whatever its networks. */
+export interface SequenceOptions extends WaveConditioning {
+  /** T: moments of a training sequence. Samples may be longer. */
+  readonly length: number;
+  /** What the sequences are, for whoever opens the file. */
+  readonly description?: Readonly<Record<string, string>>;
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+export interface WaveSampleOptions {
+  /** Moments; default `length`. */
+  readonly length?: number;
+  /** One row for all samples, or one row a sample. */
+  readonly context?: Rows | null;
+  /**
+   * Above 1 more varied, below 1 more probable values: logits are divided by it, deviations and scales multiplied. Default 1.
+   */
+  readonly temperature?: number;
+  /** What the sequences begin with, one row for all or one a sample; the rest is drawn. */
+  readonly start?: Rows | null;
+  /** Default: a new one each call. */
+  readonly seed?: number;
+}
+
+/** Moments that go through the network at once where nothing is differentiated. */
+const mostMoments = 1 << 16;
+
+/** The part of a model that makes a condition of its context. */
+function conditionOf(options: SequenceOptions): WaveCondition | null {
+  const { local, global = 0, condition = 16, length, seed, dtype } = options;
+  if (!local && global === 0) return null;
+  const { channels: frames, hop } = local ?? { channels: 0, hop: 1 };
+  if (!Number.isSafeInteger(hop) || hop < 1 || length % hop !== 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'WaveNet',
+        'local.hop',
+        `a divisor of the length ${length}`,
+        String(hop),
+        'sequences are whole frames',
+      ),
+    );
+  }
+  const sizes = { frames, hop, global, outputs: condition };
+  return new WaveCondition(withoutUndefined({ ...sizes, seed, dtype }));
+}
+
+/** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
+function checkSample(samples: number, options: WaveSampleOptions, hop = 1): void {
+  const { length, temperature = 1 } = options;
+  const check = (what: string, good: boolean, wanted: string, got: number, remedy: string) => {
+    if (good) return;
+    throw new FlowError('ARGUMENT', expected('sample', what, wanted, String(got), remedy));
+  };
+  const whole = (value: number, least: number) => Number.isSafeInteger(value) && value >= least;
+  requireSamples(samples);
+  const warm = temperature >= 0 && temperature < Infinity;
+  check('temperature', warm, 'a number ≥ 0', temperature, '1 is the model itself');
+  if (length === undefined) return;
+  const wanted = hop > 1 ? `a multiple of the hop ${hop}` : 'a whole number ≥ 1';
+  const remedy = hop > 1 ? 'sequences are whole frames' : 'pass how many moments to draw';
+  check('length', whole(length, 1) && length % hop === 0, wanted, length, remedy);
+}
+
+export abstract class SequenceModel extends Module implements GenerativeModel {
+  readonly features: number;
+  readonly contextFeatures: number;
+  readonly dtype: FloatDType;
+  readonly preprocessing = null;
+  abstract readonly dequantization: Dequantization | null;
+  readonly description: Readonly<Record<string, string>>;
+  /** Columns of the condition that the networks see at each moment; 0: none. */
+  protected readonly conditionColumns: number;
+  readonly #condition: WaveCondition | null;
+  readonly #hop: number;
+
+  constructor(options: SequenceOptions) {
+    super();
+    const { length, dtype = 'float32', seed = 0, description = {} } = options;
+    if (!Number.isSafeInteger(length) || length < 1) {
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          this.constructor.name,
+          'length',
+          'a whole number ≥ 1',
+          `${length}`,
+          'pass the moments of a row',
+        ),
+      );
+    }
+    this.features = length;
+    this.dtype = dtype;
+    this.description = description;
+    this.#hop = options.local?.hop ?? 1;
+    const condition = conditionOf({ ...options, seed: seed + 1, dtype });
+    this.#condition = condition && this.child('condition', condition);
+    this.conditionColumns = condition?.options.outputs ?? 0;
+    this.contextFeatures = condition?.contextFeatures(length) ?? 0;
+  }
+
+  /** [N] float64 of sequences of any length. @param context [N, contextFeatures] of that length, or null */
+  abstract logProbOfRows(x: Tensor, context: Tensor | null): Tensor;
+
+  abstract sample(samples: number, options?: WaveSampleOptions): Tensor;
+
+  /**
+   * Log-probability (of numbers: log-density) of sequences, in nats.
+   *
+   * @param x [N, T], T = `length`
+   * @returns [N] float64
+   */
+  logProb(x: Rows, context: Rows | null = null): Tensor {
+    return this.here(() => {
+      const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
+      return this.logProbOfRows(rows, contextRows('logProb', this, context, rows.rows));
+    });
+  }
+
+  /** −log p / (T·ln 2). */
+  bitsPerDim(logProb: number): number {
+    return -logProb / (this.features * Math.LN2);
+  }
+
+  dequantize(x: Tensor, _stream: RandomStream): Tensor {
+    return cast(x, this.dtype);
+  }
+
+  /** Writes architecture, weights and state into one safetensors file, atomically. */
+  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
+    await saveModule(this, path, options);
+  }
+
+  /** The condition at each moment of sequences of this length. */
+  protected conditionAt(context: Tensor | null, length: number): Tensor | null {
+    return this.#condition && context && this.#condition.apply(context, length);
+  }
+
+  /** The context of sequences that are drawn, of this length. */
+  protected contextOfSamples(context: Rows | null, samples: number, length: number): Tensor | null {
+    const contextFeatures = this.#condition?.contextFeatures(length) ?? 0;
+    return contextRows('sample', { contextFeatures, dtype: this.dtype }, context, samples);
+  }
+
+  /** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
+  protected checkSample(samples: number, options: WaveSampleOptions): void {
+    checkSample(samples, options, this.#hop);
+  }
+
+  /** map over pieces of the sequences, so that memory does not grow with their number; in one piece under a tape. */
+  protected bySequences(
+    x: Tensor,
+    context: Tensor | null,
+    map: (x: Tensor, context: Tensor | null) => Tensor,
+  ): Tensor {
+    const whole = isRecording() || isTracked([x, context, ...this.parameters()]);
+    const together = whole ? x.rows : Math.floor(mostMoments / x.cols);
+    return inPieces(x, context, together, (...piece) => [map(...piece)])[0] as Tensor;
+  }
+}
