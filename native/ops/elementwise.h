@@ -101,6 +101,12 @@ inline void zip(const Operand& out, const Operand& a, const Operand& b, const F&
   zip_rows<T, false, false>(out, a, b, f);
 }
 
+// The same where both have the shape of `out`.
+template <class T, class F>
+inline void zip_alike(const Operand& out, const Operand& a, const Operand& b, const F& f) {
+  zip_rows<T, false, false>(out, a, b, f);
+}
+
 // Checks shared by the element-wise kernels.
 #define FLOW_CHECK_SAME_SHAPE(call, a, b, what)                                                               \
   FLOW_CHECK(call, same_shape(a, b), what ": expected %lld × %lld, got %lld × %lld", ll((b).rows), ll((b).cols), \

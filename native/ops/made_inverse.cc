@@ -16,6 +16,8 @@
 #include "ops/spline.h"
 #include "simd/gemm_epilogue.h"
 
+#include <type_traits>
+
 namespace flow::FLOW_ISA {
 namespace {
 
@@ -64,15 +66,25 @@ void activate_rows(Activation act, T param, T* z, int64_t count) {
   finish_block<T>(1, count, z, count, nullptr, act, param, nullptr, 0, Activation::none, T(0));
 }
 
+// The map of one dimension; one compiled walk through the network serves all of them.
+template <class T>
+struct DimensionMap {
+  // P, and numbers of scratch a lane.
+  virtual int64_t params() const = 0;
+  virtual int64_t work() const { return 0; }
+  // The dimension that has just become known: params [P][lanes], value: y, then x; log_det += log dx/dy. Of the lanes,
+  // the first `live` are the samples from row0.
+  virtual void invert(T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t row0, int64_t live) const = 0;
+};
+
 // The affine map: x = y·exp(a) + mu.
 template <ScaleMap map, class T>
-struct AffineStep {
+struct AffineMap final : DimensionMap<T> {
   T bound;
 
-  int64_t params() const { return 2; }
-  int64_t work() const { return 0; }
-  // The dimension that has just become known: params [P][lanes], value: y, then x; log_det += log dx/dy.
-  void operator()(const T* params, T* value, double* log_det, int64_t lanes, T*, int64_t, int64_t) const {
+  explicit AffineMap(T bound) : bound(bound) {}
+  int64_t params() const override { return 2; }
+  void invert(T* params, T* value, double* log_det, int64_t lanes, T*, int64_t, int64_t) const override {
     using V = Vec<T>;
     const V limit(bound), inverse_limit(T(1) / bound);
     for (int64_t k = 0; k < lanes; k += V::width) {
@@ -84,13 +96,14 @@ struct AffineStep {
 };
 
 template <class Family, class T>
-struct MonotoneStep {
-  Family family;
+struct MonotoneMap final : DimensionMap<T> {
+  const Family& family;
   SolveOutputs report;
 
-  int64_t params() const { return family.params(); }
-  int64_t work() const { return family.work(); }
-  void operator()(T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t row0, int64_t live) const {
+  MonotoneMap(const Family& family, const SolveOutputs& report) : family(family), report(report) {}
+  int64_t params() const override { return family.params(); }
+  int64_t work() const override { return family.work(); }
+  void invert(T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t row0, int64_t live) const override {
     using V = Vec<T>;
     for (int64_t k = 0; k < lanes; k += V::width) {
       const Root<V> root = solve_monotone(family, Rows<V>{params + k, lanes}, Rows<V>{work, V::width}, load<V>(value + k));
@@ -104,11 +117,6 @@ struct MonotoneStep {
   }
 };
 
-template <class T, class Family>
-MonotoneStep<Family, T> monotone_step(const Family& family, const SolveOutputs& report) {
-  return {family, report};
-}
-
 // Numbers with `lanes` samples side by side, of which one register counts.
 template <class T>
 struct WideRows {
@@ -118,12 +126,13 @@ struct WideRows {
 };
 
 template <SplineKind kind, class T>
-struct SplineStep {
+struct SplineMap final : DimensionMap<T> {
   SplineShape shape;
 
-  int64_t params() const { return shape.count(kind); }
-  int64_t work() const { return spline_arrays * (shape.bins + 1); }
-  void operator()(const T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t, int64_t) const {
+  explicit SplineMap(const SplineShape& shape) : shape(shape) {}
+  int64_t params() const override { return shape.count(kind); }
+  int64_t work() const override { return spline_arrays * (shape.bins + 1); }
+  void invert(T* params, T* value, double* log_det, int64_t lanes, T* work, int64_t, int64_t) const override {
     using V = Vec<T>;
     T* rest = nullptr;
     const SplineRows<LaneRows<T>> rows = spline_rows(work, shape.bins, rest);
@@ -137,17 +146,17 @@ struct SplineStep {
   }
 };
 
-template <class Step, class T>
-void run_tile(const Setup<T>& s, const Step& step, int64_t row0, int64_t live) {
+template <class T>
+void run_tile(const Setup<T>& s, const DimensionMap<T>& map, int64_t row0, int64_t live) {
   using V = Vec<T>;
   constexpr int w = V::width;
   const int64_t lanes = s.lanes, features = s.y.cols;
   const int hidden_layers = s.network.layers - 1;
   const int64_t stream_units = s.residual && hidden_layers > 0 ? s.network.units(0) : 0;
-  const int64_t each = step.params();
+  const int64_t each = map.params();
   int64_t rows = features + block_units + stream_units + each;
   for (int l = 0; l < hidden_layers; ++l) rows += s.network.units(l);
-  T* memory = static_cast<T*>(scratch(static_cast<size_t>(rows * lanes + step.work() * w) * sizeof(T) + kVectorBytes, 4));
+  T* memory = static_cast<T*>(scratch(static_cast<size_t>(rows * lanes + map.work() * w) * sizeof(T) + kVectorBytes, 4));
   double* log_det = static_cast<double*>(scratch(static_cast<size_t>(lanes) * sizeof(double), 5));
   for (int64_t i = 0; i < lanes; ++i) log_det[i] = 0;
 
@@ -207,19 +216,19 @@ void run_tile(const Setup<T>& s, const Step& step, int64_t row0, int64_t live) {
       const T* row = out.row(out.known++);
       for (int64_t k = 0; k < lanes; k += w) store(params + p * lanes + k, load<V>(row + k));
     }
-    step(params, x + i * lanes, log_det, lanes, work, row0, live);
+    map.invert(params, x + i * lanes, log_det, lanes, work, row0, live);
   }
   transpose_block(x, lanes, features, live, s.x.template as<T>() + row0 * s.x.ld, s.x.ld, features);
   for (int64_t i = 0; i < live; ++i) s.log_det[row0 + i] = log_det[i];
 }
 
-template <class Step, class T>
-bool run(const Call& call, Activation act, double act_param, const Step& step, T) {
+template <class T>
+bool run(const Call& call, Activation act, double act_param, const DimensionMap<T>& map) {
   const Operand& y = call.in[0];
   const Operand& addend = call.in[1];
   const Operand& direct = call.in[2];
   const Operand& x = call.out[0];
-  const int64_t samples = y.rows, features = y.cols, each = step.params();
+  const int64_t samples = y.rows, features = y.cols, each = map.params();
   const bool residual = call.attr[4] != 0;
   MadeNetwork network;
   if (!check_like(call, x, "x", y, features) || !check_log_det(call, call.out[1], "logDet", samples) ||
@@ -234,7 +243,7 @@ bool run(const Call& call, Activation act, double act_param, const Step& step, T
   const Setup<T> setup{network, y, addend, direct, x, vector_view<double>(call.out[1]), act, static_cast<T>(act_param), residual,
                        lanes};
   parallel(ceil_div(samples, lanes),
-           [&](int64_t tile) { run_tile(setup, step, tile * lanes, min_of(lanes, samples - tile * lanes)); });
+           [&](int64_t tile) { run_tile(setup, map, tile * lanes, min_of(lanes, samples - tile * lanes)); });
   return true;
 }
 
@@ -253,17 +262,17 @@ bool made_inverse(const Call& call) {
     using T = decltype(zero);
     if (splines)
       return with_spline(call, 5, [&](auto tag, const SplineShape& shape) {
-        return run(call, act, act_param, SplineStep<decltype(tag)::value, T>{shape}, zero);
+        return run<T>(call, act, act_param, SplineMap<decltype(tag)::value, T>(shape));
       });
     if (!roots)
       return with_scale_map(call, 2, [&](auto tag, double bound) {
-        return run(call, act, act_param, AffineStep<decltype(tag)::value, T>{static_cast<T>(bound)}, zero);
+        return run<T>(call, act, act_param, AffineMap<decltype(tag)::value, T>(static_cast<T>(bound)));
       });
     SolveOutputs report;
     if (!read_report(call, 2, samples, report)) return false;
     return with_monotone<Vec<T>>(call, 5, [&](const auto& family) {
       for (int64_t n = 0; n < samples; ++n) report.start(n);
-      return run(call, act, act_param, monotone_step<T>(family, report), zero);
+      return run<T>(call, act, act_param, MonotoneMap<std::remove_cvref_t<decltype(family)>, T>(family, report));
     });
   });
 }

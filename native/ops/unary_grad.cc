@@ -9,7 +9,7 @@ namespace {
 template <class T, UnaryKind kind>
 void run_kind(const Operand& dL_dx, const Operand& s, const Operand& dL_dy, double p, double q) {
   const Vec<T> first(static_cast<T>(p)), second(static_cast<T>(q));
-  zip<T>(dL_dx, s, dL_dy, [first, second](Vec<T> saved, Vec<T> d) FLOW_INLINE_LAMBDA {
+  zip_alike<T>(dL_dx, s, dL_dy, [first, second](Vec<T> saved, Vec<T> d) FLOW_INLINE_LAMBDA {
     return d * Unary<kind>::derivative(saved, first, second);
   });
 }
