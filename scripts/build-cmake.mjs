@@ -1,6 +1,6 @@
 // Builds the addon with cmake-js into build-cmake/build/Release.
 //
-//   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512]
+//   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512] [--out=build-other]
 //   node scripts/build-cmake.mjs --cuda [--CDFLOW_CUDA_ARCHITECTURES=90-real]
 //
 // --CD… go to cmake as -D…. --cuda builds the CUDA plug-in instead (needs nvcc): build/cuda/Release/flow_kernels_cuda.so.
@@ -20,10 +20,11 @@ const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize
 
 const sets = process.argv.find((argument) => argument.startsWith('--sets='))?.slice(7);
 const cuda = process.argv.includes('--cuda');
+const folder = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6);
 
 const out = cuda
   ? join(root, 'build', 'cuda')
-  : join(root, sanitize ? 'build-asan' : 'build-cmake', 'build');
+  : join(root, folder ?? (sanitize ? 'build-asan' : 'build-cmake'), 'build');
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
 const definitions = process.argv.filter((argument) => argument.startsWith('--CD'));
 const run = (command) =>

@@ -25,11 +25,15 @@ function probed(addon: string): unknown {
 }
 
 describe('the addon built by cmake-js', () => {
-  const byCMake = join(PACKAGE_ROOT, 'build-cmake', 'build', 'Release', 'flow_kernels.node');
+  const folder = 'build-cmake-check';
+  const byCMake = join(PACKAGE_ROOT, folder, 'build', 'Release', 'flow_kernels.node');
   const byGyp = join(PACKAGE_ROOT, 'build', 'Release', 'flow_kernels.node');
   beforeAll(() => {
     // What is asked is whether it builds and is the same addon, not how fast it is: -O1 takes two thirds of the time.
-    run(process.execPath, ['scripts/build-cmake.mjs', '--CDCMAKE_CXX_FLAGS_RELEASE=-O1']);
+    run(process.execPath, [
+      'scripts/build-cmake.mjs',
+      ...[`--out=${folder}`, '--CDFLOW_OPTIMIZATION=-O1'],
+    ]);
   });
 
   it('has the exports, the ops and the results of the one built by node-gyp', () => {
