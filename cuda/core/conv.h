@@ -212,14 +212,20 @@ bool conv_forward(const Call& call, const ConvShape& s, const Operand& x, const 
   const TapWeights<T> b{weight.as<const T>(), weight.ld, s.inputs, Divisor(s.inputs), s.taps};
   return product<T>(call, shape, a, b, WholeDepth{shape.k}, epilogue);
 }
-template <class T>
-bool conv_grad_input(const Call& call, const ConvShape& s, const Operand& dL_dy, const Operand& weight, const Epilogue<T>& epilogue,
-                     void* memory = nullptr) {
+/** `range`: what of grad_input_shape's k is needed; `out` takes the values. */
+template <class T, class Range, class Out>
+bool conv_grad_input(const Call& call, const ConvShape& s, const Operand& dL_dy, const Operand& weight, const Out& out,
+                     const Range& range, void* memory) {
   const ProductShape shape = grad_input_shape(s, dL_dy.rows);
   const TappedPixels<T> a{dL_dy.as<const T>(), dL_dy.ld,       static_cast<int>(s.height), static_cast<int>(s.width), -1,
                           Divisor(s.width),    Divisor(s.height), Divisor(s.outputs),         s.taps};
   const TapWeightsTurned<T> b{weight.as<const T>(), weight.ld, s.inputs, Divisor(s.outputs), s.taps};
-  return product<T>(call, shape, a, b, WholeDepth{shape.k}, epilogue, {}, memory);
+  return product<T>(call, shape, a, b, range, out, NoRowSums{}, memory);
+}
+template <class T>
+bool conv_grad_input(const Call& call, const ConvShape& s, const Operand& dL_dy, const Operand& weight, const Epilogue<T>& epilogue,
+                     void* memory = nullptr) {
+  return conv_grad_input<T>(call, s, dL_dy, weight, epilogue, WholeDepth{grad_input_shape(s, dL_dy.rows).k}, memory);
 }
 template <class T>
 bool conv_grad_weight(const Call& call, const ConvShape& s, const Operand& dL_dy, const Operand& x, const Operand& dL_dW, T* dL_dbias,

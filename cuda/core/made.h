@@ -1,13 +1,13 @@
 // The operands of a MADE as the incremental ops take them, and how a block works off their units.
 //
-// A block takes 32 samples, one a lane, through all dimensions: values stand in shared memory as [unit][lane], a warp computes a unit, each
-// once, as soon as what it sees is known; weights come from L2, one address a warp. Where few units are due, several warps share the
-// sum of each. No launch and no exchange between blocks in between. Networks whose values do not fit shared memory have them in the
-// workspace: the same kernel, only slower.
+// A block takes 32 samples (core/lanes.h) through all dimensions: values stand in shared memory, a warp computes a unit, each once, as soon
+// as what it sees is known. No launch and no exchange between blocks in between. Networks whose values do not fit shared memory have them
+// in the workspace: the same kernel, only slower.
 //
 // Extents are data of the device: that they grow, stay in the matrix and let output pair i see the inputs before i only is not looked
 // at. Where they do not, results are wrong or NaN, but nothing is accessed outside of the operands.
 #pragma once
+#include "cuda/core/lanes.h"
 #include "cuda/core/linear.h"
 #include "cuda/core/samples.h"
 #include "cuda/core/scalar.h"
@@ -21,9 +21,6 @@ namespace flow::cuda {
  *  the attributes behind them say. */
 inline constexpr double monotone_map = 16, spline_map = 17;
 inline constexpr int max_made_layers = 64;
-inline constexpr int made_lanes = warp_threads;
-inline constexpr int made_pitch = made_lanes + 1;  // tiles are turned on their way in and out
-inline constexpr int made_warps = block_threads / warp_threads;
 
 template <class T>
 struct MadeLayer {
@@ -113,59 +110,14 @@ struct MadeShared {
   T* values;
 
   __host__ __device__ static size_t bytes(int layers) {
-    return (made_warps * made_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16;
+    return (lane_warps * lane_pitch * sizeof(T) + static_cast<size_t>(layers) * sizeof(int) + 15) / 16 * 16;
   }
   __device__ __forceinline__ MadeShared(char* memory, int layers) {
     parts = reinterpret_cast<T*>(memory);
-    done = reinterpret_cast<int*>(parts + made_warps * made_pitch);
+    done = reinterpret_cast<int*>(parts + lane_warps * lane_pitch);
     values = reinterpret_cast<T*>(memory + bytes(layers));
   }
 };
-
-/** Σ w[k·step]·h[k][lane] over from ≤ k < to. */
-template <class T>
-__device__ __forceinline__ T made_dot(const T* w, int step, int from, int to, const T* h) {
-  T even = 0, odd = 0;
-  int k = from;
-  for (; k + 4 <= to; k += 4) {
-    const T w0 = w[static_cast<int64_t>(k) * step], w1 = w[static_cast<int64_t>(k + 1) * step];
-    const T w2 = w[static_cast<int64_t>(k + 2) * step], w3 = w[static_cast<int64_t>(k + 3) * step];
-    even += w0 * h[k * made_pitch];
-    odd += w1 * h[(k + 1) * made_pitch];
-    even += w2 * h[(k + 2) * made_pitch];
-    odd += w3 * h[(k + 3) * made_pitch];
-  }
-  for (; k < to; ++k) even += w[static_cast<int64_t>(k) * step] * h[k * made_pitch];
-  return even + odd;
-}
-
-/** Part `part` of `parts` of from … to. */
-__device__ __forceinline__ int part_start(int from, int to, int part, int parts) { return from + (to - from) * part / parts; }
-
-/** sum(unit, part, parts) of the units first … last − 1, then finish(unit, sum) in the lanes of one warp. All threads come. */
-template <class T, class Part, class Finish>
-__device__ __forceinline__ void work_off(int first, int last, T* shared_parts, const Part& sum, const Finish& finish) {
-  const int lane = static_cast<int>(threadIdx.x) % warp_threads, warp = static_cast<int>(threadIdx.x) / warp_threads;
-  if (last <= first) return;
-  int parts = 1;
-  while (parts * 2 * (last - first) <= made_warps) parts *= 2;
-  const int part = warp % parts;
-  for (int base = first; base < last; base += made_warps / parts) {
-    const int unit = base + warp / parts;
-    T own = unit < last ? sum(unit, part, parts) : T(0);
-    if (parts == 1) {
-      if (unit < last) finish(unit, own);
-      continue;
-    }
-    shared_parts[warp * made_pitch + lane] = own;
-    __syncthreads();
-    if (part == 0 && unit < last) {
-      for (int p = 1; p < parts; ++p) own += shared_parts[(warp + p) * made_pitch + lane];
-      finish(unit, own);
-    }
-    __syncthreads();
-  }
-}
 
 template <class T>
 __device__ __forceinline__ T activate_any(Activation act, T z, T param) {
@@ -224,23 +176,11 @@ __device__ __forceinline__ T log_scale_slope_any(ScaleMap map, T raw, T a, T bou
   return T(1);
 }
 
-/** rows[c][lane] ← from[first + lane, c], or back. */
-template <class T>
-__device__ __forceinline__ void load_samples(const Matrix<const T>& from, int64_t first, int live, int cols, T* rows) {
-  for (int e = static_cast<int>(threadIdx.x); e < made_lanes * cols; e += block_threads)
-    rows[e % cols * made_pitch + e / cols] = e / cols < live ? *from.at(first + e / cols, e % cols) : T(0);
-}
-template <class T>
-__device__ __forceinline__ void store_samples(const Matrix<T>& to, int64_t first, int live, int cols, const T* rows) {
-  for (int e = static_cast<int>(threadIdx.x); e < live * cols; e += block_threads)
-    *to.at(first + e / cols, e % cols) = rows[e % cols * made_pitch + e / cols];
-}
-
 /** Runs launch(in_shared, grid, bytes, values): values are null where they fit shared memory. */
 template <class T, class Launch>
 bool launch_made(const Call& call, const MadeNetwork<T>& net, const Launch& launch) {
-  const int64_t tiles = ceil_div(net.samples, made_lanes);
-  const size_t own = MadeShared<T>::bytes(net.layers), values = static_cast<size_t>(net.rows) * made_pitch * sizeof(T);
+  const int64_t tiles = ceil_div(net.samples, block_lanes);
+  const size_t own = MadeShared<T>::bytes(net.layers), values = static_cast<size_t>(net.rows) * lane_pitch * sizeof(T);
   if (own + values <= current().shared_bytes) {
     launch(true, static_cast<unsigned>(min_of(tiles, 1 << 20)), own + values, static_cast<T*>(nullptr));
     return launched(call);

@@ -43,7 +43,7 @@ struct AffineStep {
   __host__ __device__ int64_t params() const { return 2; }
   __host__ __device__ int64_t work() const { return 0; }
   __device__ __forceinline__ T operator()(const StepRows<T>& rows, T y, double& log_det, Tally&) const {
-    const T mu = rows.params[0], raw = rows.params[made_pitch];
+    const T mu = rows.params[0], raw = rows.params[lane_pitch];
     const T a = log_scale_any(map, raw, bound);
     log_det += static_cast<double>(a);
     return map == ScaleMap::gate ? affine_inverse<ScaleMap::gate>(y, mu, a) : affine_inverse(y, mu, a);
@@ -58,7 +58,7 @@ struct MonotoneStep {
   __host__ __device__ int64_t params() const { return family.params(); }
   __host__ __device__ int64_t work() const { return family.work(); }
   __device__ __forceinline__ T operator()(const StepRows<T>& rows, T y, double& log_det, Tally& tally) const {
-    const Rows<T> raw{rows.params, made_pitch}, work{rows.work, made_pitch};
+    const Rows<T> raw{rows.params, lane_pitch}, work{rows.work, lane_pitch};
     family.prepare(raw, work);
     T low, high, start;
     family.bracket(raw, work, y, low, high, start);
@@ -80,9 +80,9 @@ struct SplineStep {
   __host__ __device__ int64_t params() const { return shape.count(kind); }
   __host__ __device__ int64_t work() const { return spline_arrays * (shape.bins + 1); }
   __device__ __forceinline__ T operator()(const StepRows<T>& rows, T y, double& log_det, Tally&) const {
-    const auto part = [&](int64_t k) { return ThreadRows<T>{rows.work + k * (shape.bins + 1) * made_pitch, made_pitch}; };
+    const auto part = [&](int64_t k) { return ThreadRows<T>{rows.work + k * (shape.bins + 1) * lane_pitch, lane_pitch}; };
     const SplineRows<ThreadRows<T>> knots{part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7), part(8), part(9)};
-    spline_knots<kind, T>(shape, ThreadRows<T>{rows.params, made_pitch}, knots);
+    spline_knots<kind, T>(shape, ThreadRows<T>{rows.params, lane_pitch}, knots);
     T x, log_slope;
     spline_element<kind, true, T>(shape, knots, y, x, log_slope);
     log_det += static_cast<double>(log_slope);
@@ -103,14 +103,14 @@ __global__ void __launch_bounds__(block_threads, Step::blocks)
     invert_made(MadeNetwork<T> net, Step step, Matrix<const T> y, Matrix<const T> addend, Matrix<T> x_out, Report report, T* slabs) {
   FLOW_SHARED(memory);
   const MadeShared<T> shared(memory, net.layers);
-  T* const values = in_shared ? shared.values : slabs + static_cast<int64_t>(blockIdx.x) * net.rows * made_pitch;
+  T* const values = in_shared ? shared.values : slabs + static_cast<int64_t>(blockIdx.x) * net.rows * lane_pitch;
   const int lane = static_cast<int>(threadIdx.x) % warp_threads, warp = static_cast<int>(threadIdx.x) / warp_threads;
   const int hidden = net.layers - 1, features = net.features, each = static_cast<int>(step.params());
   T* const x = values;  // row i holds y_i until x_i takes its place
-  T* const params = x + features * made_pitch;
-  for (int64_t tile = blockIdx.x; tile * made_lanes < net.samples; tile += gridDim.x) {
-    const int64_t first = tile * made_lanes;
-    const int live = net.samples - first < made_lanes ? static_cast<int>(net.samples - first) : made_lanes;
+  T* const params = x + features * lane_pitch;
+  for (int64_t tile = blockIdx.x; tile * block_lanes < net.samples; tile += gridDim.x) {
+    const int64_t first = tile * block_lanes;
+    const int live = net.samples - first < block_lanes ? static_cast<int>(net.samples - first) : block_lanes;
     __syncthreads();
     load_samples(y, first, live, features, x);
     for (int l = static_cast<int>(threadIdx.x); l < net.layers; l += block_threads) shared.done[l] = 0;
@@ -124,23 +124,23 @@ __global__ void __launch_bounds__(block_threads, Step::blocks)
         const int begin = shared.done[l];
         int end = begin;
         while (end < layer.units && layer.extents[end] <= known) ++end;
-        const T* const from = l == 0 ? x : values + net.layer[l - 1].row * made_pitch;
+        const T* const from = l == 0 ? x : values + net.layer[l - 1].row * lane_pitch;
         work_off(
             begin, end, shared.parts,
             [&](int unit, int part, int parts) {
               const int depth = layer.extent(unit);
-              return made_dot(layer.weight + static_cast<int64_t>(unit) * layer.ld, 1, part_start(0, depth, part, parts),
+              return lane_dot(layer.weight + static_cast<int64_t>(unit) * layer.ld, 1, part_start(0, depth, part, parts),
                               part_start(0, depth, part + 1, parts), from + lane);
             },
             [&](int unit, T z) {
               if (layer.bias) z += layer.bias[unit];
               if (l == 0 && addend.p && lane < live) z += *addend.at(first + lane, unit);
               if (net.stream >= 0 && l % 2 == 0) {
-                T& stream = values[(net.stream + unit) * made_pitch + lane];
+                T& stream = values[(net.stream + unit) * lane_pitch + lane];
                 if (l > 0) z += stream;
                 stream = z;
               }
-              values[(layer.row + unit) * made_pitch + lane] = activate_any(net.act, z, net.act_param);
+              values[(layer.row + unit) * lane_pitch + lane] = activate_any(net.act, z, net.act_param);
             });
         __syncthreads();
         if (threadIdx.x == 0) shared.done[l] = end;
@@ -148,23 +148,23 @@ __global__ void __launch_bounds__(block_threads, Step::blocks)
       }
       // The parameters of dimension i.
       const MadeLayer<T>& output = net.layer[hidden];
-      const T* const from = hidden == 0 ? x : values + net.layer[hidden - 1].row * made_pitch;
+      const T* const from = hidden == 0 ? x : values + net.layer[hidden - 1].row * lane_pitch;
       work_off(
           each * i, each * (i + 1), shared.parts,
           [&](int unit, int part, int parts) {
             const int depth = output.extent(unit);
-            T sum = made_dot(output.weight + static_cast<int64_t>(unit) * output.ld, 1, part_start(0, depth, part, parts),
+            T sum = lane_dot(output.weight + static_cast<int64_t>(unit) * output.ld, 1, part_start(0, depth, part, parts),
                              part_start(0, depth, part + 1, parts), from + lane);
             if (net.direct)
-              sum += made_dot(net.direct + static_cast<int64_t>(unit) * net.direct_ld, 1, part_start(0, i, part, parts),
+              sum += lane_dot(net.direct + static_cast<int64_t>(unit) * net.direct_ld, 1, part_start(0, i, part, parts),
                               part_start(0, i, part + 1, parts), x + lane);
             return sum;
           },
-          [&](int unit, T z) { params[(unit - each * i) * made_pitch + lane] = output.bias ? z + output.bias[unit] : z; });
+          [&](int unit, T z) { params[(unit - each * i) * lane_pitch + lane] = output.bias ? z + output.bias[unit] : z; });
       __syncthreads();
       if (warp == 0) {
-        T& value = x[i * made_pitch + lane];
-        value = step(StepRows<T>{params + lane, params + each * made_pitch + lane}, value, log_det, tally);
+        T& value = x[i * lane_pitch + lane];
+        value = step(StepRows<T>{params + lane, params + each * lane_pitch + lane}, value, log_det, tally);
       }
       __syncthreads();
     }

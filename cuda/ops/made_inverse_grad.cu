@@ -38,19 +38,19 @@ template <class T, bool derivatives, bool in_shared>
 __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork<T> net, GradOperands<T> op, T* slabs) {
   FLOW_SHARED(memory);
   const MadeShared<T> shared(memory, net.layers);
-  T* const values = in_shared ? shared.values : slabs + static_cast<int64_t>(blockIdx.x) * net.rows * made_pitch;
+  T* const values = in_shared ? shared.values : slabs + static_cast<int64_t>(blockIdx.x) * net.rows * lane_pitch;
   const int lane = static_cast<int>(threadIdx.x) % warp_threads;
   const int hidden = net.layers - 1, features = net.features, each = derivatives ? op.each : 2;
   T* const params = values;
-  const auto gradients_of = [&](int l) { return l == hidden ? params : values + net.layer[l].row * made_pitch; };
+  const auto gradients_of = [&](int l) { return l == hidden ? params : values + net.layer[l].row * lane_pitch; };
   // The first unit of layer l that sees input i: where it stops the search in `from`, extents being sorted.
   const auto first_to_see = [&](const MadeLayer<T>& layer, int i, int from) {
     while (from > 0 && layer.extents[from - 1] > i) --from;
     return from;
   };
-  for (int64_t tile = blockIdx.x; tile * made_lanes < net.samples; tile += gridDim.x) {
-    const int64_t first = tile * made_lanes;
-    const int live = net.samples - first < made_lanes ? static_cast<int>(net.samples - first) : made_lanes;
+  for (int64_t tile = blockIdx.x; tile * block_lanes < net.samples; tile += gridDim.x) {
+    const int64_t first = tile * block_lanes;
+    const int live = net.samples - first < block_lanes ? static_cast<int>(net.samples - first) : block_lanes;
     const int64_t sample = first + (lane < live ? lane : 0);
     __syncthreads();
     // done[l]: the units of layer l from there on have their gradients.
@@ -74,17 +74,17 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
             begin, end, shared.parts,
             [&](int unit, int part, int parts) {
               const int start = first_to_see(layer, unit, layer.units);
-              return made_dot(layer.weight + unit, layer.ld, part_start(start, layer.units, part, parts),
+              return lane_dot(layer.weight + unit, layer.ld, part_start(start, layer.units, part, parts),
                               part_start(start, layer.units, part + 1, parts), from + lane);
             },
             [&](int unit, T d) {
               d = gated_any(net.act, d, own.values[sample * own.values_ld + unit], net.act_param);
               if (net.stream >= 0 && (l - 1) % 2 == 0) {
-                T& stream = values[(net.stream + unit) * made_pitch + lane];
+                T& stream = values[(net.stream + unit) * lane_pitch + lane];
                 if (l < hidden) d += stream;
                 stream = d;
               }
-              to[unit * made_pitch + lane] = d;
+              to[unit * lane_pitch + lane] = d;
             });
         __syncthreads();
         if (threadIdx.x == 0) shared.done[l - 1] = begin;
@@ -99,10 +99,10 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
             // Of the units that see x_i only those that are known: the others do not see it in a network that is one of these.
             int start = first_to_see(layer, i, layer.units);
             if (start < known) start = known;
-            T sum = made_dot(layer.weight + i, layer.ld, part_start(start, layer.units, part, parts),
+            T sum = lane_dot(layer.weight + i, layer.ld, part_start(start, layer.units, part, parts),
                              part_start(start, layer.units, part + 1, parts), from + lane);
             if (net.direct)
-              sum += made_dot(net.direct + i, net.direct_ld, part_start(each * (i + 1), each * features, part, parts),
+              sum += lane_dot(net.direct + i, net.direct_ld, part_start(each * (i + 1), each * features, part, parts),
                               part_start(each * (i + 1), each * features, part + 1, parts), params + lane);
             return sum;
           },
@@ -110,7 +110,7 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
             const T lambda = sent + (op.dL_dx.p ? *op.dL_dx.at(sample, i) : T(0));
             if constexpr (derivatives) {
               for (int p = each * i; p < each * (i + 1); ++p)
-                params[p * made_pitch + lane] = fma(lambda, *op.params.at(sample, p), op.added.p ? *op.added.at(sample, p) : T(0));
+                params[p * lane_pitch + lane] = fma(lambda, *op.params.at(sample, p), op.added.p ? *op.added.at(sample, p) : T(0));
               if (lane < live) *op.dL_dy.at(sample, i) = lambda * *op.x.at(sample, i);
               return;
             }
@@ -119,8 +119,8 @@ __global__ void __launch_bounds__(block_threads, 2) invert_made_grad(MadeNetwork
             const T d_logdet = op.dL_dlogdet.p ? static_cast<T>(*op.dL_dlogdet.at(sample)) : T(0);
             const T d_a = lambda * (*op.x.at(sample, i) - mu) + d_logdet;
             const T d_y = lambda * exp(a);
-            params[2 * i * made_pitch + lane] = net.map == ScaleMap::gate ? lambda - d_y : lambda;
-            params[(2 * i + 1) * made_pitch + lane] = d_a * log_scale_slope_any(net.map, raw, a, net.bound);
+            params[2 * i * lane_pitch + lane] = net.map == ScaleMap::gate ? lambda - d_y : lambda;
+            params[(2 * i + 1) * lane_pitch + lane] = d_a * log_scale_slope_any(net.map, raw, a, net.bound);
             if (lane < live) *op.dL_dy.at(sample, i) = d_y;
           });
       __syncthreads();

@@ -13,7 +13,6 @@ import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { type BijectionCase, bijectionCases } from '../bijections/cases';
 import { orders, takeTurns } from '../contract/opOnGpu';
 import { eps64, expectClose, fixture } from '../reference/close';
-import { unlessAwaited } from './awaited';
 import { emulatedPlugin } from './emulated';
 
 beforeAll(() => void emulatedPlugin(), 900_000);
@@ -77,20 +76,18 @@ function everything(row: BijectionCase, device: Device, dtype: FloatDType): numb
 describe.each(bijectionCases.map((row, k) => [row.name, row, k] as const))(
   '%s',
   (_name, row, k) => {
-    it.for(['float32', 'float64'] as const)('%s', (dtype, { skip }) =>
-      unlessAwaited(skip, () => {
-        const order = orders[(k + (dtype === 'float32' ? 1 : 0)) % orders.length] as 'random';
-        onDevice('cuda', () => takeTurns(order));
-        const before = memory().buffers;
-        const wanted = everything(row, 'cpu', dtype);
-        const found = everything(row, 'cuda', dtype);
-        expect(memory().buffers).toBe(before);
-        expect(found.length).toBe(wanted.length);
-        // As in the contract: networks of up to 20 terms and slopes of e⁵ between the two, here forth, back and through both gradients.
-        const units = (4000 * epsilonOf(dtype)) / eps64;
-        for (const [i, array] of found.entries())
-          expectClose(array, wanted[i] as number[], units, `result ${i}`);
-      }),
-    );
+    it.each(['float32', 'float64'] as const)('%s', (dtype) => {
+      const order = orders[(k + (dtype === 'float32' ? 1 : 0)) % orders.length] as 'random';
+      onDevice('cuda', () => takeTurns(order));
+      const before = memory().buffers;
+      const wanted = everything(row, 'cpu', dtype);
+      const found = everything(row, 'cuda', dtype);
+      expect(memory().buffers).toBe(before);
+      expect(found.length).toBe(wanted.length);
+      // As in the contract: networks of up to 20 terms and slopes of e⁵ between the two, here forth, back and through both gradients.
+      const units = (4000 * epsilonOf(dtype)) / eps64;
+      for (const [i, array] of found.entries())
+        expectClose(array, wanted[i] as number[], units, `result ${i}`);
+    });
   },
 );

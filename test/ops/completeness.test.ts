@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native';
 import { PACKAGE_ROOT } from '../command';
-import { awaited } from '../cuda/awaited';
 import { shares as sharesOnGpu } from '../cuda/opShare';
 import { contracts, testedApart } from './index';
 import { shares } from './share';
@@ -25,7 +24,7 @@ describe('every row of the registry', () => {
     const contract = owner ? `test/ops/${owner.module}.ts` : `test/ops/${apart ?? `${module}.ts`}`;
     const missing = [
       `native/ops/${name}.cc`,
-      ...(awaited.includes(name) ? [] : [`cuda/ops/${name}.cu`]),
+      `cuda/ops/${name}.cu`,
       `lib/ops/${module}.ts`,
       contract,
     ].filter((path) => !has(path));
@@ -34,11 +33,6 @@ describe('every row of the registry', () => {
     }
     expect(missing).toEqual([]);
   });
-});
-
-it('no op is awaited on the GPU that is there, or that is none', () => {
-  expect(awaited.filter((name) => has(`cuda/ops/${name}.cu`))).toEqual([]);
-  expect(awaited.filter((name) => !native.ops.includes(name))).toEqual([]);
 });
 
 describe('every contract', () => {
