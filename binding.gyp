@@ -1,6 +1,8 @@
 # The CPU addon by node-gyp. Sources and flags: scripts/sources.cjs, shared with CMakeLists.txt.
 # gyp has no flags for single files: so one static library an instruction set.
 {
+  # What is built of the instruction sets: all, or the names of some (GYP_DEFINES=flow_sets=avx512).
+  "variables": {"flow_sets%": "all"},
   "target_defaults": {
     "defines": ["NAPI_VERSION=9", "NODE_ADDON_API_CPP_EXCEPTIONS", "NODE_ADDON_API_DISABLE_DEPRECATED"],
     "include_dirs": ["native"],
@@ -46,9 +48,17 @@
       "conditions": [
         # The thread pool outlives the environment: the library must never be unmapped.
         ["OS=='linux'", {"ldflags": ["-Wl,-z,nodelete"]}],
-        ["target_arch=='x64'", {
-          "defines": ["FLOW_HAVE_SSE2", "FLOW_HAVE_AVX2", "FLOW_HAVE_AVX512"],
-          "dependencies": ["flow_sse2", "flow_avx2", "flow_avx512"]
+        ["target_arch=='x64' and (flow_sets=='all' or 'sse2' in flow_sets)", {
+          "defines": ["FLOW_HAVE_SSE2"],
+          "dependencies": ["flow_sse2"]
+        }],
+        ["target_arch=='x64' and (flow_sets=='all' or 'avx2' in flow_sets)", {
+          "defines": ["FLOW_HAVE_AVX2"],
+          "dependencies": ["flow_avx2"]
+        }],
+        ["target_arch=='x64' and (flow_sets=='all' or 'avx512' in flow_sets)", {
+          "defines": ["FLOW_HAVE_AVX512"],
+          "dependencies": ["flow_avx512"]
         }],
         ["target_arch=='arm64'", {
           "defines": ["FLOW_HAVE_NEON"],
@@ -58,7 +68,7 @@
     }
   ],
   "conditions": [
-    ["target_arch=='x64'", {
+    ["target_arch=='x64' and (flow_sets=='all' or 'sse2' in flow_sets)", {
       "targets": [
         {
           "target_name": "flow_sse2",
@@ -69,7 +79,11 @@
           "msvs_settings": {
             "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags sse2)"]}
           }
-        },
+        }
+      ]
+    }],
+    ["target_arch=='x64' and (flow_sets=='all' or 'avx2' in flow_sets)", {
+      "targets": [
         {
           "target_name": "flow_avx2",
           "type": "static_library",
@@ -79,7 +93,11 @@
           "msvs_settings": {
             "VCCLCompilerTool": {"AdditionalOptions": ["<!@(node scripts/sources.cjs flags avx2)"]}
           }
-        },
+        }
+      ]
+    }],
+    ["target_arch=='x64' and (flow_sets=='all' or 'avx512' in flow_sets)", {
+      "targets": [
         {
           "target_name": "flow_avx512",
           "type": "static_library",

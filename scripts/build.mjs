@@ -1,6 +1,6 @@
 // Builds everything that a git checkout needs: the addon (where no prebuilt one fits) and dist/.
 //
-//   node scripts/build.mjs [--quiet]
+//   node scripts/build.mjs [--quiet] [--for-this-machine]
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const require = createRequire(import.meta.url);
-const quiet = process.argv.includes('--quiet') ? ['--quiet'] : [];
+const options = process.argv.filter((word) => ['--quiet', '--for-this-machine'].includes(word));
 
 function run(script, args) {
   const result = spawnSync(process.execPath, [script, ...args], { cwd: root, stdio: 'inherit' });
@@ -18,7 +18,7 @@ function run(script, args) {
   if (result.status !== 0) process.exit(result.status ?? 1);
 }
 
-run(join(root, 'scripts', 'build-native.mjs'), ['--if-needed', ...quiet]);
+run(join(root, 'scripts', 'build-native.mjs'), ['--if-needed', ...options]);
 run(join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc'), [
   '-p',
   'tsconfig.build.json',

@@ -26,7 +26,7 @@ function run(...words) {
 
 // Ctrl-C reaches the child by itself: it says goodbye, and then this script ends with its status.
 process.on('SIGINT', () => {});
-run(join(root, 'scripts', 'build.mjs'), '--quiet');
+run(join(root, 'scripts', 'build.mjs'), '--quiet', '--for-this-machine');
 const building = (performance.now() - started) / 1000;
 const training = Math.max(LEAST, Math.round(TOTAL - AROUND - building));
 run(
