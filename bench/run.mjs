@@ -5,6 +5,7 @@
 // interleaved with ours in short turns, where python3 (or $PYTHON) can import torch; without torch that is said once on stderr.
 import { parseArgs } from 'node:util';
 import flow from '../dist/index.js';
+import { continuousCases } from './cases/continuous.mjs';
 import { convolutionCases } from './cases/convolutions.mjs';
 import { flowCases } from './cases/flows.mjs';
 import { kernelCases } from './cases/kernels.mjs';
@@ -34,6 +35,7 @@ const all = [
   ...flowCases,
   ...memoryCases,
   ...linearAlgebraCases,
+  ...continuousCases,
   ...residualCases,
   ...kernelCases,
   ...convolutionCases,

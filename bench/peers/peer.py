@@ -15,6 +15,7 @@ import time
 import torch
 
 import autoencoders
+import continuous
 import conv_nets
 import linear_algebra
 import models
@@ -34,7 +35,7 @@ SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64,
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
          *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES, *splines.CASES,
-         *residual.CASES]
+         *residual.CASES, *continuous.CASES]
 
 
 def build(name):
@@ -95,6 +96,8 @@ def sampling(model, n, compiled):
 
 
 def repetition(case, variant):
+    if case in continuous.CASES:
+        return continuous.repetition(case, variant)
     if case in conv_nets.CASES:
         return conv_nets.repetition(case, variant)
     if case in linear_algebra.CASES:

@@ -16,6 +16,7 @@ export { BlockAutoregressive, type BlockAutoregressiveOptions } from './blockAut
 export * from './byFeature';
 export * from './chain';
 export * from './conditionalAffine';
+export * from './continuousFlow';
 export * from './coupling';
 export { DenseLinear, type DenseLinearOptions } from './denseLinear';
 export * from './diagonalLinear';
@@ -31,6 +32,7 @@ export * from './luLinear';
 export * from './maskedAutoregressive';
 export * from './monotoneTransformer';
 export * from './multiScale';
+export type { OdeGradient, OdeSolver } from './odeSolve';
 export * from './orthogonalLinear';
 export * from './periodicConv';
 export * from './permutation';

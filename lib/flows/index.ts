@@ -1,5 +1,6 @@
 export * from './autoregressive';
 export * from './blockNaf';
+export * from './continuous';
 export * from './coupling';
 export * from './density';
 export * from './finite';

@@ -16,4 +16,10 @@ export * from './registry';
 export * from './residualConvNet';
 export * from './singleConv';
 export * from './spectral';
+export {
+  type FieldActivation,
+  type FieldTime,
+  VectorField,
+  type VectorFieldOptions,
+} from './vectorField';
 export * from './waveNetwork';

@@ -1,9 +1,12 @@
 /** A range of channels without a copy, and channels side by side. */
-import { isTracked, record } from '../autograd/tape';
+import { isTracked, record, withoutTape } from '../autograd/tape';
+import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
+import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { apply, type OpDefinition } from './define';
+import { zeros } from './fill';
 
 interface Embedding {
   readonly start: number;
@@ -104,4 +107,43 @@ export function concatColumns(parts: readonly Tensor[]): Tensor {
     );
   }
   return apply(concat, parts, { widths: parts.map((part) => part.cols) })[0] as Tensor;
+}
+
+/**
+ * All columns of x, taken apart without a copy: [N, Σ widths] → [N, widths_0], [N, widths_1], … One gradient is put together
+ * of all of theirs, where as many calls of {@link columns} would add up as many.
+ *
+ * @throws FlowError SHAPE unless the widths add up to the columns of x
+ */
+export function splitColumns(x: Tensor, widths: readonly number[]): Tensor[] {
+  const total = widths.reduce((sum, width) => sum + width, 0);
+  if (total !== x.cols || widths.length === 0) {
+    throw new FlowError(
+      'SHAPE',
+      expected(
+        'splitColumns',
+        'widths',
+        `widths that add up to ${x.cols}, the channels of ${formatShape(x.shape)}`,
+        `${widths.length === 0 ? 'none' : total}`,
+        'name all columns',
+      ),
+    );
+  }
+  let end = 0;
+  const views = withoutTape(() =>
+    widths.map((width) => {
+      end += width;
+      return columns(x, end - width, end);
+    }),
+  );
+  if (isTracked([x])) {
+    const { dtype } = x;
+    const shapes = views.map(({ shape }) => shape);
+    record('splitColumns', [x], views, [], (_saved, d) =>
+      scope(() => [
+        concatColumns(shapes.map((shape, k) => d[k] ?? zeros(shape, dtype as FloatDType))),
+      ]),
+    );
+  }
+  return views;
 }

@@ -35,7 +35,7 @@ export { type ChannelAffineResult, channelAffine, channelAffineInverse } from '.
 export { checkerboard } from './checkerboard';
 export { checkFinite } from './checkFinite';
 export { clip } from './clip';
-export { columns, concatColumns } from './columns';
+export { columns, concatColumns, splitColumns } from './columns';
 export { type Conv2dOptions, conv2d } from './conv2d';
 export { type ConvGeometry, type ConvPadding, rasterTaps } from './conv2dGeometry';
 export {

@@ -2,6 +2,7 @@ export { type DistillationOptions, distillation, momentLogDensity } from './dist
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 export { fit } from './fit';
 export { type FitLossOptions, type FitLossResult, fitLoss, type LossRecord } from './fitLoss';
+export { type FlowMatchingOptions, flowMatching } from './flowMatching';
 export type { EpochRecord, StopReason } from './history';
 export { type Batch, type Loss, negativeLogLikelihood } from './loss';
 export {

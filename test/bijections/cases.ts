@@ -12,6 +12,8 @@ import {
   type Bijection,
   Chain,
   ConditionalAffine,
+  ContinuousFlow,
+  type ContinuousFlowOptions,
   Coupling,
   type CouplingScaleOption,
   type CouplingSplit,
@@ -55,6 +57,8 @@ import {
   type MlpOptions,
   type Module,
   ResidualConvNet,
+  VectorField,
+  type VectorFieldOptions,
 } from '../../lib/nn';
 import { SpectralLayer } from '../../lib/nn/spectral';
 import { fixture } from '../reference/close';
@@ -74,6 +78,8 @@ export interface BijectionCase {
   readonly volumePreserving?: boolean;
   /** The case in training, where it differs. */
   readonly training?: boolean;
+  /** How well the two directions undo each other, in eps, where it is not for rounding to say; default 2000. */
+  readonly roundTrip?: number;
 }
 
 /** Overwrites every parameter with random signed numbers; norms of layers are those of the new ones. */
@@ -105,6 +111,17 @@ function batchNorm(dtype: FloatDType): BatchNorm {
   bijection.mean.write(Float64Array.of(0.5, -1, 2, 0.1));
   bijection.variance.write(Float64Array.of(0.3, 2, 1.5, 0.7));
   return bijection;
+}
+
+function continuous(
+  dtype: FloatDType,
+  network: Omit<VectorFieldOptions, 'features'>,
+  seed: number,
+  options: Partial<ContinuousFlowOptions>,
+  scale = 1.2,
+): ContinuousFlow {
+  const field = new VectorField({ features: 2, ...network, dtype });
+  return randomized(new ContinuousFlow({ field, ...options }), seed, scale);
 }
 
 function coupling(
@@ -830,6 +847,37 @@ export const bijectionCases: readonly BijectionCase[] = [
     features: 3,
     make: (dtype) =>
       randomized(new Sylvester({ features: 3, basis: 'triangular', reversed: true, dtype }), 78, 1),
+  },
+  {
+    name: 'continuous, concatsquash, steps by the error',
+    features: 2,
+    // Ten steps with an error of at most 1e-8 each.
+    roundTrip: 1e-7 / 2 ** -52,
+    make: (dtype) =>
+      continuous(
+        dtype,
+        { hidden: [2] },
+        56,
+        {
+          endTime: 0.5,
+          use: { method: 'dopri5', ...(dtype === 'float64' && { rtol: 1e-8, atol: 1e-8 }) },
+        },
+        1.6,
+      ),
+  },
+  {
+    name: 'continuous, concat, two layers, context, fixed steps, gradients from checkpoints',
+    features: 2,
+    contextFeatures: 1,
+    // Of order 4: steps of 0.07.
+    roundTrip: 2e-6 / 2 ** -52,
+    make: (dtype) =>
+      continuous(
+        dtype,
+        { hidden: [2, 3], time: 'concat', activation: 'swish', contextFeatures: 1 },
+        10,
+        { endTime: 0.35, use: { method: 'rk4', steps: 5 }, gradient: 'checkpoints' },
+      ),
   },
   {
     name: 'chain of four kinds',

@@ -1,4 +1,4 @@
-import { columns, concatColumns, mul } from '../../lib/ops';
+import { columns, concatColumns, mul, splitColumns } from '../../lib/ops';
 import type { OpCase, OpContract } from '../contract/opCase';
 import { oddSizes } from '../contract/opCase';
 import { f32, ofType } from '../contract/opContract';
@@ -52,6 +52,18 @@ function cases(): OpCase[] {
       units: 0,
     },
     {
+      name: 'all columns taken apart, one part not used',
+      inputs: [{ shape: [3, 9] }],
+      run: (x) => {
+        const [a, , c] = splitColumns(x, [2, 3, 4]);
+        return [mul(a!, a!), c!];
+      },
+      expected: (x) => [
+        { shape: [3, 2], values: range(x, 9, 0, 2).map((value) => value * value) },
+        { shape: [3, 4], values: range(x, 9, 5, 9) },
+      ],
+    },
+    {
       name: 'channels of images',
       inputs: [{ shape: [2, 3, 3, 6] }],
       run: (x) => concatColumns([columns(x, 4, 6), columns(x, 0, 4)]),
@@ -93,6 +105,12 @@ export const contract: OpContract = {
       run: () => concatColumns([f32([3, 4]), ofType([3, 4], 'int32')]),
       code: 'DTYPE',
       says: /\[concatColumns\] parts: expected float32, got int32/,
+    },
+    {
+      name: 'a part too few',
+      run: () => splitColumns(f32([3, 4]), [1, 2]),
+      code: 'SHAPE',
+      says: /\[splitColumns\] widths: expected widths that add up to 4, the channels of \[3, 4\], got 3/,
     },
     {
       name: 'nothing',

@@ -438,6 +438,24 @@ export interface GoldenResidual {
   readonly gradients: Readonly<Record<'exact' | 'series' | 'neumann', GoldenTensors>>;
 }
 
+/** A continuous flow: test/goldens/continuous.py. */
+export interface GoldenContinuous {
+  readonly name: string;
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly steps: number;
+  readonly params: GoldenTensors;
+  readonly x: GoldenTensor;
+  /** Of context. */
+  readonly rows?: GoldenTensor;
+  readonly weights: GoldenTensor;
+  readonly logDetWeights: GoldenTensor;
+  readonly y: GoldenTensor;
+  readonly logDet: GoldenTensor;
+  readonly direct: GoldenTensors;
+  readonly adjoint: GoldenTensors;
+  readonly solution: { readonly y: GoldenTensor; readonly logDet: GoldenTensor };
+}
+
 /** An autoregressive map of increasing functions, or a block autoregressive network: test/goldens/neural.py. */
 export interface GoldenNeural {
   readonly name: string;
@@ -457,6 +475,7 @@ export interface GoldenNeural {
 export interface GoldenFiles {
   readonly neural: GoldenNeural;
   readonly residual: GoldenResidual;
+  readonly continuous: GoldenContinuous;
   readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
   imageFlows: GoldenImageFlow;
   readonly coupling: GoldenCouplingKernel | GoldenCouplingFlow;
