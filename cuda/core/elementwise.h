@@ -30,8 +30,10 @@ struct alignas(16) Pack {
 
 inline bool aligned(const Operand& operand) { return reinterpret_cast<uintptr_t>(operand.data) % 16 == 0; }
 
+// Two blocks a multiprocessor at least: as many registers as any f needs. Told nothing, ptxas would rather spill than leave threads out.
+
 template <class To, class F, class... In>
-__global__ void __launch_bounds__(block_threads) map_flat(To* out, int64_t count, F f, const In*... in) {
+__global__ void __launch_bounds__(block_threads, 2) map_flat(To* out, int64_t count, F f, const In*... in) {
   constexpr int width = Pack<To>::count;
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   const int64_t thread = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
@@ -49,7 +51,7 @@ __global__ void __launch_bounds__(block_threads) map_flat(To* out, int64_t count
 }
 
 template <class To, class F, class... In>
-__global__ void __launch_bounds__(block_threads) map_rows(Strided<To> out, int64_t rows, int64_t cols, F f,
+__global__ void __launch_bounds__(block_threads, 2) map_rows(Strided<To> out, int64_t rows, int64_t cols, F f,
                                                           Strided<const In>... in) {
   const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
   const int64_t count = rows * cols;

@@ -82,48 +82,29 @@ inline bool read_lu(const Call& call, int at, LuOperands& lu) {
 
 // --- Rules of products (core/product.h) ---
 
-/** (i, k) of L. */
-template <class T>
-struct LowerByRows {
-  static constexpr bool deep = true;
+enum class Triangle { lower, upper };  // L; U + diag(s)
+
+/** (i, k) of a triangle, or of its transpose. */
+template <class T, Triangle triangle, bool transposed>
+struct TriangleRule {
+  static constexpr bool deep = !transposed;
   using Row = int64_t;
   using Depth = int64_t;
   LuFactors<T> lu;
   __device__ __forceinline__ Row row(int64_t, int64_t i) const { return i; }
   __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row i, Depth k) const { return lu.lower(i, k); }
-};
-/** (i, k) of L'. */
-template <class T>
-struct LowerByColumns {
-  static constexpr bool deep = false;
-  using Row = int64_t;
-  using Depth = int64_t;
-  LuFactors<T> lu;
-  __device__ __forceinline__ Row row(int64_t, int64_t i) const { return i; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row i, Depth k) const { return lu.lower(k, i); }
-};
-/** (j, k) of U + diag(s), and of its transpose. */
-template <class T>
-struct UpperByRows {
-  static constexpr bool deep = true;
-  using Row = int64_t;
-  using Depth = int64_t;
-  LuFactors<T> lu;
-  __device__ __forceinline__ Row row(int64_t, int64_t j) const { return j; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row j, Depth k) const { return lu.upper(j, k); }
+  __device__ __forceinline__ T load(Row i, Depth k) const {
+    const int64_t r = transposed ? k : i, c = transposed ? i : k;
+    return triangle == Triangle::lower ? lu.lower(r, c) : lu.upper(r, c);
+  }
 };
 template <class T>
-struct UpperByColumns {
-  static constexpr bool deep = false;
-  using Row = int64_t;
-  using Depth = int64_t;
-  LuFactors<T> lu;
-  __device__ __forceinline__ Row row(int64_t, int64_t j) const { return j; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row j, Depth k) const { return lu.upper(k, j); }
-};
+using LowerByRows = TriangleRule<T, Triangle::lower, false>;
+template <class T>
+using LowerByColumns = TriangleRule<T, Triangle::lower, true>;
+template <class T>
+using UpperByRows = TriangleRule<T, Triangle::upper, false>;
+template <class T>
+using UpperByColumns = TriangleRule<T, Triangle::upper, true>;
 
 }  // namespace flow::cuda

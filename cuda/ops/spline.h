@@ -51,11 +51,20 @@ unsigned spline_blocks(int64_t elements, int64_t bins) {
   return static_cast<unsigned>(max_of(1, min_of(blocks_for(max_of(1, elements)), most_bytes / block_bytes)));
 }
 
+/** An array of this thread, side by side with those of others: one pointer for all of them, and short numbers for the rest. */
+template <class T>
+struct KnotRows {
+  T* memory;  // 32 MiB at most
+  int first, step;
+  __device__ __forceinline__ T get(int64_t i) const { return memory[first + static_cast<int>(i) * step]; }
+  __device__ __forceinline__ void set(int64_t i, T x) const { memory[first + static_cast<int>(i) * step] = x; }
+};
+
 /** The arrays of this thread. */
 template <class T>
-__device__ __forceinline__ SplineRows<ThreadRows<T>> spline_rows(T* memory, int64_t bins) {
-  const int64_t step = thread_count();
-  const auto part = [&](int64_t k) { return ThreadRows<T>{memory + k * (bins + 1) * step + thread_index(), step}; };
+__device__ __forceinline__ SplineRows<KnotRows<T>> spline_rows(T* memory, int64_t bins) {
+  const int step = static_cast<int>(thread_count()), thread = static_cast<int>(thread_index()), size = static_cast<int>(bins + 1) * step;
+  const auto part = [&](int k) { return KnotRows<T>{memory, thread + k * size, step}; };
   return {part(0), part(1), part(2), part(3), part(4), part(5), part(6), part(7), part(8), part(9)};
 }
 

@@ -26,7 +26,7 @@ struct GradientNumbers {
 
 template <SplineKind kind, bool inverse, class T>
 __global__ void __launch_bounds__(block_threads, 1) send_elements(SplineShape s, Elements<T> e, T* memory) {
-  const SplineRows<ThreadRows<T>> rows = spline_rows(memory, s.bins);
+  const SplineRows<KnotRows<T>> rows = spline_rows(memory, s.bins);
   for (int64_t i = thread_index(); i < e.count; i += thread_count()) {
     const int64_t row = i / e.features, feature = i - row * e.features, first = feature * s.count(kind);
     const GivenNumbers<T> p{e.params.at(e.one_row ? 0 : row, first)};

@@ -87,6 +87,7 @@ bool wavefront_solve(const Call& call) {
   for (int t = 0; t < wave.live; ++t) {
     const ConvTap& tap = wave.shape.taps.tap[t];
     if (tap.dy == 0 && tap.dx == 0) {
+      FLOW_CHECK(call, wave.centre < 0, "taps: expected the own pixel once, got it at %d and %d", wave.centre, t);
       wave.centre = t;
       continue;
     }

@@ -10,6 +10,8 @@ import {
   add,
   affineCoupling,
   autoregressiveAffine,
+  batchInverse,
+  batchLogAbsDet,
   batchNormTrain,
   channelAffine,
   checkFinite,
@@ -21,6 +23,7 @@ import {
   mul,
   normalLogProb,
   RandomStream,
+  residualSeries,
   sum,
 } from '../../lib/ops';
 import { type Device, onDevice } from '../../lib/tensor/device';
@@ -198,4 +201,65 @@ describe('as on the CPU', () => {
         ).toBeLessThanOrEqual(most * near);
     });
   });
+});
+
+/** Of matrices below each other: a column of zeros, equal rows, zeros, both mistakes, a NaN, and one that is well. */
+const mistaken = [
+  ...[0, 1, 2, 0, 3, 4, 0, 5, 7],
+  ...[1, 2, 3, 1, 2, 3, 1, 5, 7],
+  ...new Array<number>(9).fill(0),
+  ...[0, 1, 2, 0, 3, Number.NaN, 0, 5, 7],
+  ...[1, Number.NaN, 2, 3, 3, 1, 2, 5, 7],
+  ...[0, 2, 0, 1, 0, 0, 0, 0, 3],
+];
+
+it.each(['float32', 'float64'] as const)(
+  'singular matrices and those with a NaN are told as on the CPU: %s',
+  (dtype) => {
+    const logs = (device: Device, inverse: boolean) =>
+      onDevice(device, () =>
+        scope(() => {
+          const a = tensorOfArray(
+            dtype === 'float32' ? Float32Array.from(mistaken) : Float64Array.from(mistaken),
+            [18, 3],
+          );
+          const made = inverse ? batchInverse(a).logAbsDet : batchLogAbsDet(a);
+          return [...made.dataSync()];
+        }),
+      );
+    const { NEGATIVE_INFINITY: none, NaN: unknown } = Number;
+    for (const inverse of [true, false])
+      for (const device of ['cpu', 'cuda'] as const)
+        expect(logs(device, inverse), `${device}, inverse ${inverse}`).toEqual([
+          none,
+          none,
+          none,
+          unknown,
+          unknown,
+          expect.closeTo(Math.log(6), 12),
+        ]);
+  },
+);
+
+it('a sample whose series ended is not touched by those that go on', () => {
+  // w grows by 1e20 a term: infinite in float32 from the second on. As a table, and as pixels.
+  const { weighted, series } = onDevice('cuda', () =>
+    scope(() => {
+      const v = tensorOfArray(Float32Array.of(1, 1), [2, 1]);
+      const q = tensorOfArray(Float64Array.of(1, 0, 0, 0, 0, 0, 0, 1), [2, 4]);
+      const weight = tensorOfArray(Float32Array.of(1e20), [1, 1]);
+      const geometry = { height: 1, width: 1, kernel: [1, 1] } as const;
+      const made = [null, geometry].map((own) =>
+        residualSeries(v, q, [{ weight, slopes: null, geometry: own }], 1),
+      );
+      return {
+        weighted: made.map((one) => [...one.weighted!.dataSync()]),
+        series: made.map((one) => [...one.series.dataSync()]),
+      };
+    }),
+  );
+  for (const k of [0, 1]) {
+    expect([weighted[k]![0], series[k]![0]! / 1e20]).toEqual([1, expect.closeTo(1, 6)]);
+    expect([weighted[k]![1], series[k]![1]]).toEqual([-Infinity, -Infinity]);
+  }
 });
