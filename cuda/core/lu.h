@@ -82,11 +82,11 @@ inline bool read_lu(const Call& call, int at, LuOperands& lu) {
 
 // --- Rules of products (core/product.h) ---
 
-enum class Triangle { lower, upper };  // L; U + diag(s)
+enum class LuPart { lower, upper };  // L; U + diag(s)
 
 /** (i, k) of a triangle, or of its transpose. */
-template <class T, Triangle triangle, bool transposed>
-struct TriangleRule {
+template <class T, LuPart part, bool transposed>
+struct LuRule {
   static constexpr bool deep = !transposed;
   using Row = int64_t;
   using Depth = int64_t;
@@ -95,16 +95,16 @@ struct TriangleRule {
   __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
   __device__ __forceinline__ T load(Row i, Depth k) const {
     const int64_t r = transposed ? k : i, c = transposed ? i : k;
-    return triangle == Triangle::lower ? lu.lower(r, c) : lu.upper(r, c);
+    return part == LuPart::lower ? lu.lower(r, c) : lu.upper(r, c);
   }
 };
 template <class T>
-using LowerByRows = TriangleRule<T, Triangle::lower, false>;
+using LowerByRows = LuRule<T, LuPart::lower, false>;
 template <class T>
-using LowerByColumns = TriangleRule<T, Triangle::lower, true>;
+using LowerByColumns = LuRule<T, LuPart::lower, true>;
 template <class T>
-using UpperByRows = TriangleRule<T, Triangle::upper, false>;
+using UpperByRows = LuRule<T, LuPart::upper, false>;
 template <class T>
-using UpperByColumns = TriangleRule<T, Triangle::upper, true>;
+using UpperByColumns = LuRule<T, LuPart::upper, true>;
 
 }  // namespace flow::cuda
