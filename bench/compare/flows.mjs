@@ -55,6 +55,11 @@ export function comparedFlows(flow, { features, hidden }) {
       make: () =>
         flow.nsfAutoregressive({ ...network, transforms: 5, ...spline('rationalQuadratic') }),
     },
+    {
+      name: 'Flow++ × 5',
+      least: 2,
+      make: () => flow.flowpp({ ...network, transforms: 5, components: 8 }),
+    },
     { name: 'NAF × 3 (DSF)', make: () => flow.naf({ ...network, transforms: 3, sigmoids: 8 }) },
     {
       name: 'NAF × 2 (DDSF)',

@@ -38,6 +38,10 @@ export function galleryFlows(flow) {
       make: (seed) => flow.nsf({ ...two, transforms: 4, hidden: [64, 64], ...box(kind), seed }),
     })),
     {
+      name: 'Flow++',
+      make: (seed) => flow.flowpp({ ...two, transforms: 4, hidden: [64, 64], components: 8, seed }),
+    },
+    {
       name: 'NAF (DSF)',
       make: (seed) => flow.naf({ ...two, transforms: 3, hidden: [64, 64], sigmoids: 8, seed }),
       reverse: false,

@@ -19,6 +19,7 @@ FLOW_FORMULA void store(double* p, double value) { *p = value; }
 }  // namespace flow::cuda
 
 #include "math/monotone_dsf.h"
+#include "math/monotone_logistic.h"
 #include "math/monotone_polynomials.h"
 
 namespace flow::cuda {
@@ -39,7 +40,8 @@ bool with_monotone(const Call& call, const F& body, int at = 0) {
   }
   if (kind == 1) return body(SumOfSquares<T>{first, second, static_cast<T>(bound), static_cast<T>(least)});
   if (kind == 2) return body(Bernstein<T>{first, static_cast<T>(bound), static_cast<T>(least)});
-  return call.fail("family: expected a code from 0 to 2, got %g", kind);
+  if (kind == 3) return body(LogisticMixture<T>{first, static_cast<T>(bound)});
+  return call.fail("family: expected a code from 0 to 3, got %g", kind);
 }
 
 /** The numbers of x [N, D]; number e = n·D + i has its parameters in the columns i·P … of row n. */

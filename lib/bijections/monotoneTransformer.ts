@@ -19,7 +19,7 @@ const reported = ({ x, logDet, ...solve }: MonotoneRoots): Inverse => ({ x, logD
 /** `least` apart from 0: the raw value of which softplus is `value`. */
 const inverseSoftplus = (value: number) => Math.log(Math.expm1(value));
 
-/** A {@link MonotoneFamily} as a transformer: DSF, DDSF, sums of squares, Bernstein polynomials. */
+/** A {@link MonotoneFamily} as a transformer: DSF, DDSF, sums of squares, Bernstein polynomials, mixtures of logistics. */
 export class MonotoneTransformer extends Transformer {
   override readonly paramsPerFeature: number;
 
@@ -44,7 +44,7 @@ export class MonotoneTransformer extends Transformer {
 
   /**
    * Polynomials: zero, the identity. Sigmoids: slope 1, shifts spread over ±2, equal weights: a slope a little below 1 in
-   * the middle, no two sigmoids alike.
+   * the middle, no two sigmoids alike; logistics of scale 1 likewise.
    */
   override startingParams(): readonly number[] {
     const { family } = this;
@@ -56,6 +56,13 @@ export class MonotoneTransformer extends Transformer {
       const each = (k: number) =>
         Array.from({ length: degree + 1 }, (_, l) => (l === 1 ? tilt(k) : 0));
       return [0, ...Array.from({ length: squares }, (_, k) => each(k)).flat()];
+    }
+    if (family.kind === 'logisticMixture') {
+      const { components } = family;
+      const spread = (k: number) => (components === 1 ? 0 : (4 * k) / (components - 1) - 2);
+      const each = (value: (k: number) => number) =>
+        Array.from({ length: components }, (_, k) => value(k));
+      return [0, 0, ...each(() => 0), ...each(spread), ...each(() => 0)];
     }
     const { hidden, layers = 1, leastSlope = 1e-3 } = family;
     const shift = (k: number) => (hidden === 1 ? 0 : 2 - (4 * k) / (hidden - 1));

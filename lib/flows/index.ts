@@ -5,6 +5,7 @@ export * from './coupling';
 export * from './density';
 export * from './finite';
 export * from './flow';
+export * from './flowpp';
 export * from './glow';
 export * from './inpaint';
 export * from './latent';

@@ -17,6 +17,11 @@ export abstract class Conditioner extends Module {
   /** Columns of the context; 0: takes none. */
   readonly contextFeatures: number = 0;
 
+  /** [outputs]: the bias of the last layer, by which a coupling may start where it wants; null where there is none. */
+  get outputBias(): Tensor | null {
+    return null;
+  }
+
   /**
    * @param x [N·positions, inputs]; may be a view of some columns of a wider tensor
    * @param context [N, contextFeatures], or null where it takes none

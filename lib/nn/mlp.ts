@@ -83,6 +83,10 @@ export class Mlp extends Conditioner {
       this.contextLayer && positions > 1 ? this.own(tensorOfArray(spread, [spread.length])) : null;
   }
 
+  override get outputBias(): Tensor | null {
+    return this.output.bias;
+  }
+
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
     if (x.shape.length !== 2 || x.cols !== this.inputs || x.rows % this.positions !== 0) {
       const rows = this.positions === 1 ? 'N' : `N·${this.positions}`;

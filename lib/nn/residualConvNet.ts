@@ -132,6 +132,10 @@ export class ResidualConvNet extends Conditioner {
     stream.dispose();
   }
 
+  override get outputBias(): Tensor | null {
+    return this.#last.bias;
+  }
+
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
     const samples = samplesOf('ResidualConvNet', x, this.positions, this.inputs);
     return scope(() => {

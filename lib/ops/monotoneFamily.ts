@@ -9,7 +9,10 @@ import { expected, FlowError } from '../errors';
  * - `sumOfSquares`: f′ a sum of squares of K polynomials of degree R (Jaini et al. 2019), P = 1 + K·(R + 1): the constant,
  *   then the coefficients of each polynomial beside its constant 1;
  * - `bernstein`: a Bernstein polynomial of degree M on ±bound with increasing coefficients (Ramasinghe et al. 2021), P =
- *   M + 1: the shift of the first coefficient, then the raw steps.
+ *   M + 1: the shift of the first coefficient, then the raw steps;
+ * - `logisticMixture`: the distribution function of K logistics through a logit, scaled and shifted (Ho et al. 2019, Flow++, eq. 9–12), P
+ *   = 2 + 3·K: raw log-scale and shift of the result; raw weights (softmax), means and raw log-scales of the logistics. Each log-scale
+ *   is bound·tanh(raw/bound).
  *
  * Polynomials go on as their tangents beyond ±bound, and are the identity where all parameters are 0.
  */
@@ -42,6 +45,13 @@ export type MonotoneFamily =
       readonly bound?: number;
       /** The smallest f′; default 1e-3. */
       readonly leastSlope?: number;
+    }
+  | {
+      readonly kind: 'logisticMixture';
+      /** K. */
+      readonly components: number;
+      /** Of the log-scales; default 5. */
+      readonly bound?: number;
     };
 
 function wholeNumber(where: string, what: string, value: number, least: number): number {
@@ -68,6 +78,10 @@ function positive(where: string, what: string, value: number, infinite = false):
 
 /** Family, two sizes, bound, least slope, as native/ops/monotone.h reads them. @throws FlowError ARGUMENT */
 export function encodeMonotone(where: string, family: MonotoneFamily): readonly number[] {
+  if (family.kind === 'logisticMixture') {
+    const components = wholeNumber(where, 'components', family.components, 1);
+    return [3, components, 0, positive(where, 'bound', family.bound ?? 5), 1];
+  }
   const least = positive(where, 'leastSlope', family.leastSlope ?? 1e-3);
   if (family.kind === 'dsf') {
     const hidden = wholeNumber(where, 'hidden', family.hidden, 1);
@@ -86,7 +100,13 @@ export function encodeMonotone(where: string, family: MonotoneFamily): readonly 
   const { kind } = family as { kind: unknown };
   throw new FlowError(
     'ARGUMENT',
-    expected(where, 'family', 'dsf, sumOfSquares or bernstein', String(kind), 'pass one of them'),
+    expected(
+      where,
+      'family',
+      'dsf, sumOfSquares, bernstein or logisticMixture',
+      String(kind),
+      'pass one of them',
+    ),
   );
 }
 
@@ -94,6 +114,7 @@ export function encodeMonotone(where: string, family: MonotoneFamily): readonly 
 export function monotoneParams(family: MonotoneFamily): number {
   if (family.kind === 'sumOfSquares') return 1 + family.squares * (family.degree + 1);
   if (family.kind === 'bernstein') return family.degree + 1;
+  if (family.kind === 'logisticMixture') return 2 + 3 * family.components;
   const { hidden: k, layers = 1 } = family;
   let count = 0;
   for (let l = 0; l < layers; l++) count += k * (2 + (l < layers - 1 ? k : 1) + (l > 0 ? k : 0));

@@ -9,6 +9,7 @@
 #include "simd/math.h"
 // The formulas come after the functions that they call.
 #include "math/monotone_dsf.h"
+#include "math/monotone_logistic.h"
 #include "math/monotone_polynomials.h"
 
 namespace flow::FLOW_ISA {
@@ -30,7 +31,8 @@ bool with_monotone(const Call& call, int at, const F& body) {
   }
   if (kind == 1) return body(SumOfSquares<V>{first, second, static_cast<T>(bound), static_cast<T>(least)});
   if (kind == 2) return body(Bernstein<V>{first, static_cast<T>(bound), static_cast<T>(least)});
-  return call.fail("family: expected a code from 0 to 2, got %g", kind);
+  if (kind == 3) return body(LogisticMixture<V>{first, static_cast<T>(bound)});
+  return call.fail("family: expected a code from 0 to 3, got %g", kind);
 }
 
 // The numbers of x [N, D] and their parameters [N, D·P], number e = n·D + i.

@@ -67,6 +67,12 @@ export const transformerCases: readonly BijectionCase[] = [
   ),
   monotoneCase('autoregressive Bernstein', { kind: 'bernstein', degree: 5, bound: 2.5 }, 4),
   monotoneCase(
+    'autoregressive mixture of logistics',
+    { kind: 'logisticMixture', components: 3 },
+    4,
+    { hidden: [9] },
+  ),
+  monotoneCase(
     'autoregressive DSF, dimension by dimension, context',
     { kind: 'dsf', hidden: 2 },
     3,
@@ -104,12 +110,12 @@ export const transformerCases: readonly BijectionCase[] = [
     },
   },
   {
-    name: 'coupling DSF, context',
+    name: 'coupling of mixtures of logistics, context',
     features: 5,
     contextFeatures: 2,
     make: (dtype) => {
       const split = { kind: 'columns', transforms: 'first' } as const;
-      const transformer = new MonotoneTransformer({ kind: 'dsf', hidden: 2 });
+      const transformer = new MonotoneTransformer({ kind: 'logisticMixture', components: 2 });
       const sizes = couplingSizes(5, split, transformer);
       const conditioner = new Mlp({
         ...sizes,

@@ -134,6 +134,7 @@ describe('train', () => {
     ['residual', ['--transforms', '2']],
     ['nsf', ['--transforms', '2', '--base', 'resampled']],
     ['nsf-ar', ['--transforms', '1', '--permutation', 'lu']],
+    ['flowpp', ['--transforms', '2', '--permutation', 'swap']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
     const trained = await flowKernels(

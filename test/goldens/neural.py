@@ -1,4 +1,4 @@
-"""Neural autoregressive flows (DSF, DDSF), block NAF and Bernstein polynomials: y, log-slopes, and gradients of -mean log p.
+"""Neural autoregressive flows (DSF, DDSF), block NAF, mixtures of logistics and Bernstein polynomials: y, log-slopes, and gradients of -mean log p.
 
 The slopes are autograd's derivatives of y, not a formula: sums of sigmoids by softmax and sigmoid, their logit by log - log1p.
 """
@@ -40,6 +40,14 @@ def bernstein(x, p, degree, bound, least):
     t = (x + bound) / (2 * bound)
     assert t.min() > 0 and t.max() < 1
     return sum(math.comb(degree, k) * t**k * (1 - t)**(degree - k) * theta[:, k] for k in range(degree + 1))
+
+
+def logistic_mixture(x, p, components, bound):
+    """Ho et al. 2019, eq. 9-12; a number's parameters: log-scale, shift, then weights, means and log-scales of the logistics."""
+    bounded = lambda raw: bound * torch.tanh(raw / bound)
+    logits, means, scales = p[:, 2:].unflatten(1, (3, components)).unbind(1)
+    cdf = (torch.softmax(logits, dim=1) * torch.sigmoid((x[:, None] - means) * torch.exp(-bounded(scales)))).sum(1)
+    return torch.exp(bounded(p[:, 0])) * logit(cdf) + p[:, 1]
 
 
 def slopes(y, x):
@@ -127,5 +135,7 @@ if __name__ == "__main__":
         naf("dsf-context", 42, {"kind": "dsf", "hidden": 3, "leastSlope": 0.05}, 9, lambda x, p: dsf(x, p, 3, 1, 0.05), context=2),
         naf("ddsf", 43, {"kind": "dsf", "hidden": 3, "layers": 2}, 33, lambda x, p: dsf(x, p, 3, 2, 1e-3)),
         naf("bernstein", 44, {"kind": "bernstein", "degree": 5, "bound": 4}, 6, lambda x, p: bernstein(x, p, 5, 4.0, 1e-3)),
+        naf("logistic-mixture", 46, {"kind": "logisticMixture", "components": 4}, 14,
+            lambda x, p: logistic_mixture(x, p, 4, 5.0)),
         block_naf("block", 45),
     ])

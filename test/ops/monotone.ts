@@ -30,10 +30,17 @@ export const contract: OpContract = {
       says: /leastSlope: expected a positive number, got 0/,
     },
     {
+      name: 'bound',
+      run: () =>
+        monotone(f32([2, 3]), f32([2, 15]), { kind: 'logisticMixture', components: 1, bound: 0 }),
+      code: 'ARGUMENT',
+      says: /bound: expected a positive number, got 0/,
+    },
+    {
       name: 'family',
       run: () => monotone(f32([2, 3]), f32([2, 9]), { kind: 'cubic' } as unknown as MonotoneFamily),
       code: 'ARGUMENT',
-      says: /family: expected dsf, sumOfSquares or bernstein, got cubic/,
+      says: /family: expected dsf, sumOfSquares, bernstein or logisticMixture, got cubic/,
     },
   ],
 };

@@ -31,6 +31,9 @@ const cases: readonly Case[] = [
   { n: 3, d: 5, family: { kind: 'bernstein', degree: 6, bound: 4 } },
   { n: 3, d: 17, family: { kind: 'bernstein', degree: 3, bound: 1.3, leastSlope: 0.05 } },
   { n: 2, d: 3, family: { kind: 'bernstein', degree: 1 } },
+  { n: 3, d: 5, family: { kind: 'logisticMixture', components: 4 } },
+  { n: 4, d: 9, family: { kind: 'logisticMixture', components: 3, bound: 1.5 }, spread: 20 },
+  { n: 2, d: 2, family: { kind: 'logisticMixture', components: 1 } },
 ];
 
 /** For the inverse: the roots of the reference take some 40 evaluations each, and a gradient by differences takes many. */
@@ -40,6 +43,7 @@ const roots: readonly Case[] = [
   { n: 1, d: 2, family: { kind: 'dsf', hidden: 2, layers: 2 } },
   { n: 2, d: 3, family: { kind: 'sumOfSquares', squares: 2, degree: 1 }, scale: 0.5 },
   { n: 1, d: 5, family: { kind: 'bernstein', degree: 3, bound: 1.3, leastSlope: 0.05 } },
+  { n: 2, d: 3, family: { kind: 'logisticMixture', components: 3 }, spread: 5 },
 ];
 
 /** x (or y) away from ±bound by 0.05: f″ jumps there. */
@@ -47,7 +51,8 @@ const aside =
   ({ family, spread = 1 }: Case, centre: number) =>
   (draw: Draw, length: number) =>
     draw(length, spread).map((v) => {
-      const bound = family.kind === 'dsf' ? Number.POSITIVE_INFINITY : (family.bound ?? 10);
+      const smooth = family.kind === 'dsf' || family.kind === 'logisticMixture';
+      const bound = smooth ? Number.POSITIVE_INFINITY : (family.bound ?? 10);
       const away = Math.abs(v) - bound;
       return Math.abs(away) < 0.05 ? v * 0.9 : v + centre;
     });

@@ -120,9 +120,30 @@ function bernstein(
   });
 }
 
+/** Ho et al. 2019, eq. 9–12: log S and log(1 − S) by log-sum-exp, the slope by the density of the mixture. */
+function logisticMixture(
+  x: number,
+  p: ArrayLike<number>,
+  { components, bound = 5 }: MonotoneFamily & { kind: 'logisticMixture' },
+): Point {
+  const part = (k: number) =>
+    Array.from({ length: components }, (_, i) => p[2 + k * components + i]!);
+  const bounded = (raw: number) => bound * Math.tanh(raw / bound);
+  const [logits, means, scales] = [logSoftmax(part(0)), part(1), part(2).map(bounded)];
+  const at = means.map((mean, k) => (x - mean) / Math.exp(scales[k]!));
+  const below = logSumExp(logits.map((w, k) => w + logSigmoid(at[k]!)));
+  const above = logSumExp(logits.map((w, k) => w + logSigmoid(-at[k]!)));
+  const density = logSumExp(
+    logits.map((w, k) => w + logSigmoid(at[k]!) + logSigmoid(-at[k]!) - scales[k]!),
+  );
+  const a = bounded(p[0]!);
+  return { y: Math.exp(a) * (below - above) + p[1]!, logSlope: a + density - below - above };
+}
+
 export function monotonePoint(family: MonotoneFamily, x: number, p: ArrayLike<number>): Point {
   if (family.kind === 'dsf')
     return dsf(x, p, family.hidden, family.layers ?? 1, family.leastSlope ?? 1e-3);
+  if (family.kind === 'logisticMixture') return logisticMixture(x, p, family);
   return family.kind === 'bernstein' ? bernstein(x, p, family) : sumOfSquares(x, p, family);
 }
 

@@ -19,6 +19,7 @@ export const modelKinds = [
   'block-naf',
   'nsf',
   'nsf-ar',
+  'flowpp',
   'planar',
   'radial',
   'sylvester',
@@ -121,12 +122,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--hidden <widths>',
-      'hidden layers of each network (default: 256,256; naf, umnn, sos, bernstein 128,128; block-naf 8,8 a column; images, by model: 1024 or 5 × 1000; glow 128, realnvp 32 channels)',
+      'hidden layers of each network (default: 256,256; naf, umnn, sos, bernstein, nsf, flowpp 128,128; block-naf 8,8 a column; images, by model: 1024 or 5 × 1000; glow 128, realnvp, flowpp 32 channels)',
       widths,
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf 6, planar, radial, sylvester 8; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf, flowpp 6 (of images 4 a scale), planar, radial, sylvester 8; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -146,7 +147,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(
       new Option(
         '--permutation <rule>',
-        'of columns between transforms (default: reverse; realnvp swap, nsf lu; glow: of channels, lu)',
+        'of columns between transforms (default: reverse; realnvp swap, nsf, flowpp lu; glow: of channels, lu)',
       ).choices(['reverse', 'random', 'none', 'swap', 'lu', 'dense', 'qr', 'emerging', 'periodic']),
     )
     .addOption(
@@ -154,15 +155,15 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--scales <count>',
-      'glow, and realnvp and residual on images: scales (default: glow 3, else 2, or what the sides allow)',
+      'glow, and realnvp, flowpp and residual on images: scales (default: glow 3, else 2, or what the sides allow)',
       whole(1, 16),
     )
     .option(
       '--blocks <count>',
-      'realnvp on images: residual blocks (default: 2); vae with --conv: of a scale (default: 1)',
+      'realnvp and flowpp on images: residual blocks (default: 2); vae with --conv: of a scale (default: 1)',
       whole(1, 64),
     )
-    .option('--flat', 'realnvp, residual: take images as rows of a table')
+    .option('--flat', 'realnvp, flowpp, residual: take images as rows of a table')
     .option(
       '--scale-bound <bound>',
       'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',

@@ -6,6 +6,7 @@ import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
 import { baseOf } from './base';
 import { couplingModels } from './coupling';
+import { flowppModels } from './flowpp';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { monotoneModels } from './monotone';
 import { pixelModels } from './pixel';
@@ -18,6 +19,7 @@ import { waveNetModels } from './wavenet';
 const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
   ...couplingModels,
+  ...flowppModels,
   ...monotoneModels,
   ...pixelModels,
   ...residualModels,
