@@ -74,6 +74,16 @@ export function comparedFlows(flow, { features, hidden }) {
     },
     { name: 'block NAF × 1', make: () => flow.blockNaf({ ...of, transforms: 1 }) },
     {
+      name: 'FFJORD',
+      make: () => flow.ffjord({ ...network, regularization: { kinetic: 0.01 } }),
+    },
+    {
+      name: 'FFJORD by flow matching',
+      loss: flow.flowMatching(),
+      lr: 3e-3,
+      make: () => flow.ffjord(network),
+    },
+    {
       name: 'residual flow × 10',
       make: () => flow.residualFlow({ ...of, transforms: 10, hidden: hidden.map(() => 128) }),
     },

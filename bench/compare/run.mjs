@@ -103,7 +103,7 @@ const learning = (lr, steps) => {
 };
 
 /** How many steps fit into the time, by the median of some, on a copy; and that median. */
-async function stepsThatFit({ make, lr = 1e-3 }) {
+async function stepsThatFit({ make, lr = 1e-3, loss = null }) {
   const model = make();
   const times = [];
   let last = 0;
@@ -112,6 +112,7 @@ async function stepsThatFit({ make, lr = 1e-3 }) {
   const start = spent();
   await flow.fit(model, data.train, {
     ...learning(lr, 200),
+    ...(loss && { loss }),
     signal: stop.signal,
     onStep() {
       const now = spent();
@@ -127,7 +128,7 @@ async function stepsThatFit({ make, lr = 1e-3 }) {
 }
 
 async function train(row) {
-  const { name, make, lr = 1e-3 } = row;
+  const { name, make, lr = 1e-3, loss = null } = row;
   if (results.running?.name !== name) {
     rmSync(checkpoint, { force: true });
     results.running = { name, ...(await stepsThatFit(row)) };
@@ -141,6 +142,7 @@ async function train(row) {
   let last = null;
   const { best, history } = await flow.fit(model, data.train, {
     ...learning(lr, steps),
+    ...(loss && { loss }),
     validation: data.validation,
     validateEvery: Math.max(1, Math.floor(epochs / 15)),
     patience: Number.MAX_SAFE_INTEGER,

@@ -80,16 +80,18 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const fixed = (value) => (Number.isFinite(value) ? value.toFixed(3) : String(value));
 
 /** KL(p‖q) in nats over draws of p that the flow did not see, with the error of the mean. */
-async function fitData({ make, lr = 2e-3 }, target) {
+async function fitData({ make, lr = 2e-3, loss = null, times = 1 }, target) {
   const rows = target.sample(20000, 1);
   const model = make(1);
+  const all = steps * times;
   await flow.fit(model, rows, {
+    ...(loss && { loss, validateEvery: 20 }),
     validation: target.sample(1000, 2),
     batchSize: 256,
     optimizer: flow.adam({ lr }),
-    schedule: flow.cosine({ steps }),
-    steps,
-    epochs: Math.ceil((steps * 256) / rows.length) + 1,
+    schedule: flow.cosine({ steps: all }),
+    steps: all,
+    epochs: Math.ceil((all * 256) / rows.length) + 1,
     patience: 1e6,
   });
   const test = target.sample(4000, 3);

@@ -143,8 +143,10 @@ export function integrateAdaptive(problem: Problem, options: AdaptiveOptions): A
       const change = second.map((tensor, q) => sub(tensor, slopes[q] as Tensor));
       const d2 = norm(change, scales).worst / h0;
       const steepest = Math.max(d1, d2);
-      const h1 = steepest <= 1e-15 ? Math.max(1e-6, h0 * 1e-3) : (0.01 / steepest) ** 0.2;
-      return Math.min(100 * h0, h1, Math.abs(to - from));
+      const whole = Math.abs(to - from);
+      // Nothing moves: a field at its start.
+      if (steepest <= 1e-15) return whole;
+      return Math.min(100 * h0, (0.01 / steepest) ** 0.2, whole);
     });
     if (Number.isNaN(h)) fail('rates that are not finite at the start', remedy);
 

@@ -78,7 +78,7 @@ export async function demo(
   );
   const epochs =
     options.epochs ??
-    (await epochsWithin(options.timeLimit, build, train, settings.batchSize, overhead));
+    (await epochsWithin(options.timeLimit, build, train, settings.batchSize, null, overhead));
   const flow = build();
   try {
     const { status, report } = await runTraining(terminal, {

@@ -1,6 +1,6 @@
 /** How much training fits into a time. */
 import type { GenerativeModel } from '../models';
-import { adam, fit } from '../train';
+import { adam, fit, type Loss } from '../train';
 import { type Dataset, takeSamples } from './dataset';
 
 /** Steps that are timed, after as many that warm up. */
@@ -11,6 +11,7 @@ const STEPS = 12;
  *
  * @param build makes the flow
  * @param train prepared rows
+ * @param loss null: −log p
  * @param overhead validation and checkpoints, as a part of the time of the steps
  */
 export async function epochsWithin(
@@ -18,6 +19,7 @@ export async function epochsWithin(
   build: () => GenerativeModel,
   train: Dataset,
   batchSize: number,
+  loss: Loss | null = null,
   overhead = 0.1,
 ): Promise<number> {
   const rows = Math.min(train.rows.rows, 2 * STEPS * batchSize);
@@ -34,6 +36,7 @@ export async function epochsWithin(
       steps: 2 * STEPS,
       optimizer: adam({ lr: 1e-5 }),
       clipNorm: 10,
+      ...(loss && { loss }),
       onStep: () => void times.push(performance.now()),
     });
   } finally {

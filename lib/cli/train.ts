@@ -19,7 +19,7 @@ import {
   writeRunRecord,
 } from './folder';
 import type { TrainOptions } from './grammar/train';
-import { buildModel, modelDefaults, modelPreprocess } from './models';
+import { buildModel, modelDefaults, modelLoss, modelPreprocess } from './models';
 import { optionsOfSound } from './models/wavenet';
 import {
   buildPreprocess,
@@ -212,10 +212,11 @@ async function completePlan(
   };
   const { timeLimit, epochs, steps } = options;
   // A schedule that ends with the time that there is scores better than one that is cut off.
+  const loss = modelLoss(options);
   if (timeLimit && epochs === undefined && steps === undefined && plan.schedule !== 'constant') {
     plan.epochs = Math.min(
       plan.epochs,
-      await epochsWithin(0.9 * timeLimit, build, trainPart, batchSize),
+      await epochsWithin(0.9 * timeLimit, build, trainPart, batchSize, loss, loss ? 0.5 : 0.1),
     );
   }
   return plan;
@@ -238,7 +239,10 @@ function scheduleOf(plan: Plan): Schedule | null {
 
 function fitOptions(plan: Plan, files: RunFiles, resume: boolean) {
   const schedule = scheduleOf(plan);
+  const loss = modelLoss(plan);
   return {
+    // log p is then another computation, and may take longer than the epoch.
+    ...(loss && { loss, validateEvery: 5 }),
     batchSize: plan.batchSize,
     epochs: plan.epochs,
     ...(plan.steps ? { steps: plan.steps } : {}),

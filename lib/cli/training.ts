@@ -32,6 +32,7 @@ export interface Job {
     | 'batchSize'
     | 'epochs'
     | 'steps'
+    | 'loss'
     | 'patience'
     | 'validateEvery'
     | 'optimizer'

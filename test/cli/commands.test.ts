@@ -135,6 +135,7 @@ describe('train', () => {
     ['nsf', ['--transforms', '2', '--base', 'resampled']],
     ['nsf-ar', ['--transforms', '1', '--permutation', 'lu']],
     ['flowpp', ['--transforms', '2', '--permutation', 'swap']],
+    ['ffjord', ['--matching', 'independent']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
     const trained = await flowKernels(
@@ -161,6 +162,19 @@ describe('train', () => {
     if (kind !== 'made') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
   });
 
+  it('trains a continuous flow by its solver', async () => {
+    const out = folder.at('ffjord-solved');
+    const options = ['--tolerance', '1e-3', '--gradient', 'adjoint', '--trace', 'hutchinson'];
+    const trained = await flowKernels(
+      ...['train', data, '--columns', 'x,y', '--model', 'ffjord', '--hidden', '8'],
+      ...['--solver', 'dopri5', '--kinetic', '0.01', '--jacobian', '0.01', ...options],
+      ...['--steps', '3', '--out', out, '-q'],
+    );
+    expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const drawn = await flowKernels('sample', out, '-n', '3', '-q');
+    expect(drawn.stdout.trim().split('\n')).toHaveLength(4);
+  });
+
   it.each([
     [
       'realnvp',
@@ -172,6 +186,7 @@ describe('train', () => {
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
     ['maf', ['--base', 'normal', '--components', '3'], /--components is for --base mixture/],
     ['vae', ['--base', 'mixture'], /--model vae has no --base: leave it out/],
+    ['ffjord', ['--matching', 'optimal', '--kinetic', '1'], /leave out --kinetic/],
     ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],
     ['made', ['--transforms', '2'], /--model made has no --transforms: leave it out/],
   ])('says what a flow of kind %s does not take: %j', async (kind, words, says) => {

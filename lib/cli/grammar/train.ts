@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { Actions } from '../program';
 import { columns, number, part, seconds, whole, widths } from '../words';
+import { addContinuous, type ContinuousOptions } from './continuous';
 import { addReading, formats, type ReadingOptions } from './reading';
 
 export const modelKinds = [
@@ -23,6 +24,7 @@ export const modelKinds = [
   'planar',
   'radial',
   'sylvester',
+  'ffjord',
   'vae',
   'wavenet',
   'pixelcnn',
@@ -30,7 +32,7 @@ export const modelKinds = [
 ] as const;
 export type ModelKind = (typeof modelKinds)[number];
 
-export interface TrainOptions extends ReadingOptions {
+export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly validation?: number | string;
   readonly test?: number | string;
   readonly standardize?: boolean;
@@ -127,7 +129,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf, flowpp 6 (of images 4 a scale), planar, radial, sylvester 8; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf, flowpp 6 (of images 4 a scale), planar, radial, sylvester 8; ffjord 1; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -214,7 +216,9 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .optionsGroup('WaveNets (--model wavenet; --hidden: channels, default 64):')
     .option('--layers <count>', 'of a stack, dilations 1, 2, 4, … (default: 10)', whole(1, 20))
-    .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64))
+    .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64));
+  addContinuous(command);
+  command
     .optionsGroup('Training:')
     .option(
       '--batch-size <rows>',

@@ -1,10 +1,12 @@
 /** The models that `train --model` makes: a file a family; their names stand in grammar/train.ts. */
 import type { GenerativeModel } from '../../models';
+import type { Loss } from '../../train';
 import type { ImageShape } from '../dataset';
 import type { ModelKind, TrainOptions } from '../grammar/train';
 import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
 import { baseOf } from './base';
+import { continuousModels } from './continuous';
 import { couplingModels } from './coupling';
 import { flowppModels } from './flowpp';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
@@ -18,6 +20,7 @@ import { waveNetModels } from './wavenet';
 
 const models: Record<ModelKind, Model> = {
   ...autoregressiveModels,
+  ...continuousModels,
   ...couplingModels,
   ...flowppModels,
   ...monotoneModels,
@@ -30,6 +33,11 @@ const models: Record<ModelKind, Model> = {
 
 export function modelDefaults(options: TrainOptions, image: boolean): ModelDefaults {
   return models[options.model].defaults(image, options);
+}
+
+/** What training makes small; null: −log p. */
+export function modelLoss(options: TrainOptions): Loss | null {
+  return models[options.model].loss?.(options) ?? null;
 }
 
 /** What a model of its own does with the data; null: what suits flows. @throws UsageError */

@@ -2,6 +2,7 @@
 import type { Distribution } from '../../distributions';
 import type { FlowParts } from '../../flows';
 import type { GenerativeModel } from '../../models';
+import type { Loss } from '../../train';
 import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
 import type { Preprocess } from '../preprocess';
@@ -53,6 +54,14 @@ const words = {
   stacks: '--stacks',
   gated: '--gated',
   scan: '--scan',
+  solver: '--solver',
+  solverSteps: '--solver-steps',
+  tolerance: '--tolerance',
+  trace: '--trace',
+  gradient: '--gradient',
+  kinetic: '--kinetic',
+  jacobian: '--jacobian',
+  matching: '--matching',
 } as const satisfies Partial<Record<keyof TrainOptions, string>>;
 
 export type ModelOption = keyof typeof words;
@@ -67,6 +76,8 @@ export interface Model {
   preprocess?(options: TrainOptions, image: ImageShape | null): Preprocess | null;
   defaults(image: boolean, options: Pick<TrainOptions, 'flat'>): ModelDefaults;
   build(options: TrainOptions, input: ModelInput, defaults: ModelDefaults): GenerativeModel;
+  /** What training makes small, where it is not −log p. */
+  loss?(options: TrainOptions): Loss | null;
 }
 
 /** @throws UsageError where one of the options is set */
