@@ -1,4 +1,4 @@
-/** The contract of DESIGN.md, for every row of cases.ts. */
+/** The contract of DESIGN.md, for every row of cases. */
 import { afterEach, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import type { Bijection } from '../../lib/bijections';

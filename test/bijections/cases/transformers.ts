@@ -1,4 +1,4 @@
-/** Rows of the bijection contract: transformers in autoregressive maps and couplings. See cases.ts. */
+/** Rows of the bijection contract: transformers in autoregressive maps and couplings. */
 import {
   Autoregressive,
   type AutoregressiveOptions,
@@ -7,10 +7,10 @@ import {
   couplingSizes,
   MonotoneTransformer,
   UmnnTransformer,
-} from '../../lib/bijections';
-import { ConvNet, Mlp } from '../../lib/nn';
-import type { MonotoneFamily } from '../../lib/ops';
-import { type BijectionCase, randomized } from './cases';
+} from '../../../lib/bijections';
+import { ConvNet, Mlp } from '../../../lib/nn';
+import type { MonotoneFamily } from '../../../lib/ops';
+import { type BijectionCase, randomized } from './case';
 
 /** A transformer that a MADE's incremental inverse does not know: a pass a dimension, implicit gradients. */
 class Unknown extends MonotoneTransformer {
