@@ -49,13 +49,14 @@ __device__ __forceinline__ void log_sum_exp(const T* l, int64_t n, T& most, T& l
   log_sum = log(sum);
 }
 
-/** The smallest k with u·Σ exp(l) < Σ_{j ≤ k} exp(l_j), sums from the left in float64. */
+/** The smallest k with u·Σ exp(l) < Σ_{j ≤ k} exp(l_j), sums from the left in float64; −1 where there is a NaN or +∞. */
 template <class T>
 __device__ __forceinline__ int64_t draw_category(const T* l, int64_t n, double u) {
   T most = l[0];
   for (int64_t k = 1; k < n; ++k) most = l[k] > most ? l[k] : most;
   double total = 0, sum = 0;
   for (int64_t k = 0; k < n; ++k) total += static_cast<double>(exp(l[k] - most));
+  if (!(total > 0)) return -1;
   const double wanted = u * total;
   int64_t last = 0;
   for (int64_t k = 0; k < n; ++k) {
@@ -84,7 +85,9 @@ __device__ __forceinline__ int warp_draw_category(const T* l, int n, double u) {
     const double left = __shfl_up_sync(full_warp, before, static_cast<unsigned>(d));
     if (lane >= d) before += left;
   }
-  const double wanted = u * __shfl_sync(full_warp, before, warp_threads - 1);
+  const double total = __shfl_sync(full_warp, before, warp_threads - 1);
+  if (!(total > 0)) return -1;
+  const double wanted = u * total;
   double sum = before - own;
   int found = n, last = 0;
   for (int k = begin; k < end; ++k) {
@@ -99,15 +102,27 @@ __device__ __forceinline__ int warp_draw_category(const T* l, int n, double u) {
   return found < n ? found : last;
 }
 
+/** A drawn category as a number; NaN where there was none to draw. */
+template <class T>
+__device__ __forceinline__ T level_of(int64_t category) {
+  return category < 0 ? static_cast<T>(NAN) : static_cast<T>(category);
+}
+
+/** 1 with the probability σ(l); NaN of NaN. */
+template <class T>
+__device__ __forceinline__ T draw_bit(T l, T u) {
+  return l != l ? l : u < sigmoid(l) ? T(1) : T(0);
+}
+
 struct LogisticMixture {
-  int64_t mixtures, channels, levels;
+  int64_t components, channels, levels;
   double least_log_scale;
 
-  __host__ __device__ int64_t columns() const { return mixtures * (1 + 2 * channels + channels * (channels - 1) / 2); }
-  __host__ __device__ int64_t mean(int64_t c) const { return (1 + c) * mixtures; }
-  __host__ __device__ int64_t log_scale(int64_t c) const { return (1 + channels + c) * mixtures; }
+  __host__ __device__ int64_t columns() const { return components * (1 + 2 * channels + channels * (channels - 1) / 2); }
+  __host__ __device__ int64_t mean(int64_t c) const { return (1 + c) * components; }
+  __host__ __device__ int64_t log_scale(int64_t c) const { return (1 + channels + c) * components; }
   __host__ __device__ int64_t coefficient(int64_t c, int64_t j) const {
-    return (1 + 2 * channels + c * (c - 1) / 2 + j) * mixtures;
+    return (1 + 2 * channels + c * (c - 1) / 2 + j) * components;
   }
   template <class T>
   __host__ __device__ T value(T x) const {
@@ -120,13 +135,18 @@ template <class T>
 __device__ __forceinline__ void draw_logistics(const LogisticMixture& m, int64_t k, const T* p, const T* uniform, T* level) {
   const double top = static_cast<double>(m.levels - 1);
   for (int64_t i = 0; i < m.channels; ++i) {
+    if (k < 0) {
+      level[i] = level_of<T>(k);
+      continue;
+    }
     double mean = static_cast<double>(p[m.mean(i) + k]);
     for (int64_t j = 0; j < i; ++j)
       mean += tanh(static_cast<double>(p[m.coefficient(i, j) + k])) * (2 * static_cast<double>(level[j]) / top - 1);
-    const double scale = exp(max(m.least_log_scale, static_cast<double>(p[m.log_scale(i) + k])));
+    const double log_scale = static_cast<double>(p[m.log_scale(i) + k]);
+    const double scale = exp(log_scale < m.least_log_scale ? m.least_log_scale : log_scale);
     const double v = static_cast<double>(uniform[i]);
     const double drawn = floor((mean + scale * (log(v) - log1p(-v)) + 1) * (0.5 * top) + 0.5);
-    level[i] = static_cast<T>(drawn > 0 ? (drawn < top ? drawn : top) : 0);
+    level[i] = static_cast<T>(drawn < 0 ? 0 : drawn > top ? top : drawn);  // NaN stays NaN
   }
 }
 
@@ -141,7 +161,7 @@ inline bool read_mixture(const Call& call, const Operand& params, int64_t channe
   FLOW_CHECK(call, params.cols >= blocks && params.cols % blocks == 0,
              "params: expected a multiple of %lld columns for %lld channels, got %lld", ll(blocks), ll(channels),
              ll(params.cols));
-  out.mixtures = params.cols / blocks;
+  out.components = params.cols / blocks;
   return true;
 }
 

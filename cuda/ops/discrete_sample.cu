@@ -19,15 +19,15 @@ struct Draw {
   __device__ __forceinline__ Nothing sample(int64_t) const { return {}; }
   __device__ __forceinline__ void operator()(Nothing, int64_t r, int64_t c) const {
     if (kind == 2) {
-      *x.at(r, c) = *u.at(r, c) < sigmoid(*params.at(r, c)) ? T(1) : T(0);
+      *x.at(r, c) = draw_bit(*params.at(r, c), *u.at(r, c));
       return;
     }
     if (kind == 0) {
-      *x.at(r, c) = static_cast<T>(draw_category(params.at(r, c * levels), levels, static_cast<double>(*u.at(r, c))));
+      *x.at(r, c) = level_of<T>(draw_category(params.at(r, c * levels), levels, static_cast<double>(*u.at(r, c))));
       return;
     }
     const T *p = params.at(r, 0), *uniform = u.at(r, 0);
-    draw_logistics(m, draw_category(p, m.mixtures, static_cast<double>(uniform[0])), p, uniform + 1, x.at(r, 0));
+    draw_logistics(m, draw_category(p, m.components, static_cast<double>(uniform[0])), p, uniform + 1, x.at(r, 0));
   }
 };
 

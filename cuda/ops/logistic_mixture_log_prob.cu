@@ -20,7 +20,7 @@ struct LogProb {
     const T *p = params.at(r, 0), *level = x.at(r, 0);
     if (!are_levels(m, level)) return -HUGE_VAL;
     RunningSum<T> total{mixture_term(m, p, level, 0), T(1)}, weights{p[0], T(1)};
-    for (int64_t k = 1; k < m.mixtures; ++k) {
+    for (int64_t k = 1; k < m.components; ++k) {
       total.add(mixture_term(m, p, level, k));
       weights.add(p[k]);
     }

@@ -25,11 +25,11 @@ struct Gradient {
       return;
     }
     RunningSum<T> total{mixture_term(m, p, level, 0), T(1)}, weights{p[0], T(1)};
-    for (int64_t k = 1; k < m.mixtures; ++k) {
+    for (int64_t k = 1; k < m.components; ++k) {
       total.add(mixture_term(m, p, level, k));
       weights.add(p[k]);
     }
-    for (int64_t k = 0; k < m.mixtures; ++k) {
+    for (int64_t k = 0; k < m.components; ++k) {
       const T share = factor * (exp(mixture_term(m, p, level, k) - total.most) / total.sum);
       g[k] = share - factor * (exp(p[k] - weights.most) / weights.sum);
       for (int64_t c = 0; c < m.channels; ++c) {

@@ -218,13 +218,14 @@ struct Painter {
       T* const x = s.out.at(row, 0);
       T* const seen = image.of(q);
       const bool mixture = s.output == 1;
-      const int64_t j = mixture ? 0 : begin + item % draws, choices = mixture ? s.mixture.mixtures : s.levels;
-      const int64_t chosen = s.output == 2 ? (u[j] < sigmoid(p[j]) ? 1 : 0)
-                                           : warp_draw_category(p + j * choices, static_cast<int>(choices), static_cast<double>(u[j]));
+      const int64_t j = mixture ? 0 : begin + item % draws, choices = mixture ? s.mixture.components : s.levels;
+      const int64_t chosen =
+          s.output == 2 ? 0 : warp_draw_category(p + j * choices, static_cast<int>(choices), static_cast<double>(u[j]));
       if (lane != 0) continue;
       if (mixture) draw_logistics(s.mixture, chosen, p, u + 1, x);
-      else x[j] = static_cast<T>(chosen);
-      for (int64_t i = mixture ? begin : j; i < (mixture ? end : j + 1); ++i) seen[i] = s.values[static_cast<int64_t>(x[i])];
+      else x[j] = s.output == 2 ? draw_bit(p[j], u[j]) : level_of<T>(chosen);
+      for (int64_t i = mixture ? begin : j; i < (mixture ? end : j + 1); ++i)
+        seen[i] = x[i] == x[i] ? s.values[static_cast<int64_t>(x[i])] : x[i];
     }
     __syncthreads();
   }

@@ -1,4 +1,4 @@
-// random_bernoulli: out = 1 where a uniform number in [0, 1) is below p, else 0, in the type of p. Input: p, contiguous.
+// random_bernoulli: out = 1 where a uniform number in [0, 1) is below p, else 0, NaN where p is; in the type of p. Input: p, contiguous.
 // Outputs: out, state (in place; cuda/core/random.h). The uniform numbers are those of random_uniform.
 #include "cuda/core/random.h"
 
@@ -23,7 +23,7 @@ struct Bernoulli {
         if (first + k < count) chance[k] = p[first + k];
     }
 #pragma unroll
-    for (int k = 0; k < n; ++k) numbers[k] = u[k] < chance[k] ? T(1) : T(0);
+    for (int k = 0; k < n; ++k) numbers[k] = chance[k] != chance[k] ? chance[k] : u[k] < chance[k] ? T(1) : T(0);
   }
 };
 

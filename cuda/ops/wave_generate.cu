@@ -135,11 +135,11 @@ __global__ void __launch_bounds__(block_threads, 1) generate(Generator<T> net, T
         if (t < net.start) {
           value = *net.given.at(n, t);
         } else if (net.kind == 0) {
-          value = static_cast<T>(warp_draw_category(p, static_cast<int>(net.levels), static_cast<double>(u[0])));
+          value = level_of<T>(warp_draw_category(p, static_cast<int>(net.levels), static_cast<double>(u[0])));
         } else if (net.kind == 1) {
-          draw_logistics(net.mixture, warp_draw_category(p, static_cast<int>(net.mixture.mixtures), static_cast<double>(u[0])), p, u + 1, &value);
+          draw_logistics(net.mixture, warp_draw_category(p, static_cast<int>(net.mixture.components), static_cast<double>(u[0])), p, u + 1, &value);
         } else {
-          const T log_scale = p[1] > net.least ? p[1] : net.least;
+          const T log_scale = p[1] < net.least ? net.least : p[1];
           value = net.kind == 2 ? p[0] + exp(log_scale) * u[0] : (u[0] - p[0]) * exp(-log_scale);
         }
         if (thread % warp_threads == 0) {

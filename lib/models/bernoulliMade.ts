@@ -8,7 +8,7 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { freshSeed, requireSamples } from '../flows/draws';
+import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
 import { type OrderRule, orderOf } from '../nn/featureOrder';
@@ -270,11 +270,13 @@ export class BernoulliMade extends Module {
         const feature = order[d] as number;
         for (let n = 0; n < samples; n++) {
           const p = 1 / (1 + Math.exp(-(logits[n * this.features + d] as number)));
-          values[n * this.features + feature] =
-            (uniform[n * this.features + d] as number) < p ? 1 : 0;
+          values[n * this.features + feature] = Number.isNaN(p)
+            ? p
+            : Number((uniform[n * this.features + d] as number) < p);
         }
         x.write(this.dtype === 'float32' ? Float32Array.from(values) : values);
       }
+      requireDrawn(x);
       this.useMask(inForce);
       stream.dispose();
       return x;

@@ -4,7 +4,7 @@ import { expected, FlowError } from '../errors';
 import { oneOf } from '../flows/choice';
 import { inChunks } from '../flows/chunks';
 import { contextRows } from '../flows/context';
-import { freshSeed, requireSamples } from '../flows/draws';
+import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import type { Dequantization } from '../flows/flow';
 import { type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { Module } from '../nn/module';
@@ -218,7 +218,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       if (samples === 0) return reshape(uniform, [0, this.features]);
       const levels =
         method === 'naive' ? this.#naive(uniform, context) : this.#cached(uniform, context);
-      const images = reshape(levels, [samples, this.features]);
+      const images = requireDrawn(reshape(levels, [samples, this.features]));
       return this.binarization ? affineScalar(images, this.binarization.levels - 1) : images;
     });
   }

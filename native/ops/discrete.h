@@ -76,7 +76,8 @@ FLOW_INLINE void log_sum_exp(const T* l, int64_t n, T& most, T& log_sum) {
   log_sum = log(horizontal_sum(sum));
 }
 
-// The smallest k with u·Σ exp(l) < Σ_{j ≤ k} exp(l_j), sums from the left in float64. `e` has room for n numbers.
+// The smallest k with u·Σ exp(l) < Σ_{j ≤ k} exp(l_j), sums from the left in float64; −1 where a logit is NaN or +∞, or
+// all are −∞. `e` has room for n numbers.
 template <class T>
 inline int64_t draw_category(const T* l, int64_t n, double u, T* e) {
   using V = Vec<T>;
@@ -85,6 +86,7 @@ inline int64_t draw_category(const T* l, int64_t n, double u, T* e) {
   for_lanes<V>(n, [&](int64_t i, int live) FLOW_INLINE_LAMBDA { store_live(e + i, exp(load_live(l + i, live) - V(most)), live); });
   double total = 0;
   for (int64_t i = 0; i < n; ++i) total += static_cast<double>(e[i]);
+  if (!(total > 0)) return -1;
   const double wanted = u * total;
   double sum = 0;
   int64_t last = 0;
@@ -94,27 +96,33 @@ inline int64_t draw_category(const T* l, int64_t n, double u, T* e) {
     last = i;
     if (sum > wanted) return i;
   }
-  return last;  // rounding, or NaN
+  return last;  // rounding
 }
 
-// 1 with the probability σ(l).
+// A drawn category as a number; NaN where there was none to draw.
+template <class T>
+inline T level_of(int64_t category) {
+  return category < 0 ? static_cast<T>(__builtin_nan("")) : static_cast<T>(category);
+}
+
+// 1 with the probability σ(l); NaN of NaN.
 template <class T>
 inline T draw_bit(T l, T u) {
-  return u < sigmoid(l) ? T(1) : T(0);
+  return l != l ? l : u < sigmoid(l) ? T(1) : T(0);
 }
 
 // ---- mixtures of logistics ----------------------------------------------------------------------------
 
 struct LogisticMixture {
-  int64_t mixtures, channels, levels;
+  int64_t components, channels, levels;
   double least_log_scale;
 
   int64_t pairs() const { return channels * (channels - 1) / 2; }
-  int64_t columns() const { return mixtures * (1 + 2 * channels + pairs()); }
+  int64_t columns() const { return components * (1 + 2 * channels + pairs()); }
   // Columns of block b: logits are block 0, then means, log-scales, coefficients.
-  int64_t mean(int64_t c) const { return (1 + c) * mixtures; }
-  int64_t log_scale(int64_t c) const { return (1 + channels + c) * mixtures; }
-  int64_t coefficient(int64_t c, int64_t j) const { return (1 + 2 * channels + c * (c - 1) / 2 + j) * mixtures; }
+  int64_t mean(int64_t c) const { return (1 + c) * components; }
+  int64_t log_scale(int64_t c) const { return (1 + channels + c) * components; }
+  int64_t coefficient(int64_t c, int64_t j) const { return (1 + 2 * channels + c * (c - 1) / 2 + j) * components; }
 };
 
 // Attributes from `at` on: levels, least logarithm of a scale. params [rows, …] of x [rows, channels].
@@ -129,7 +137,7 @@ inline bool read_mixture(const Call& call, const Operand& params, int64_t channe
   FLOW_CHECK(call, params.cols >= blocks && params.cols % blocks == 0,
              "params: expected a multiple of %lld columns for %lld channels, got %lld", ll(blocks), ll(channels),
              ll(params.cols));
-  out.mixtures = params.cols / blocks;
+  out.components = params.cols / blocks;
   return true;
 }
 
@@ -192,7 +200,7 @@ inline Vec<T> mixture_log_prob(const LogisticMixture& m, const Vec<T>* tile, con
   }
   // log (π_k·p_k) of each mixture, up to the normaliser of π, and their sums by the running maximum.
   V most(-__builtin_huge_val()), most_logit(-__builtin_huge_val());
-  for (int64_t k = 0; k < m.mixtures; ++k) {
+  for (int64_t k = 0; k < m.components; ++k) {
     most_logit = max(most_logit, tile[k]);
     V term = tile[k];
     for (int64_t c = 0; c < m.channels; ++c) {
@@ -220,16 +228,16 @@ inline Vec<T> mixture_log_prob(const LogisticMixture& m, const Vec<T>* tile, con
     grad[k] = term;
   }
   V sum(0), sum_logit(0);
-  for (int64_t k = 0; k < m.mixtures; ++k) {
+  for (int64_t k = 0; k < m.components; ++k) {
     sum += exp(grad[k] - most);
     sum_logit += exp(tile[k] - most_logit);
   }
   if constexpr (derivatives) {
     const V share = factor / sum, share_logit = factor / sum_logit;
-    for (int64_t k = 0; k < m.mixtures; ++k) {
+    for (int64_t k = 0; k < m.components; ++k) {
       const V responsibility = select(valid, exp(grad[k] - most) * share, V(0));
       grad[k] = select(valid, responsibility - exp(tile[k] - most_logit) * share_logit, V(0));
-      for (int64_t b = m.mixtures; b < m.columns(); b += m.mixtures)
+      for (int64_t b = m.components; b < m.columns(); b += m.components)
         grad[b + k] = select(responsibility == V(0), V(0), grad[b + k] * responsibility);
     }
   }
@@ -240,18 +248,22 @@ inline Vec<T> mixture_log_prob(const LogisticMixture& m, const Vec<T>* tile, con
 // distribution function, rounded to a level before the next channel sees it. `e` has room for the mixtures.
 template <class T>
 inline void draw_mixture(const LogisticMixture& m, const T* p, const T* u, T* x, T* e) {
-  const int64_t k = draw_category(p, m.mixtures, static_cast<double>(u[0]), e);
+  const int64_t k = draw_category(p, m.components, static_cast<double>(u[0]), e);
   const double top = static_cast<double>(m.levels - 1);
   double value[64];
+  if (k < 0) {
+    for (int64_t c = 0; c < m.channels; ++c) x[c] = level_of<T>(k);
+    return;
+  }
   for (int64_t c = 0; c < m.channels; ++c) {
     double mean = static_cast<double>(p[m.mean(c) + k]);
     for (int64_t j = 0; j < c; ++j) mean += tanh(static_cast<double>(p[m.coefficient(c, j) + k])) * value[j];
-    const double scale = exp(max(m.least_log_scale, static_cast<double>(p[m.log_scale(c) + k])));
+    const double log_scale = static_cast<double>(p[m.log_scale(c) + k]);
+    const double scale = exp(log_scale < m.least_log_scale ? m.least_log_scale : log_scale);
     const double uniform = static_cast<double>(u[1 + c]);
     const double drawn = mean + scale * (log(uniform) - log1p(-uniform));
     const double level = floor((drawn + 1) * (0.5 * top) + 0.5);
-    // In this order NaN becomes level 0.
-    const double inside = level > 0 ? (level < top ? level : top) : 0;
+    const double inside = level < 0 ? 0 : level > top ? top : level;  // NaN stays NaN
     x[c] = static_cast<T>(inside);
     value[c] = 2 * inside / top - 1;
   }

@@ -3,7 +3,7 @@
 //   1 mixture of discretised logistics (discrete.h): in params, u [rows, 1 + C]: the mixture by the first number, each channel by
 //     the inverse of its distribution function
 //   2 Bernoulli: in logits [rows, C], u [rows, C]: 1 where u is below the sigmoid of the logit
-// out: x [rows, C] of the type of the parameters.
+// out: x [rows, C] of the type of the parameters; NaN where the parameters are no distribution: a NaN, or +∞ among the logits.
 #include "ops/discrete.h"
 
 namespace flow::FLOW_ISA {
@@ -23,7 +23,7 @@ bool discrete_sample(const Call& call) {
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);
     parallel_rows(params.rows, params.cols * int64_t{8 * sizeof(T)}, [&](int64_t first, int64_t last) {
-      T* e = static_cast<T*>(scratch(static_cast<size_t>(max_of(1, mixture ? m.mixtures : levels)) * sizeof(T), 5));
+      T* e = static_cast<T*>(scratch(static_cast<size_t>(max_of(1, mixture ? m.components : levels)) * sizeof(T), 5));
       for (int64_t r = first; r < last; ++r) {
         const T *p = params.as<T>() + r * params.ld, *uniform = u.as<T>() + r * u.ld;
         T* x = out.as<T>() + r * out.ld;
@@ -33,7 +33,7 @@ bool discrete_sample(const Call& call) {
         }
         for (int64_t c = 0; c < out.cols; ++c)
           x[c] = bits ? draw_bit(p[c], uniform[c])
-                      : static_cast<T>(draw_category(p + c * levels, levels, static_cast<double>(uniform[c]), e));
+                      : level_of<T>(draw_category(p + c * levels, levels, static_cast<double>(uniform[c]), e));
       }
     });
     return true;

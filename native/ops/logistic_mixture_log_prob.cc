@@ -15,7 +15,7 @@ bool run_type(const Call& call, const LogisticMixture& m, int64_t positions) {
   sum_by_sample(x.rows / positions, positions, task_bytes / (8 * w), vector_view<double>(call.out[0]), 1,
                 [&](int64_t first, int64_t last) {
                   const int64_t columns = m.columns();
-                  V* tile = static_cast<V*>(scratch(static_cast<size_t>(columns + m.mixtures) * sizeof(V), 5));
+                  V* tile = static_cast<V*>(scratch(static_cast<size_t>(columns + m.components) * sizeof(V), 5));
                   V levels[64];
                   LogDetSum sum;
                   for (int64_t r = first; r < last; r += w) {

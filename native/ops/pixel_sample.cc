@@ -186,7 +186,7 @@ class Task {
       }
       if (node.kind == NodeKind::conv) deepest = max_of(deepest, at_once * node.taps * s.channels_of(node.input));
     }
-    longest = max_of(s.levels, s.mixture.mixtures);
+    longest = max_of(s.levels, s.mixture.components);
     const int64_t w = Vec<T>::width;
     T* work = static_cast<T*>(scratch(static_cast<size_t>(elements + most + deepest + longest + 4 * w) * sizeof(T), 5));
     __builtin_memset(work, 0, static_cast<size_t>(elements) * sizeof(T));
@@ -387,10 +387,10 @@ class Task {
         const int64_t first = s.groups == 1 ? 0 : g, last = s.groups == 1 ? s.channels : g + 1;
         for (int64_t j = first; j < last; ++j)
           x[j] = s.output == 2 ? draw_bit(p[j], u[j])
-                               : static_cast<T>(draw_category(p + j * s.levels, s.levels, static_cast<double>(u[j]), weights));
+                               : level_of<T>(draw_category(p + j * s.levels, s.levels, static_cast<double>(u[j]), weights));
       }
       for (int64_t j = 0; j < s.channels; ++j)
-        if (s.groups == 1 || j == g) image[i * s.channels + j] = values[static_cast<int64_t>(x[j])];
+        if (s.groups == 1 || j == g) image[i * s.channels + j] = x[j] == x[j] ? values[static_cast<int64_t>(x[j])] : x[j];
     }
   }
 };

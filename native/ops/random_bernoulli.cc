@@ -1,4 +1,4 @@
-// random_bernoulli: out = 1 where a uniform number in [0, 1) is below p, else 0, in the type of p. Input: p, contiguous.
+// random_bernoulli: out = 1 where a uniform number in [0, 1) is below p, else 0, NaN where p is; in the type of p. Input: p, contiguous.
 // Outputs: out, state (in place; random.h). The uniform numbers are those of random_uniform.
 #include "ops/random.h"
 
@@ -7,7 +7,7 @@ namespace {
 
 template <class T>
 inline void compare(T* __restrict y, const T* u, const T* p, int64_t n) {
-  for (int64_t i = 0; i < n; ++i) y[i] = u[i] < p[i] ? T(1) : T(0);
+  for (int64_t i = 0; i < n; ++i) y[i] = p[i] != p[i] ? p[i] : u[i] < p[i] ? T(1) : T(0);
 }
 
 template <class T>

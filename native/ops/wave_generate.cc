@@ -108,6 +108,10 @@ struct Generator {
     for (int64_t t = 0; t < v.length; ++t) {
       if (kind == 0) {
         for (int64_t r = 0; r < rows; ++r) {
+          if (previous[r] != previous[r]) {
+            for (int64_t i = 0; i < v.channels; ++i) h[r * R + i] = previous[r];
+            continue;
+          }
           const int64_t row = t == 0 ? mixture.levels : static_cast<int64_t>(previous[r]);
           __builtin_memcpy(h + r * R, embedding.as<T>() + row * embedding.ld, static_cast<size_t>(v.channels) * sizeof(T));
         }
@@ -161,14 +165,14 @@ struct Generator {
   }
 
   T draw(const T* u, const T* params, T* e) const {
-    if (kind == 0) return static_cast<T>(draw_category(params, mixture.levels, static_cast<double>(u[0]), e));
+    if (kind == 0) return level_of<T>(draw_category(params, mixture.levels, static_cast<double>(u[0]), e));
     if (kind == 1) {
       T level = 0;
       draw_mixture(mixture, params, u, &level, e);
       return level;
     }
     // The logarithm of the scale as `maximum` takes it, exp as `exp` does.
-    const T log_scale = params[1] > least ? params[1] : least;
+    const T log_scale = params[1] < least ? least : params[1];
     T scale[Vec<T>::width];
     if (kind == 3) {
       store(scale, exp(-Vec<T>(log_scale)));

@@ -12,7 +12,8 @@ bool random_bernoulli(const Call& call) {
     for (int64_t i = 0; i < p.count(); ++i) {
       T u;
       stream.uniform(i, u);
-      out.as<T>()[i] = u < p.as<T>()[i] ? 1 : 0;
+      const T probability = p.as<T>()[i];
+      out.as<T>()[i] = std::isnan(probability) ? probability : u < probability ? 1 : 0;
     }
   });
 }

@@ -150,6 +150,21 @@ describe('log-probabilities of all images', () => {
     expect(total(model)).toBeCloseTo(1, 12);
   });
 
+  it.each(['cached', 'naive'] as const)(
+    'weights that are not finite draw nothing: %s',
+    (method) => {
+      const image = { height: 2, width: 2, channels: 1 };
+      for (const likelihood of ['bernoulli', 'categorical', 'logistic'] as const) {
+        using model = new PixelCnn({ image, hidden: 2, layers: 1, likelihood });
+        const weight = [...model.namedParameters()].find(([name]) => name === 'head.1.bias')?.[1];
+        weight?.write(weight.dataSync().map(() => Number.NaN) as Float32Array);
+        expect(() => model.sample(2, { method, seed: 1 })).toThrow(
+          /what the model says: expected distributions, got NaN or infinite parameters in 2 of 2 rows/,
+        );
+      }
+    },
+  );
+
   it('mixture: sum to one', () => {
     const image = { height: 2, width: 1, channels: 3 };
     using model = new PixelCnn({

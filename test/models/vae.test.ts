@@ -11,6 +11,7 @@ import {
   BernoulliMade,
   iafPosterior,
   LogisticMixtureLikelihood,
+  mafPrior,
   Vae,
   type VaeOptions,
   vae,
@@ -517,6 +518,28 @@ it('is the same model after save and load', async () => {
       expect(values(loaded)).toEqual(values(model));
     });
   }
+});
+
+it('says at once where the parts are of two types', () => {
+  const given = { features: 4, latents: 3, hidden: [5] };
+  const flows = { latents: 3, hidden: [4], dtype: 'float64' } as const;
+  for (const [says, options] of [
+    [
+      /\[Vae\] posterior: bijection.0.*expected float32, as the decoder's weights, got float64: build all parts/,
+      { posterior: iafPosterior({ ...flows, contextFeatures: 2 }) },
+    ],
+    [/\[Vae\] prior.bijection: .*got float64/, { prior: mafPrior(flows) }],
+    [
+      /\[Vae\] prior.base: expected float32, as the decoder's weights, got float64/,
+      {
+        prior: new Flow({
+          base: new StandardNormal(3, 'float64'),
+          bijection: new Permutation([2, 1, 0]),
+        }),
+      },
+    ],
+  ] as const)
+    expect(() => vae({ ...given, ...options })).toThrow(says);
 });
 
 it('says what does not fit', () => {

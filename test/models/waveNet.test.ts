@@ -208,6 +208,21 @@ describe('WaveNet', () => {
     net.dispose();
   });
 
+  it.each(['categorical', 'logistic', 'normal'] as const)(
+    'weights that are not finite draw nothing: %s',
+    (kind) => {
+      const net = made({ likelihood: { kind } });
+      const [weight] = net.parameters().slice(-1) as [Tensor];
+      const values = weight.dataSync().slice();
+      values[0] = Number.NaN;
+      weight.write(values);
+      expect(() => net.sample(3, { length: 4, seed: 1 })).toThrow(
+        /\[sample\] what the model says: expected distributions, got NaN or infinite parameters in 3 of 3 rows/,
+      );
+      net.dispose();
+    },
+  );
+
   it('says what does not fit', () => {
     const likelihood = { kind: 'normal' } as const;
     expect(() => new WaveNet({ length: 10, likelihood, local: { channels: 1, hop: 3 } })).toThrow(

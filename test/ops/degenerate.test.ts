@@ -61,6 +61,43 @@ describe.each(['runProgram', 'runReference'] as const)('%s', (by) => {
     }
   });
 
+  const { NaN: none, POSITIVE_INFINITY: up, NEGATIVE_INFINITY: down } = Number;
+
+  it('logits that are no distribution draw NaN', () => {
+    const draw = (kind: number, logits: readonly number[], cols: number, draws = 1) => {
+      const rows = logits.length / cols;
+      const uniform = { rows, cols: draws, values: Array(rows * draws).fill(0.6) };
+      const attributes = [kind, kind === 2 ? 2 : 3, -7];
+      const [levels] = run(
+        'discrete_sample',
+        [{ rows, cols, values: logits }, uniform],
+        [{ rows, cols: 1 }],
+        attributes,
+        by,
+      ) as number[][];
+      return levels;
+    };
+    const rows = [0, none, 0, none, 0, 0, 0, 0, up, down, down, down, down, 0, 0];
+    expect(draw(0, rows, 3)).toEqual([none, none, none, none, 2]);
+    expect(draw(2, [none, up, down, 0.6], 1)).toEqual([none, 1, 0, 1]);
+    // One mixture of one component: logit, mean, log-scale.
+    const mixtures = [none, 0, 0, 0, none, 0, 0, 0, none, 0, 0, 0];
+    expect(draw(1, mixtures, 3, 2)).toEqual([none, none, none, 1]);
+  });
+
+  it('a bit of probability NaN is NaN', () => {
+    const p = { rows: 1, cols: 4, values: [1, none, 0, none] };
+    const state = { rows: 1, cols: 4, dtype: 'int32', values: [1, 2, 3, 4] } as const;
+    const [bits] = run(
+      'random_bernoulli',
+      [p],
+      [{ rows: 1, cols: 4 }, state],
+      [],
+      by,
+    ) as number[][];
+    expect(bits).toEqual([1, none, 0, none]);
+  });
+
   it('a sample whose series ended is not touched by those that go on', () => {
     // w grows by 1e20 a term: infinite in float32 from the second on.
     const v = { rows: 2, cols: 1, values: [1, 1] };

@@ -133,6 +133,25 @@ export function checkParts(parts: Required<VaeParts>): void {
       ),
     );
   }
+  checkTypes(parts);
+}
+
+/** @throws FlowError DTYPE unless all numbers of all parts are of one type: what one makes, another takes */
+function checkTypes(parts: Required<VaeParts>): void {
+  const { encoder, decoder, likelihood, posterior, prior, preprocessing } = parts;
+  const wanted = decoder.parameters()[0]?.dtype ?? encoder.parameters()[0]?.dtype ?? 'float32';
+  const other = (what: string, got: string) => {
+    const remedy = 'build all parts with the same dtype';
+    throw new FlowError(
+      'DTYPE',
+      expected('Vae', what, `${wanted}, as the decoder's weights`, got, remedy),
+    );
+  };
+  const all = { encoder, decoder, likelihood, posterior, 'prior.bijection': prior?.bijection };
+  for (const [what, part] of Object.entries({ ...all, preprocessing }))
+    for (const [name, tensor] of part?.namedParameters() ?? [])
+      if (tensor.dtype !== wanted) other(`${what}: ${name}`, tensor.dtype);
+  if (prior && prior.dtype !== wanted) other('prior.base', prior.dtype);
 }
 
 /** @throws FlowError ARGUMENT where the divergence has no summand a latent, which groups of free bits need */

@@ -16,7 +16,7 @@ import { expected, FlowError } from '../../errors';
 import { inChunks } from '../../flows/chunks';
 import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
-import { freshSeed, requireSamples } from '../../flows/draws';
+import { freshSeed, requireDrawn, requireSamples } from '../../flows/draws';
 import type { Flow } from '../../flows/flow';
 import { loadModuleOf, type ModelFileOptions, saveModule } from '../../flows/modelFile';
 import type { Conditioner } from '../../nn/conditioner';
@@ -291,13 +291,14 @@ export class Vae extends Module implements DensityModel {
       try {
         const base = this.prior?.base ?? new StandardNormal(this.latents, this.dtype);
         const noise = base.sample(samples, stream, temperature);
-        return inChunks(noise, given, (part, itsContext) => {
+        const drawn = inChunks(noise, given, (part, itsContext) => {
           const { prior } = this;
           const z = prior ? prior.inverse(part, prior.contextFeatures ? itsContext : null).x : part;
           const params = this.decoder.apply(z, itsContext);
           const { likelihood } = this;
           return this.#toData(mean ? likelihood.mean(params) : likelihood.sample(params, stream));
         });
+        return requireDrawn(drawn);
       } finally {
         stream.dispose();
       }

@@ -5,7 +5,7 @@
  */
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
-import { freshSeed } from '../../flows/draws';
+import { freshSeed, requireDrawn } from '../../flows/draws';
 import type { Dequantization } from '../../flows/flow';
 import { loadModuleOf } from '../../flows/modelFile';
 import { type Config, type Module, withoutUndefined } from '../../nn/module';
@@ -174,7 +174,7 @@ export class WaveNet extends SequenceModel {
       const stream = new RandomStream(seed);
       const noise = this.noise(samples, length, stream);
       stream.dispose();
-      return this.sampleFrom(noise, options);
+      return requireDrawn(this.sampleFrom(noise, options));
     });
   }
 
