@@ -124,34 +124,22 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
   add('expand', () => [f64([n, 1])], same, -0.5);
   add('where', () => [real([1, d]), x(), real([n, 1])], same);
   for (let kind = 0; kind < 4; kind++) {
-    add(
-      'reduce',
-      () => [x()],
-      () => [out(d)],
-      kind,
-      0,
-    );
-    add(
-      'reduce',
-      () => [x()],
-      () => [out64(n)],
-      kind,
-      1,
-    );
-    add(
-      'reduce',
-      () => [x()],
-      () => [out64(1)],
-      kind,
-      2,
-    );
+    const factor = kind === 1 ? -1 : 1;
+    [() => out(d), () => out64(n), () => out64(1)].forEach((result, axis) => {
+      add(
+        'reduce',
+        () => [x()],
+        () => [result()],
+        ...[kind, axis, factor],
+      );
+    });
   }
   for (const kind of [2, 3]) {
     for (const [axis, size] of [d, n, 1].entries()) {
       // The results of `reduce`, so that exp(x − y) is what a gradient sees.
       const operands = () => {
         const own = x();
-        const [y] = execute('reduce', [own], [out64(size)], [kind, axis]);
+        const [y] = execute('reduce', [own], [out64(size)], [kind, axis, 1]);
         return [own, y as Tensor, f64([size])];
       };
       add('reduce_grad', operands, same, kind, axis);
@@ -245,7 +233,7 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     add(
       'mlp_grad',
       () => [
-        ...[real([n, 4]), x(), weight(), mask(u, d)],
+        ...[real([n, 4]), x(), masked ? x() : null, weight(), mask(u, d)],
         ...[real([4, u], 1 / Math.sqrt(u)), mask(4, u), real([n, u], 0.4)],
       ],
       () => [out(n, d), out(n, u), out(u, d), out(u), out(4, u), null],
@@ -426,16 +414,16 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
   for (const flag of [0, 1]) {
     const adamState = () => tensorOfArray(Float64Array.of(4, 1e-2, 0.9, 0.999, 1e-8, 0.1, 2), [7]);
     const parts = () => [adamState(), ...tensors(), ...tensors(), ...squares()];
-    add('adam', () => [norm(), ...tensors(), indices(n, d + 1), null], parts, flag);
+    add('adam', () => [norm(), null, ...tensors(), indices(n, d + 1), null], parts, flag);
     const sgdState = () => tensorOfArray(Float64Array.of(1e-2, 0.9, 0.1, 2), [4]);
     add(
       'sgd',
-      () => [norm(), ...tensors()],
+      () => [norm(), null, ...tensors()],
       () => [sgdState(), ...tensors(), ...tensors()],
       flag,
     );
   }
-  add('ema', () => [tensorOfArray(Float64Array.of(0.97), [1]), ...tensors()], tensors);
+  add('ema', () => [tensorOfArray(Float64Array.of(0.97), [1]), null, ...tensors()], tensors);
   add('clip', () => [norm(), tensorOfArray(Float64Array.of(0.7), [1])], tensors);
   add(
     'grad_norm',

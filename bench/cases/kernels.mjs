@@ -139,8 +139,8 @@ const elementwise = [
 
 // Sums, maxima and densities: everything is read once, the results are few.
 const sums = [
-  kernel('reduce', `sum of columns ${size}`, each(1), () => [[hidden()], [vector(H)], [0, 0]]),
-  kernel('reduce', `sum of rows ${size}`, each(1), () => [[hidden()], [vector(N, f64)], [0, 1]]),
+  kernel('reduce', `sum of columns ${size}`, each(1), () => [[hidden()], [vector(H)], [0, 0, 1]]),
+  kernel('reduce', `sum of rows ${size}`, each(1), () => [[hidden()], [vector(N, f64)], [0, 1, 1]]),
   kernel('reduce', `sum of all ${size}`, each(1), () => [[hidden()], [vector(1, f64)], [0, 2]]),
   kernel('reduce', `max of rows ${size}`, each(1), () => [[hidden()], [vector(N)], [2, 1]]),
   kernel('reduce', `logsumexp of rows ${size}`, each(1), () => [[hidden()], [vector(N)], [3, 1]]),
@@ -343,17 +343,17 @@ const parameters = (options) => vector(P, { scale: 0.1, ...options });
 const state = (...values) => vector(values.length, { ...f64, fill: (i) => values[i] });
 const optimizers = [
   kernel('adam', '2^20', { bytes: 7 * P * 4, touched: 4 * P * 4, peak: 'update' }, () => [
-    [null, parameters()],
+    [null, null, parameters()],
     [state(0, 1e-6, 0.9, 0.999, 1e-8, 0, 0), parameters(), parameters(), parameters(positive)],
     [0],
   ]),
   kernel('sgd', '2^20', { bytes: 5 * P * 4, touched: 3 * P * 4, peak: 'update' }, () => [
-    [null, parameters()],
+    [null, null, parameters()],
     [state(1e-6, 0.9, 0, 0), parameters(), parameters()],
     [0],
   ]),
   kernel('ema', '2^20', { bytes: 3 * P * 4, touched: 2 * P * 4, peak: 'update' }, () => [
-    [state(0.99), parameters()],
+    [state(0.99), null, parameters()],
     [parameters()],
   ]),
   kernel('clip', '2^20', { bytes: 2 * P * 4, touched: 1 * P * 4, peak: 'update' }, () => [
@@ -447,7 +447,7 @@ const mlps = [
   ]),
   kernel('mlp_grad', `${N}x32 2x256`, { flops: 2 * mlpFlops }, () => [
     [
-      ...[matrix(N, 64), matrix(N, 32), ...mlpWeights((own) => [own, null])],
+      ...[matrix(N, 64), matrix(N, 32), null, ...mlpWeights((own) => [own, null])],
       ...[matrix(N, 256), matrix(N, 256)],
     ],
     [matrix(N, 32), null, ...mlpWeights((own, units) => [own, vector(units)])],

@@ -10,6 +10,7 @@ namespace flow {
 
 namespace cuda {
 struct Blas;
+inline constexpr int64_t block_counters = 4096;
 }
 
 struct PluginContext {
@@ -21,6 +22,7 @@ struct PluginContext {
   int64_t graphs = 0;          // that are alive
   bool capturing = false;
   bool waits_for_uploads = false;  // the device reads the memory of the host itself
+  unsigned* counters = nullptr;    // on the device; see last_block.h
   int multiprocessors = 1;
   size_t shared_bytes = 48 << 10;  // of a block, at most
   int64_t launches = 0;

@@ -161,35 +161,50 @@ bool linear_forward(const Call& call, const Operand& x, const Operand& weight, c
                     SeenInputs{extent, weight.rows, weight.cols}, epilogue, {}, memory);
 }
 
+/** Calls f with the planned product epilogue(dL_dy·W) of ours. */
+template <class T, class F>
+bool with_grad_input(const Operand& dL_dy, const Operand& weight, const Operand* extents, const Epilogue<T>& epilogue, const F& f) {
+  const ProductShape shape{dL_dy.rows, weight.cols, weight.rows};
+  const ByRows<T> a{dL_dy.as<const T>(), dL_dy.ld};
+  if (!extents || extents->absent())
+    return f(plan_product<T>(shape, a, ByColumns<T>{weight.as<const T>(), weight.ld}, WholeDepth{shape.k}, epilogue));
+  const int32_t* extent = extents->as<const int32_t>();
+  return f(plan_product<T>(shape, a, MaskedInputs<T>{weight.as<const T>(), weight.ld, extent}, SeeingUnits{extent, weight.rows}, epilogue));
+}
+
 /** epilogue(dL_dy·W). */
 template <class T>
 bool linear_grad_input(const Call& call, const Operand& dL_dy, const Operand& weight, const Operand* extents,
                        const Epilogue<T>& epilogue, void* memory = nullptr) {
   const ProductShape shape{dL_dy.rows, weight.cols, weight.rows};
   if (!extents || extents->absent()) return dense_product<T>(call, false, false, shape, dL_dy, weight, epilogue, memory);
+  return with_grad_input<T>(dL_dy, weight, extents, epilogue,
+                            [&](const auto& planned) { return run_product(call, planned, memory); });
+}
+
+/** Calls f with the planned product dL_dW = dL_dyᵀ·x, zero outside of the mask; `Sums`: RowSums for a bias, NoRowSums. */
+template <class T, class Sums, class F>
+bool with_grad_weight(const Operand& dL_dy, const Operand& x, const Operand* extents, const Operand& dL_dW, const Sums& sums, const F& f) {
+  const ProductShape shape{dL_dy.cols, x.cols, dL_dy.rows};
+  const ByColumns<T> a{dL_dy.as<const T>(), dL_dy.ld}, b{x.as<const T>(), x.ld};
+  Epilogue<T> own{dL_dW.as<T>(), dL_dW.ld};
+  own.settle();
+  // Not cuBLAS's without a bias: a gradient has the same bits whichever others are wanted.
+  if (!extents || extents->absent()) return f(plan_product<T>(shape, a, b, WholeDepth{shape.k}, own, sums));
   const int32_t* extent = extents->as<const int32_t>();
-  return product<T>(call, shape, ByRows<T>{dL_dy.as<const T>(), dL_dy.ld}, MaskedInputs<T>{weight.as<const T>(), weight.ld, extent},
-                    SeeingUnits{extent, weight.rows}, epilogue, {}, memory);
+  const MaskedOut<T> out{own, extent};
+  const SeenTiles range{extent, shape.m, shape.n, shape.k};
+  if constexpr (__is_empty(Sums)) return f(plan_product<T>(shape, a, b, range, out, sums));
+  else return f(plan_product<T>(shape, a, b, WholeFirst{range}, out, sums));
 }
 
 /** dL_dW = dL_dyᵀ·x, zero outside of the mask, and with a bias the sums of dL_dy's columns in the same launch. */
 template <class T>
 bool linear_grad_weight(const Call& call, const Operand& dL_dy, const Operand& x, const Operand* extents, const Operand& dL_dW,
                         T* dL_dbias = nullptr, void* memory = nullptr) {
-  const ProductShape shape{dL_dy.cols, x.cols, dL_dy.rows};
-  const ByColumns<T> a{dL_dy.as<const T>(), dL_dy.ld}, b{x.as<const T>(), x.ld};
-  Epilogue<T> own{dL_dW.as<T>(), dL_dW.ld};
-  own.settle();
-  if (extents && !extents->absent()) {
-    const int32_t* extent = extents->as<const int32_t>();
-    const MaskedOut<T> out{own, extent};
-    const SeenTiles range{extent, shape.m, shape.n, shape.k};
-    if (!dL_dbias) return product<T>(call, shape, a, b, range, out, NoRowSums{}, memory);
-    return product<T>(call, shape, a, b, WholeFirst{range}, out, RowSums<T>{dL_dbias, nullptr}, memory);
-  }
-  // Not cuBLAS's without a bias: a gradient has the same bits whichever others are wanted.
-  if (!dL_dbias) return product<T>(call, shape, a, b, WholeDepth{shape.k}, own, NoRowSums{}, memory);
-  return product<T>(call, shape, a, b, WholeDepth{shape.k}, own, RowSums<T>{dL_dbias, nullptr}, memory);
+  const auto run = [&](const auto& planned) { return run_product(call, planned, memory); };
+  if (!dL_dbias) return with_grad_weight<T>(dL_dy, x, extents, dL_dW, NoRowSums{}, run);
+  return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, run);
 }
 
 inline constexpr int sum_columns_across = 32;
@@ -226,6 +241,43 @@ bool column_sums(const Call& call, const Operand& d, const ProductShape& shape, 
   FLOW_LAUNCH((sum_columns<T>), static_cast<unsigned>(max_of(1, ceil_div(d.cols, sum_columns_across))), block_threads,
               static_cast<size_t>(parts * sum_columns_across) * sizeof(double), d.as<const T>(), d.ld, d.rows, d.cols, parts, out);
   return launched(call);
+}
+
+/** Whether dL_dy·W is our own product, so that it can go with that of the weight's gradient. */
+inline bool is_own_product(const Operand& dL_dy, const Operand& weight, const Operand* extents) {
+  return (extents && !extents->absent()) || dL_dy.rows * weight.rows * weight.cols <= small_product;
+}
+
+/** Bytes for the parts of both gradients of a layer. */
+template <class T>
+size_t grad_parts_bytes(int64_t rows, int64_t units, int64_t inputs) {
+  return ProductPlan<T>({rows, inputs, units}).bytes + ProductPlan<T>({units, inputs, rows}, true).bytes;
+}
+
+/**
+ * All gradients of a layer: by the weight (absent: not wanted), by the bias (null: not wanted), and epilogue(dL_dy·W) where `epilogue` is
+ * not null. In one launch where it is our own product, since neither needs the other. `memory` has grad_parts_bytes.
+ */
+template <class T>
+bool linear_grads(const Call& call, const Operand& dL_dy, const Operand& x, const Operand& weight, const Operand* extents,
+                  const Operand& dL_dW, T* dL_dbias, const Epilogue<T>* epilogue, void* memory) {
+  const bool is_own = is_own_product(dL_dy, weight, extents);
+  if (!dL_dW.absent() && dL_dbias && epilogue && is_own)
+    return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, [&](const auto& by_weight) {
+      return with_grad_input<T>(dL_dy, weight, extents, *epilogue,
+                                [&](const auto& by_input) { return run_pair(call, by_weight, by_input, memory); });
+    });
+  if (!dL_dW.absent()) {
+    if (!linear_grad_weight<T>(call, dL_dy, x, extents, dL_dW, dL_dbias, memory)) return false;
+  } else if (dL_dbias) {
+    if (!column_sums<T>(call, dL_dy, {weight.rows, weight.cols, dL_dy.rows}, dL_dbias)) return false;
+  }
+  if (!epilogue) return true;
+  // The same product of the two whichever gradients are wanted: the same bits.
+  if (is_own)
+    return with_grad_input<T>(dL_dy, weight, extents, *epilogue,
+                              [&](const auto& planned) { return run_product(call, planned, memory); });
+  return linear_grad_input<T>(call, dL_dy, weight, extents, *epilogue, memory);
 }
 
 /** to = from, of the same shape. */

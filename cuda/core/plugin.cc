@@ -98,6 +98,7 @@ void close(PluginContext* context) {
   if (context->stream) cudaStreamDestroy(context->stream);
   free_retired(context);
   if (context->workspace) cudaFree(context->workspace);
+  if (context->counters) cudaFree(context->counters);
   cudaGetLastError();
   if (cuda::entered == context) cuda::entered = nullptr;
   delete context;
@@ -146,6 +147,14 @@ PluginContext* open(Failure* failure) {
   }
   context->blas = cuda::open_blas(context->stream, properties.major, failure);
   if (!context->blas) {
+    close(context.release());
+    return nullptr;
+  }
+  const size_t counter_bytes = static_cast<size_t>(cuda::block_counters) * sizeof(unsigned);
+  error = cudaMalloc(reinterpret_cast<void**>(&context->counters), counter_bytes);
+  if (error == cudaSuccess) error = cudaMemsetAsync(context->counters, 0, counter_bytes, context->stream);
+  if (error != cudaSuccess) {
+    fail(failure, "device: it cannot be opened", error);
     close(context.release());
     return nullptr;
   }

@@ -6,6 +6,7 @@
 #pragma once
 #include "cuda/core/block.h"
 #include "cuda/core/context.h"
+#include "cuda/core/last_block.h"
 #include "cuda/core/pack.h"
 
 namespace flow::cuda {
@@ -100,23 +101,46 @@ __device__ __forceinline__ void update_chunk(const TensorTable<K>& table, int in
 }
 
 /**
- * f.number(i), i < F::numbers ≤ 32: what all threads need, read once a block; f.known<T>(numbers) → what a thread makes of them;
- * f(known, v): K × W elements in registers.
+ * f.number(i), i < F::numbers ≤ 32: what all threads need, made once a block; f.known<T>(numbers) → what a thread makes of them;
+ * f(known, v): K × W elements in registers. f may have f.skips(), the same for all: nothing is done then; and f.finish(), which one thread
+ * calls when all blocks of all `chunks` have done with the numbers.
  */
 template <int K, class F>
-__global__ void __launch_bounds__(block_threads) update_list(const TensorTable<K> table, F f) {
+__global__ void __launch_bounds__(block_threads) update_list(const TensorTable<K> table, F f, int64_t chunks, unsigned* done) {
   FLOW_SHARED(memory);
+  if constexpr (requires { f.skips(); })
+    if (f.skips()) return;
   double* numbers = reinterpret_cast<double*>(memory);
   if (threadIdx.x < F::numbers) numbers[threadIdx.x] = f.number(static_cast<int>(threadIdx.x));
   __syncthreads();
   const int index = tensor_of(table, static_cast<int>(blockIdx.x));
   if (table.tensor[index].is_double) update_chunk<double>(table, index, f, numbers);
   else update_chunk<float>(table, index, f, numbers);
+  if constexpr (requires { f.finish(); }) {
+    static_assert(F::numbers * sizeof(double) >= last_block_bytes);
+    if (is_last_block(done, static_cast<unsigned>(chunks), memory) && threadIdx.x == 0) f.finish();
+  }
+}
+/** f.finish() where there is nothing to update. */
+template <class F>
+__global__ void finish_alone(F f) {
+  if (threadIdx.x == 0 && !f.skips()) f.finish();
 }
 
-/** The term of each element, folded by F::Fold from F::zero(): a number a chunk. */
+/** The parts of chunks, in their order, by one block. */
 template <class F>
-__global__ void __launch_bounds__(block_threads) fold_list(const TensorTable<1> table, F f, double* partials) {
+__device__ __forceinline__ void fold_parts(const F& f, const double* partials, int64_t chunks, char* memory) {
+  const typename F::Fold fold{};
+  double total = F::zero();
+  for (int64_t i = threadIdx.x; i < chunks; i += block_threads) total = fold(total, fresh(partials + i));
+  total = block_fold(total, fold, reinterpret_cast<double*>(memory));
+  if (threadIdx.x == 0) f.put(total);
+}
+
+/** The term of each element, folded by F::Fold from F::zero(): a number a chunk, and the last block folds those of all `chunks`. */
+template <class F>
+__global__ void __launch_bounds__(block_threads)
+    fold_list(const TensorTable<1> table, F f, double* partials, int64_t chunks, unsigned* done) {
   FLOW_SHARED(memory);
   const typename F::Fold fold{};
   const int index = tensor_of(table, static_cast<int>(blockIdx.x)), position = table.tensor[index].position;
@@ -141,16 +165,14 @@ __global__ void __launch_bounds__(block_threads) fold_list(const TensorTable<1> 
   else add(float{});
   total = block_fold(total, fold, reinterpret_cast<double*>(memory));
   if (threadIdx.x == 0) partials[table.chunks_before + blockIdx.x] = total;
+  static_assert(fold_bytes<double>(block_threads) >= last_block_bytes);
+  if (is_last_block(done, static_cast<unsigned>(chunks), memory)) fold_parts(f, partials, chunks, memory);
 }
 
+/** Of no tensors. */
 template <class F>
-__global__ void __launch_bounds__(block_threads) fold_chunks(F f, const double* partials, int64_t chunks) {
-  FLOW_SHARED(memory);
-  const typename F::Fold fold{};
-  double total = F::zero();
-  for (int64_t i = threadIdx.x; i < chunks; i += block_threads) total = fold(total, partials[i]);
-  total = block_fold(total, fold, reinterpret_cast<double*>(memory));
-  if (threadIdx.x == 0) f.put(total);
+__global__ void fold_nothing(F f) {
+  if (threadIdx.x == 0) f.put(F::zero());
 }
 
 /** Walks along K lists of n operands of equal shapes and calls launch(table, chunks) for each full table. */
@@ -207,10 +229,29 @@ bool for_tables(const Call& call, const Operand* const (&lists)[K], const Operan
   return flush();
 }
 
+/** How many chunks the lists have. False after a failure. */
+template <int K>
+bool count_chunks(const Call& call, const Operand* const (&lists)[K], const Operand* extents, int n, int64_t& chunks) {
+  chunks = 0;
+  return for_tables<K>(call, lists, extents, n, [&](const TensorTable<K>&, unsigned more) {
+    chunks += more;
+    return true;
+  });
+}
+
 template <int K, class F>
 bool update_tensors(const Call& call, const Operand* const (&lists)[K], const Operand* extents, int n, const F& f) {
-  return for_tables<K>(call, lists, extents, n, [&](const TensorTable<K>& table, unsigned chunks) {
-    FLOW_LAUNCH((update_list<K, F>), chunks, block_threads, F::numbers * sizeof(double), table, f);
+  int64_t chunks = 0;
+  if constexpr (requires { f.finish(); }) {
+    if (!count_chunks<K>(call, lists, extents, n, chunks)) return false;
+    FLOW_CHECK(call, chunks <= INT32_MAX, "tensors: %lld chunks are too many", ll(chunks));
+    if (chunks == 0) {
+      FLOW_LAUNCH((finish_alone<F>), 1, warp_threads, 0, f);
+      return launched(call);
+    }
+  }
+  return for_tables<K>(call, lists, extents, n, [&](const TensorTable<K>& table, unsigned own) {
+    FLOW_LAUNCH((update_list<K, F>), own, block_threads, F::numbers * sizeof(double), table, f, chunks, counters());
     return launched(call);
   });
 }
@@ -220,20 +261,18 @@ template <class F>
 bool fold_tensors(const Call& call, const Operand* list, int n, const F& f) {
   const Operand* const lists[1] = {list};
   int64_t chunks = 0;
-  if (!for_tables<1>(call, lists, nullptr, n, [&](const TensorTable<1>&, unsigned more) {
-        chunks += more;
-        return true;
-      }))
-    return false;
-  double* partials = static_cast<double*>(workspace(static_cast<size_t>(max_of(1, chunks)) * sizeof(double)));
+  if (!count_chunks<1>(call, lists, nullptr, n, chunks)) return false;
+  if (chunks == 0) {
+    FLOW_LAUNCH((fold_nothing<F>), 1, warp_threads, 0, f);
+    return launched(call);
+  }
+  FLOW_CHECK(call, chunks <= INT32_MAX, "tensors: %lld chunks are too many", ll(chunks));
+  double* partials = static_cast<double*>(workspace(static_cast<size_t>(chunks) * sizeof(double)));
   if (!partials) return call.fail("the GPU has no memory for the sums of %lld chunks", ll(chunks));
-  if (!for_tables<1>(call, lists, nullptr, n, [&](const TensorTable<1>& table, unsigned own) {
-        FLOW_LAUNCH((fold_list<F>), own, block_threads, fold_bytes<double>(block_threads), table, f, partials);
-        return launched(call);
-      }))
-    return false;
-  FLOW_LAUNCH((fold_chunks<F>), 1, block_threads, fold_bytes<double>(block_threads), f, static_cast<const double*>(partials), chunks);
-  return launched(call);
+  return for_tables<1>(call, lists, nullptr, n, [&](const TensorTable<1>& table, unsigned own) {
+    FLOW_LAUNCH((fold_list<F>), own, block_threads, fold_bytes<double>(block_threads), table, f, partials, chunks, counters());
+    return launched(call);
+  });
 }
 
 // --- Checks ---
@@ -265,6 +304,16 @@ inline bool check_extent_list(const Call& call, const Operand* extents, const Op
   }
   return true;
 }
+/** The place of a tensor that is not finite, as check_finite tells it: where there is one, nothing is to be changed. */
+inline bool check_skip(const Call& call, const Operand& skip) {
+  FLOW_CHECK(call, skip.absent() || (skip.dtype == DType::i32 && skip.count() == 1), "skip: expected one int32, got %s %lld × %lld",
+             name_of(skip.dtype), ll(skip.rows), ll(skip.cols));
+  return true;
+}
+struct Skip {
+  const int32_t* flag;  // or null
+  __device__ __forceinline__ bool operator()() const { return flag && *flag >= 0; }
+};
 /** A float64 vector of hyper-parameters, read (and for counters written) by the op. */
 inline bool check_state(const Call& call, const Operand& state, int64_t count) {
   FLOW_CHECK(call, state.dtype == DType::f64 && state.rows == 1 && state.cols == count,

@@ -2,14 +2,14 @@
 // PyTorch's formula:
 //   g ← clip·g (+ weight_decay·p: coupled); m ← m + (1 − β1)(g − m); v ← β2·v + (1 − β2)·g²
 //   p ← (1 − lr·weight_decay)·p (decoupled); p ← p − lr/(1 − β1^t) · m/(√v/√(1 − β2^t) + eps)
-// in: global gradient norm (float64 scalar) or absent, then n gradients (absent: the parameter is left alone), then
+// in: global gradient norm (float64 scalar) or absent, skip (int32: nothing is changed where it is not below 0) or absent, then n gradients (absent: the parameter is left alone), then
 // nothing or n extents (int32 [rows] or absent: only the first extents[r] columns of row r are updated; for weights
 // that are zero beyond their mask). out, all in place: state [7] float64 (step, lr, β1, β2, eps, weight_decay, max_norm;
 // the op adds 1 to step first; the gradients are scaled by min(1, max_norm/(norm + 1e-6)) where a norm is given), n
 // parameters, n first moments, n second moments. attributes: decoupled (0 or 1).
 //
-// Floor: gradient, parameter and moments read, the last three written, once: 28 bytes a float32. The state stays on the device, so that a
-// captured step counts on: one thread advances it and writes down the rates; then one launch updates everything.
+// Floor: gradient, parameter and moments read, the last three written, once: 28 bytes a float32, in one launch. The state stays on the
+// device, so that a captured step counts on: each block makes the rates of it, and the last one advances it.
 #include "cuda/core/scalar.h"
 #include "cuda/core/tensor_list.h"
 
@@ -26,33 +26,39 @@ __device__ double power(double base, double n) {
   return result;
 }
 
-/** Counts the step and writes the rates. A step that is no count makes NaN of them. */
-__global__ void advance(double* state, const double* norm, bool decoupled, double* rates) {
-  const bool counts = state[0] >= 0 && state[0] < 9007199254740991.0;
-  const double t = counts ? state[0] + 1 : static_cast<double>(NAN);
-  const double lr = state[1], beta1 = state[2], beta2 = state[3], weight_decay = state[5];
-  state[0] = t;
-  rates[rate_clip] = norm ? clip_factor(*norm, state[6]) : 1;
-  rates[rate_keep1] = 1 - beta1;
-  rates[rate_beta2] = beta2;
-  rates[rate_keep2] = 1 - beta2;
-  rates[rate_step] = counts ? lr / (1 - power(beta1, t)) : t;
-  rates[rate_inverse_root] = counts ? 1 / sqrt(1 - power(beta2, t)) : t;
-  rates[rate_eps] = state[4];
-  rates[rate_l2] = decoupled ? 0 : weight_decay;
-  rates[rate_shrink] = decoupled ? 1 - lr * weight_decay : 1;
-}
-
 struct Adam {
   static constexpr int numbers = rate_count;
   static constexpr unsigned stored = 0b1110;  // of parameter, moments; the list is gradient, parameter, first, second
-  const double* rates;
+  double* state;
+  const double* norm;  // or null
+  Skip skip;
+  bool decoupled;
 
   template <class T>
   struct Known {
     T rate[rate_count];
   };
-  __device__ __forceinline__ double number(int i) const { return rates[i]; }
+  __device__ __forceinline__ bool skips() const { return skip(); }
+  /** A step that is no count makes NaN of the rates. */
+  __device__ double number(int i) const {
+    const double lr = state[1], beta1 = state[2], beta2 = state[3], weight_decay = state[5];
+    if (i == rate_step || i == rate_inverse_root) {
+      // Side by side in two lanes: one loop for both.
+      const double t = state[0] >= 0 && state[0] < 9007199254740991.0 ? state[0] + 1 : 1;
+      const double rest = t == state[0] + 1 ? 1 - power(i == rate_step ? beta1 : beta2, t) : static_cast<double>(NAN);
+      return i == rate_step ? lr / rest : 1 / sqrt(rest);
+    }
+    switch (i) {
+      case rate_clip: return norm ? clip_factor(*norm, state[6]) : 1;
+      case rate_keep1: return 1 - beta1;
+      case rate_beta2: return beta2;
+      case rate_keep2: return 1 - beta2;
+      case rate_eps: return state[4];
+      case rate_l2: return decoupled ? 0 : weight_decay;
+      default: return decoupled ? 1 - lr * weight_decay : 1;
+    }
+  }
+  __device__ __forceinline__ void finish() const { state[0] += 1; }
   template <class T>
   __device__ __forceinline__ Known<T> known(const double* all) const {
     Known<T> own;
@@ -76,11 +82,11 @@ struct Adam {
 
 bool adam(const Call& call) {
   const int n = (call.n_out - 1) / 3;
-  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 1 + n || call.n_in == 1 + 2 * n),
+  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 2 + n || call.n_in == 2 + 2 * n),
              "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand& norm = call.in[0];
-  const Operand* gradients = call.in + 1;
-  const Operand* extents = call.n_in == 1 + 2 * n ? call.in + 1 + n : nullptr;
+  const Operand &norm = call.in[0], &skip = call.in[1];
+  const Operand* gradients = call.in + 2;
+  const Operand* extents = call.n_in == 2 + 2 * n && n > 0 ? call.in + 2 + n : nullptr;
   const Operand* parameters = call.out + 1;
   const Operand* first = parameters + n;
   const Operand* second = first + n;
@@ -90,17 +96,14 @@ bool adam(const Call& call) {
       !check_list(call, "second moments", second, parameters, n))
     return false;
   if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
-  if (extents && !check_extent_list(call, extents, parameters, n)) return false;
-
-  double* rates = static_cast<double*>(workspace(rate_count * sizeof(double)));
-  if (!rates) return call.fail("the GPU has no memory for %d rates", static_cast<int>(rate_count));
-  FLOW_LAUNCH(advance, 1, 1, 0, call.out[0].as<double>(), norm.as<const double>(), call.attr[0] != 0, rates);
+  if (!check_skip(call, skip) || (extents && !check_extent_list(call, extents, parameters, n))) return false;
   const Operand* const lists[4] = {gradients, parameters, first, second};
-  return update_tensors<4>(call, lists, extents, n, Adam{rates}) && launched(call);
+  const Adam step{call.out[0].as<double>(), norm.as<const double>(), {skip.as<const int32_t>()}, call.attr[0] != 0};
+  return update_tensors<4>(call, lists, extents, n, step);
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(adam) = {"adam", adam, 1, 4096, -1, 1};
+FLOW_DEFINE_OP(adam) = {"adam", adam, 2, 4096, -1, 1};
 
 }  // namespace flow::cuda

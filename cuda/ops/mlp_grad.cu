@@ -1,9 +1,9 @@
 // mlp_grad: backward of mlp.
-// in: dL_dy, x, (weight, extents or absent) a layer, the values of each layer but the last; out, each present or absent: dL_dx,
-// dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
+// in: dL_dy, x, a gradient that dL_dx is added to or absent, (weight, extents or absent) a layer, the values of each layer but the last;
+// out, each present or absent: dL_dx, dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
 //
-// Floor: that of each layer's two products. From the last layer to the first: the gradients of weight and bias in one launch (two where
-// the rows are cut), then that of the input with the gate of the activation in its epilogue.
+// Floor: that of each layer's two products. From the last layer to the first, a launch a layer: the gradients of weight and bias beside
+// that of the input, which has the gate of the activation in its epilogue.
 #include "cuda/core/mlp.h"
 
 namespace flow::cuda {
@@ -11,17 +11,17 @@ namespace {
 
 bool mlp_grad(const Call& call) {
   MlpNetwork net{};
-  const Operand &dL_dy = call.in[0], &x = call.in[1];
+  const Operand &dL_dy = call.in[0], &x = call.in[1], &so_far = call.in[2];
   if (!read_activation(call, 0, net.act, net.act_param)) return false;
   FLOW_CHECK(call, net.act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
-  const int64_t layers = (call.n_in - 1) / 3;
-  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 1 + 3 * layers && call.n_out == 2 + 2 * layers,
-             "operands: expected 1 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
+  const int64_t layers = (call.n_in - 2) / 3;
+  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 2 + 3 * layers && call.n_out == 2 + 2 * layers,
+             "operands: expected 2 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
   net.rows = x.rows;
   net.dtype = x.dtype;
-  const Operand* values = call.in + 2 + 2 * layers;
+  const Operand* values = call.in + 3 + 2 * layers;
   for (int64_t l = 0; l < layers; ++l) {
-    const Operand* in = call.in + 2 + 2 * l;
+    const Operand* in = call.in + 3 + 2 * l;
     if (!read_layer(call, net, in[0], in[1])) return false;
     const MlpLayer& layer = net.layer[l];
     if (l + 1 < layers && !check_shape(call, values[l], "values", x.rows, layer.units, x.dtype)) return false;
@@ -34,6 +34,7 @@ bool mlp_grad(const Call& call) {
       !check_shape(call, x, "x", x.rows, net.layer[0].inputs, x.dtype))
     return false;
   if (!d_x.absent() && !check_shape(call, d_x, "dL_dx", x.rows, x.cols, x.dtype)) return false;
+  if (!so_far.absent() && !check_shape(call, so_far, "gradient so far", x.rows, x.cols, x.dtype)) return false;
   if (!d_addend.absent() && !check_shape(call, d_addend, "dL_daddend", x.rows, net.layer[0].units, x.dtype)) return false;
   if (x.rows == 0 && d_x.count() + d_addend.count() == 0) {
     bool any = false;
@@ -42,15 +43,14 @@ bool mlp_grad(const Call& call) {
   }
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    // Two gradients by values, used in turn, and the parts of one product after the other.
+    // Two gradients by values, used in turn, and the parts of a layer's products.
     int64_t widest = 1;
     size_t product_memory = 0;
     for (int64_t l = 0; l < layers; ++l) {
       const MlpLayer& layer = net.layer[l];
       if (l > 0) widest = max_of(widest, ceil_div(layer.inputs, 4) * 4);
-      for (const ProductPlan<T>& plan : {ProductPlan<T>({net.rows, layer.inputs, layer.units}),
-                                         ProductPlan<T>({layer.units, layer.inputs, net.rows}, true)})
-        product_memory = plan.bytes > product_memory ? plan.bytes : product_memory;
+      const size_t bytes = grad_parts_bytes<T>(net.rows, layer.units, layer.inputs);
+      product_memory = bytes > product_memory ? bytes : product_memory;
     }
     const size_t value_bytes = static_cast<size_t>(ceil_div(net.rows * widest, 64) * 64) * sizeof(T);
     char* memory = static_cast<char*>(workspace(2 * value_bytes + product_memory + 256));
@@ -61,28 +61,25 @@ bool mlp_grad(const Call& call) {
     for (int64_t l = layers - 1; l >= 0; --l) {
       const MlpLayer& layer = net.layer[l];
       const Operand &d_weight = call.out[2 + 2 * l], &d_bias = call.out[3 + 2 * l];
-      if (!d_weight.absent()) {
-        if (!linear_grad_weight<T>(call, dz, l == 0 ? x : values[l - 1], layer.extents, d_weight, d_bias.as<T>(), parts)) return false;
-      } else if (!d_bias.absent()) {
-        if (!column_sums<T>(call, dz, {layer.units, layer.inputs, net.rows}, d_bias.as<T>())) return false;
-      }
-      if (l == 0) break;
-      Operand to = d_addend;
-      if (l > 1 || d_addend.absent()) to = {memory + (l & 1) * value_bytes, x.dtype, net.rows, layer.inputs, ceil_div(layer.inputs, 4) * 4};
+      Operand to = d_x;
+      if (l == 1 && !d_addend.absent()) to = d_addend;
+      else if (l > 0) to = {memory + (l & 1) * value_bytes, x.dtype, net.rows, layer.inputs, ceil_div(layer.inputs, 4) * 4};
       Epilogue<T> epilogue{to.as<T>(), to.ld};
-      if (net.act != Activation::none) {
+      if (l == 0) {
+        epilogue.addend = so_far.as<const T>();
+        epilogue.addend_ld = so_far.ld;
+      } else if (net.act != Activation::none) {
         epilogue.gate = values[l - 1].as<const T>();
         epilogue.gate_ld = values[l - 1].ld;
         epilogue.gate_act = net.act;
         epilogue.gate_param = static_cast<T>(net.act_param);
       }
-      if (!linear_grad_input<T>(call, dz, *layer.weight, layer.extents, epilogue.settle(), parts)) return false;
+      epilogue.settle();
+      if (!linear_grads<T>(call, dz, l == 0 ? x : values[l - 1], *layer.weight, layer.extents, d_weight, d_bias.as<T>(),
+                           l > 0 || !d_x.absent() ? &epilogue : nullptr, parts))
+        return false;
+      if (l == 0 && layers == 1 && !d_addend.absent()) copy_rows<T>(dz, d_addend);
       dz = to;
-    }
-    if (layers == 1 && !d_addend.absent()) copy_rows<T>(dz, d_addend);
-    if (!d_x.absent()) {
-      Epilogue<T> epilogue{d_x.as<T>(), d_x.ld};
-      if (!linear_grad_input<T>(call, dz, *net.layer[0].weight, net.layer[0].extents, epilogue.settle(), parts)) return false;
     }
     return launched(call);
   });
@@ -90,6 +87,6 @@ bool mlp_grad(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(mlp_grad) = {"mlp_grad", mlp_grad, 4, 1 + 3 * max_layers, -1, 2};
+FLOW_DEFINE_OP(mlp_grad) = {"mlp_grad", mlp_grad, 5, 2 + 3 * max_layers, -1, 2};
 
 }  // namespace flow::cuda

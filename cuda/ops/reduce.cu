@@ -1,4 +1,5 @@
-// reduce: sum, mean, max or logsumexp of a matrix by rows, by columns or whole. Attributes: kind, axis.
+// reduce: sum, mean, max or logsumexp of a matrix by rows, by columns or whole. Attributes: kind, axis, factor of the
+// result.
 //   axis 0: over the rows (out: cols values) · 1: over the columns (out: rows values) · 2: over all (out: one value)
 // Sums are taken in float64. max is NaN where an element is. The max and logsumexp of nothing is −inf, the mean NaN.
 //
@@ -15,6 +16,14 @@ namespace {
 
 // Mirrored by lib/ops/reduce.ts.
 enum class Kind : int { sum, mean, max, logsumexp };
+
+/** Where results go, with their factor. */
+template <class To>
+struct Scaled {
+  To* p;
+  double factor;
+  __device__ __forceinline__ void put(int64_t i, double value) const { p[i] = static_cast<To>(factor * value); }
+};
 
 /** What is known of some elements: their sum, or their maximum and Σ exp(x − maximum). */
 struct Partial {
@@ -67,7 +76,7 @@ __device__ Partial fold_elements(const T* x, int64_t from, int64_t to, int64_t s
 
 /** A block a piece of `length` elements of a row; gridDim.x rows, gridDim.y pieces. */
 template <Kind kind, class To, class T>
-__global__ void __launch_bounds__(block_threads) fold_rows(const T* x, int64_t ld, int64_t cols, int64_t length, To* out,
+__global__ void __launch_bounds__(block_threads) fold_rows(const T* x, int64_t ld, int64_t cols, int64_t length, Scaled<To> out,
                                                            Partial* partials) {
   FLOW_SHARED(memory);
   double* shared = reinterpret_cast<double*>(memory);
@@ -77,50 +86,50 @@ __global__ void __launch_bounds__(block_threads) fold_rows(const T* x, int64_t l
                                           [&](double v, auto f) { return block_fold(v, f, shared); });
   if (threadIdx.x != 0) return;
   if (partials) partials[row * gridDim.y + piece] = all;
-  else out[row] = static_cast<To>(finished<kind>(all, static_cast<double>(cols)));
+  else out.put(row, finished<kind>(all, static_cast<double>(cols)));
 }
 
 /** A warp a row. */
 template <Kind kind, class To, class T>
 __global__ void __launch_bounds__(block_threads) fold_short_rows(const T* x, int64_t ld, int64_t rows, int64_t cols,
-                                                                 To* out) {
+                                                                 Scaled<To> out) {
   const int64_t row = (static_cast<int64_t>(blockIdx.x) * block_threads + threadIdx.x) / warp_threads;
   if (row >= rows) return;
   const int lane = static_cast<int>(threadIdx.x) % warp_threads;
   const Partial all = fold_elements<kind>(x + row * ld, lane, cols, warp_threads, 1,
                                           [](double v, auto f) { return warp_fold(v, f); });
-  if (lane == 0) out[row] = static_cast<To>(finished<kind>(all, static_cast<double>(cols)));
+  if (lane == 0) out.put(row, finished<kind>(all, static_cast<double>(cols)));
 }
 
 /** A thread a column and piece of `length` rows. */
 template <Kind kind, class To, class T>
 __global__ void __launch_bounds__(block_threads) fold_columns(const T* x, int64_t ld, int64_t rows, int64_t cols,
-                                                              int64_t length, To* out, Partial* partials) {
+                                                              int64_t length, Scaled<To> out, Partial* partials) {
   const int64_t col = static_cast<int64_t>(blockIdx.x) * block_threads + threadIdx.x, piece = blockIdx.y;
   if (col >= cols) return;
   const int64_t end = (piece + 1) * length < rows ? (piece + 1) * length : rows;
   const Partial all =
       fold_elements<kind>(x + col, piece * length, end, 1, ld, [](double v, auto) { return v; });
   if (partials) partials[col * gridDim.y + piece] = all;
-  else out[col] = static_cast<To>(finished<kind>(all, static_cast<double>(rows)));
+  else out.put(col, finished<kind>(all, static_cast<double>(rows)));
 }
 
 /** A thread an output: its pieces in order. */
 template <Kind kind, class To>
 __global__ void __launch_bounds__(block_threads) fold_pieces(const Partial* partials, int64_t outputs, int64_t pieces,
-                                                             double elements, To* out) {
+                                                             double elements, Scaled<To> out) {
   const int64_t i = static_cast<int64_t>(blockIdx.x) * block_threads + threadIdx.x;
   if (i >= outputs) return;
   Partial all = nothing<kind>();
   for (int64_t k = 0; k < pieces; ++k) all = merged<kind>(all, partials[i * pieces + k]);
-  out[i] = static_cast<To>(finished<kind>(all, elements));
+  out.put(i, finished<kind>(all, elements));
 }
 
 unsigned blocks_of(int64_t items) { return static_cast<unsigned>(max_of(1, ceil_div(items, block_threads))); }
 
 /** One block, all pieces: the threads take them in turn. */
 template <Kind kind, class To>
-__global__ void __launch_bounds__(block_threads) fold_all(const Partial* partials, int64_t pieces, double elements, To* out) {
+__global__ void __launch_bounds__(block_threads) fold_all(const Partial* partials, int64_t pieces, double elements, Scaled<To> out) {
   FLOW_SHARED(memory);
   double* shared = reinterpret_cast<double*>(memory);
   Partial own = nothing<kind>();
@@ -131,11 +140,11 @@ __global__ void __launch_bounds__(block_threads) fold_all(const Partial* partial
   else all.first = block_fold(own.first, MaxNan{}, shared);
   if (kind == Kind::logsumexp && finite(all.first))
     all.exponentials = block_fold(own.first == -INFINITY ? 0.0 : own.exponentials * exp(own.first - all.first), Sum{}, shared);
-  if (threadIdx.x == 0) *out = static_cast<To>(finished<kind>(all, elements));
+  if (threadIdx.x == 0) out.put(0, finished<kind>(all, elements));
 }
 
 template <Kind kind, class To, class T>
-bool run_kind(const Call& call, const Operand& x, To* out, int64_t axis) {
+bool run_kind(const Call& call, const Operand& x, const Scaled<To>& out, int64_t axis) {
   const bool whole = axis == 2 && x.contiguous();
   // Over all of a matrix with gaps: rows first, then their results.
   const int64_t rows = whole ? 1 : x.rows, cols = whole ? x.count() : x.cols;
@@ -187,7 +196,7 @@ bool reduce(const Call& call) {
     return with_float(call, out, "output", [&](auto to) {
       using T = decltype(from);
       using To = decltype(to);
-      To* target = out.as<To>();
+      const Scaled<To> target{out.as<To>(), call.attr[2]};
       switch (static_cast<Kind>(call.int_attr(0))) {
         case Kind::sum: return run_kind<Kind::sum, To, T>(call, x, target, axis);
         case Kind::mean: return run_kind<Kind::mean, To, T>(call, x, target, axis);
@@ -201,6 +210,6 @@ bool reduce(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(reduce) = {"reduce", reduce, 1, 1, 1, 2};
+FLOW_DEFINE_OP(reduce) = {"reduce", reduce, 1, 1, 1, 3};
 
 }  // namespace flow::cuda

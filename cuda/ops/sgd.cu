@@ -1,6 +1,6 @@
 // sgd: one step of gradient descent with momentum for all parameters of a model, with PyTorch's formula:
 //   g ← clip·g + weight_decay·p; b ← momentum·b + g; p ← p − lr·(nesterov ? g + momentum·b : b)
-// in: global gradient norm (float64 scalar) or absent, n gradients (absent: the parameter is left alone); out, all in
+// in: global gradient norm (float64 scalar) or absent, skip (see adam) or absent, n gradients (absent: the parameter is left alone); out, all in
 // place: state [4] float64 (lr, momentum, weight_decay, max_norm; see adam), n parameters, n momentum buffers (zero
 // before the first step). attributes: nesterov (0 or 1).
 //
@@ -16,12 +16,14 @@ struct Sgd {
   static constexpr unsigned stored = 0b110;  // the list is gradient, parameter, buffer
   const double* state;
   const double* norm;  // or null
+  Skip skip;
   bool nesterov;
 
   template <class T>
   struct Known {
     T lr, momentum, decay, clip;
   };
+  __device__ __forceinline__ bool skips() const { return skip(); }
   __device__ __forceinline__ double number(int i) const { return i < 3 ? state[i] : norm ? clip_factor(*norm, state[3]) : 1; }
   template <class T>
   __device__ __forceinline__ Known<T> known(const double* all) const {
@@ -41,10 +43,10 @@ struct Sgd {
 
 bool sgd(const Call& call) {
   const int n = (call.n_out - 1) / 2;
-  FLOW_CHECK(call, call.n_out == 1 + 2 * n && call.n_in == 1 + n, "operands: got %d inputs and %d outputs", call.n_in,
+  FLOW_CHECK(call, call.n_out == 1 + 2 * n && call.n_in == 2 + n, "operands: got %d inputs and %d outputs", call.n_in,
              call.n_out);
-  const Operand& norm = call.in[0];
-  const Operand* gradients = call.in + 1;
+  const Operand &norm = call.in[0], &skip = call.in[1];
+  const Operand* gradients = call.in + 2;
   const Operand* parameters = call.out + 1;
   const Operand* buffers = parameters + n;
   if (!check_state(call, call.out[0], 4) || !check_float_list(call, "parameters", parameters, n) ||
@@ -52,12 +54,14 @@ bool sgd(const Call& call) {
       !check_list(call, "momentum buffers", buffers, parameters, n))
     return false;
   if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
+  if (!check_skip(call, skip)) return false;
   const Operand* const lists[3] = {gradients, parameters, buffers};
-  return update_tensors<3>(call, lists, nullptr, n, Sgd{call.out[0].as<const double>(), norm.as<const double>(), call.attr[0] != 0});
+  return update_tensors<3>(call, lists, nullptr, n,
+                           Sgd{call.out[0].as<const double>(), norm.as<const double>(), {skip.as<const int32_t>()}, call.attr[0] != 0});
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(sgd) = {"sgd", sgd, 1, 4096, -1, 1};
+FLOW_DEFINE_OP(sgd) = {"sgd", sgd, 2, 4096, -1, 1};
 
 }  // namespace flow::cuda

@@ -33,13 +33,25 @@ function backward(
         // The aliases live on when the scope frees what the vjp made.
         scope(() => {
           const needs = entry.inputs.map((id) => id !== 0);
-          const dInputs = entry.vjp(entry.saved, dOutputs, needs);
-          entry.inputs.forEach((id, k) => {
+          const taken = new Map<number, number>(); // the ids of gradients that were taken over, by their inputs
+          const dInputs = entry.vjp(entry.saved, dOutputs, needs, (k) => {
+            const id = entry.inputs[k] ?? 0;
+            const before = gradients.get(id);
+            // One that is itself differentiated is added in the open.
+            if (!before || [...taken.values()].includes(id) || isTracked([before])) return null;
+            taken.set(k, id);
+            return before;
+          });
+          const collect = (id: number, k: number, includes: boolean) => {
             const d = dInputs[k];
             if (id === 0 || !d) return;
             const before = gradients.get(id);
-            gradients.set(id, (before ? accumulate(before, d) : d).alias());
+            gradients.set(id, (before && !includes ? accumulate(before, d) : d).alias());
             before?.dispose();
+          };
+          for (const [k, id] of taken) collect(id, k, true);
+          entry.inputs.forEach((id, k) => {
+            if (!taken.has(k)) collect(id, k, false);
           });
         });
       }

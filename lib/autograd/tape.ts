@@ -7,12 +7,15 @@ import type { Tensor } from '../tensor/tensor';
  * @param saved what the entry saved, in the order given to {@link record}
  * @param dOutputs gradient of the loss by each output; null where it is zero
  * @param needs which inputs want a gradient: the others' need not be computed
+ * @param soFar takes over the gradient by an input that other uses of it have given already, or null: what is returned for
+ *   this input must then include it, which spares the sum of the two
  * @returns gradient by each input; null for zero or unwanted
  */
 export type Vjp = (
   saved: readonly Tensor[],
   dOutputs: readonly (Tensor | null)[],
   needs: readonly boolean[],
+  soFar: (input: number) => Tensor | null,
 ) => readonly (Tensor | null)[];
 
 export interface Entry {

@@ -115,7 +115,7 @@ export class BatchNorm extends Bijection {
         this.beta,
         this.epsilon,
       );
-      execute('ema', [this.#decay, mean, variance], [this.mean, this.variance]);
+      execute('ema', [this.#decay, null, mean, variance], [this.mean, this.variance]);
       return this.#result(x, y, logDet);
     });
   }

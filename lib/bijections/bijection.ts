@@ -7,6 +7,7 @@
 import { withoutTape } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
 import { Module } from '../nn/module';
+import { full } from '../ops';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { mapRowsInPlace } from './rowChunks';
@@ -28,6 +29,13 @@ export interface Inverse extends Solved {
   readonly logDet: Tensor;
 }
 
+/** As {@link Forward}; null: the log-determinant is 0. What chains add up, where nothing need not be made. */
+export type ForwardPart = Omit<Forward, 'logDet'> & { readonly logDet: Tensor | null };
+/** As {@link Inverse}; null: the log-determinant is 0. */
+export type InversePart = Omit<Inverse, 'logDet'> & { readonly logDet: Tensor | null };
+
+const nothing = (rows: number): Tensor => full([rows], 0, 'float64');
+
 export abstract class Bijection extends Module {
   /** D: columns in and out. */
   abstract readonly features: number;
@@ -36,17 +44,29 @@ export abstract class Bijection extends Module {
   /** Which direction costs one pass; the other one is slower by the factor that the class documents. */
   readonly fastDirection: 'both' | 'forward' | 'inverse' = 'both';
 
-  protected abstract mapForward(x: Tensor, context: Tensor | null): Forward;
-  protected abstract mapInverse(y: Tensor, context: Tensor | null): Inverse;
+  protected abstract mapForward(x: Tensor, context: Tensor | null): ForwardPart;
+  protected abstract mapInverse(y: Tensor, context: Tensor | null): InversePart;
 
   /** data → noise. @throws FlowError SHAPE */
   forward(x: Tensor, context: Tensor | null = null): Forward {
-    this.#check(x, context, 'x');
-    return this.mapForward(x, context);
+    const { logDet, ...step } = this.forwardPart(x, context);
+    return { ...step, logDet: logDet ?? nothing(x.rows) };
   }
 
   /** noise → data. @throws FlowError SHAPE */
   inverse(y: Tensor, context: Tensor | null = null): Inverse {
+    const { logDet, ...step } = this.inversePart(y, context);
+    return { ...step, logDet: logDet ?? nothing(y.rows) };
+  }
+
+  /** As forward, for a chain. @throws FlowError SHAPE */
+  forwardPart(x: Tensor, context: Tensor | null): ForwardPart {
+    this.#check(x, context, 'x');
+    return this.mapForward(x, context);
+  }
+
+  /** As inverse, for a chain. @throws FlowError SHAPE */
+  inversePart(y: Tensor, context: Tensor | null): InversePart {
     this.#check(y, context, 'y');
     return this.mapInverse(y, context);
   }

@@ -1,10 +1,10 @@
 /** What the linear maps of channels share: the same matrix at each position of a sample. */
 import type { FloatDType } from '../dtype';
 import { zeros } from '../nn/initialization';
-import { expand, full, reshape } from '../ops';
+import { expand, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { Bijection, type ForwardPart, type InversePart } from './bijection';
 import { requirePositions } from './positions';
 
 export interface LinearMapOptions {
@@ -44,14 +44,14 @@ export abstract class LinearMap extends Bijection {
   /** The rows of positions [M, C] → W⁻¹(y − b), and log|det W| as float64 [] (null: 0). */
   protected abstract applyInverse(rows: Tensor): { out: Tensor; logAbsDet: Tensor | null };
 
-  protected override mapForward(x: Tensor): Forward {
+  protected override mapForward(x: Tensor): ForwardPart {
     return scope(() => {
       const { out, logAbsDet } = this.applyForward(this.#positionsOf(x));
       return { y: reshape(out, x.shape), logDet: this.#logDet(logAbsDet, x.rows, 1) };
     });
   }
 
-  protected override mapInverse(y: Tensor): Inverse {
+  protected override mapInverse(y: Tensor): InversePart {
     return scope(() => {
       const { out, logAbsDet } = this.applyInverse(this.#positionsOf(y));
       return { x: reshape(out, y.shape), logDet: this.#logDet(logAbsDet, y.rows, -1) };
@@ -62,9 +62,8 @@ export abstract class LinearMap extends Bijection {
     return this.positions === 1 ? x : reshape(x, [x.rows * this.positions, this.channels]);
   }
 
-  #logDet(logAbsDet: Tensor | null, rows: number, sign: number): Tensor {
-    if (!logAbsDet) return full([rows], 0, 'float64');
-    return expand(logAbsDet, [rows], { scale: sign * this.positions });
+  #logDet(logAbsDet: Tensor | null, rows: number, sign: number): Tensor | null {
+    return logAbsDet && expand(logAbsDet, [rows], { scale: sign * this.positions });
   }
 
   /** The numbers as a tensor of the map's type. */

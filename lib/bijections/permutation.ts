@@ -2,10 +2,10 @@
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { full, permuteColumns, RandomStream, reshape } from '../ops';
+import { permuteColumns, RandomStream, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { Bijection, type ForwardPart, type InversePart } from './bijection';
 import { requirePositions } from './positions';
 
 /** y[:, k] = x[:, order[k]], at every position of an image alike. */
@@ -59,18 +59,12 @@ export class Permutation extends Bijection {
     return new Permutation(order, { positions });
   }
 
-  protected override mapForward(x: Tensor): Forward {
-    return {
-      y: this.#permute(x, this.#forwardIndices, this.#inverseIndices),
-      logDet: full([x.rows], 0, 'float64'),
-    };
+  protected override mapForward(x: Tensor): ForwardPart {
+    return { y: this.#permute(x, this.#forwardIndices, this.#inverseIndices), logDet: null };
   }
 
-  protected override mapInverse(y: Tensor): Inverse {
-    return {
-      x: this.#permute(y, this.#inverseIndices, this.#forwardIndices),
-      logDet: full([y.rows], 0, 'float64'),
-    };
+  protected override mapInverse(y: Tensor): InversePart {
+    return { x: this.#permute(y, this.#inverseIndices, this.#forwardIndices), logDet: null };
   }
 
   #permute(x: Tensor, order: Tensor, inverse: Tensor): Tensor {

@@ -5,10 +5,10 @@
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { full, squeeze, unsqueeze } from '../ops';
+import { squeeze, unsqueeze } from '../ops';
 import type { ImageShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { Bijection, type ForwardPart, type InversePart } from './bijection';
 import { requireImage } from './positions';
 
 /** The shape after a squeeze. */
@@ -38,12 +38,12 @@ export class Squeeze extends Bijection {
     this.features = image.height * image.width * image.channels;
   }
 
-  protected override mapForward(x: Tensor): Forward {
-    return { y: squeeze(x, this.image), logDet: full([x.rows], 0, 'float64') };
+  protected override mapForward(x: Tensor): ForwardPart {
+    return { y: squeeze(x, this.image), logDet: null };
   }
 
-  protected override mapInverse(y: Tensor): Inverse {
-    return { x: unsqueeze(y, this.image), logDet: full([y.rows], 0, 'float64') };
+  protected override mapInverse(y: Tensor): InversePart {
+    return { x: unsqueeze(y, this.image), logDet: null };
   }
 
   config(): Config {

@@ -1,5 +1,5 @@
 /** Bijections one after another. Only the latest rows are alive, and what an open tape keeps. */
-import { add, full } from '../ops';
+import { addAll, full } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { Bijection, Forward, Inverse } from './bijection';
@@ -7,7 +7,8 @@ import { mergeSolves, type Solved, solved } from './solve';
 
 interface Step extends Solved {
   readonly out: Tensor;
-  readonly logDet: Tensor;
+  /** null: 0. */
+  readonly logDet: Tensor | null;
 }
 
 function through(
@@ -15,26 +16,24 @@ function through(
   rows: Tensor,
   context: Tensor | null,
   map: (bijection: Bijection, input: Tensor, context: Tensor | null) => Step,
-): Step {
+): { out: Tensor; logDet: Tensor } & Solved {
   return scope(() => {
     let out = rows;
-    let logDet: Tensor | null = null;
+    const logDets: Tensor[] = [];
     let solve: Solved['solve'];
     for (const bijection of bijections) {
-      const [input, before]: [Tensor, Tensor | null] = [out, logDet];
+      const input = out;
       const merged = solve;
-      ({ out, logDet, solve } = scope(() => {
-        const step = map(bijection, input, bijection.contextFeatures > 0 ? context : null);
-        return {
-          out: step.out,
-          logDet: before ? add(before, step.logDet) : step.logDet,
-          solve: mergeSolves(merged, step.solve),
-        };
-      }));
-      before?.dispose();
+      const step = scope(() => {
+        const own = map(bijection, input, bijection.contextFeatures > 0 ? context : null);
+        return { out: own.out, logDet: own.logDet, solve: mergeSolves(merged, own.solve) };
+      });
+      ({ out, solve } = step);
+      if (step.logDet) logDets.push(step.logDet);
       if (input !== rows && input !== out) input.dispose();
     }
-    return { out, logDet: logDet ?? full([rows.rows], 0, 'float64'), ...solved(solve) };
+    const logDet = logDets.length > 0 ? addAll(logDets) : full([rows.rows], 0, 'float64');
+    return { out, logDet, ...solved(solve) };
   });
 }
 
@@ -47,7 +46,7 @@ export function forwardThrough(
 ): Forward {
   const { out, ...rest } = through(bijections, x, context, (bijection, input, itsContext) => {
     see(input);
-    const { y, ...step } = bijection.forward(input, itsContext);
+    const { y, ...step } = bijection.forwardPart(input, itsContext);
     return { out: y, ...step };
   });
   return { y: out, ...rest };
@@ -64,7 +63,7 @@ export function inverseThrough(
     y,
     context,
     (bijection, input, itsContext) => {
-      const { x, ...step } = bijection.inverse(input, itsContext);
+      const { x, ...step } = bijection.inversePart(input, itsContext);
       return { out: x, ...step };
     },
   );

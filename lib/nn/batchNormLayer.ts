@@ -57,7 +57,7 @@ export class BatchNormLayer extends Module {
         );
       }
       const { y, mean, variance } = batchNormTrain(x, this.logGamma, this.beta, epsilon);
-      execute('ema', [this.#decay, mean, variance], [this.mean, this.variance]);
+      execute('ema', [this.#decay, null, mean, variance], [this.mean, this.variance]);
       return y;
     });
   }

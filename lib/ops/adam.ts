@@ -57,6 +57,8 @@ export interface AdamOperands {
   readonly secondMoments: readonly Tensor[];
   /** Global gradient norm (float64): the gradients are scaled by min(1, maxNorm/(norm + 1e-6)). */
   readonly norm?: Tensor | null;
+  /** int32 [1]: where it is 0 or more, as of {@link checkFinite}, nothing is changed. A recorded step reads it anew at each run. */
+  readonly skip?: Tensor | null;
   /** int32 [rows] of a masked weight, which is zero beyond its extents: that part is skipped. */
   readonly extents?: readonly (Tensor | null)[];
   /** AdamW: weight decay beside the step instead of in the gradient. */
@@ -92,7 +94,7 @@ export function requireLists(
  */
 export function adam(operands: AdamOperands): void {
   const { state, parameters, gradients, firstMoments, secondMoments } = operands;
-  const { norm = null, extents, decoupled = false } = operands;
+  const { norm = null, skip = null, extents, decoupled = false } = operands;
   requireLists('adam', parameters.length, {
     gradients,
     firstMoments,
@@ -102,7 +104,7 @@ export function adam(operands: AdamOperands): void {
   const useExtents = extents?.some((extent) => extent !== null) ?? false;
   execute(
     'adam',
-    [norm, ...gradients, ...(useExtents && extents ? extents : [])],
+    [norm, skip, ...gradients, ...(useExtents && extents ? extents : [])],
     [state, ...parameters, ...firstMoments, ...secondMoments],
     [decoupled ? 1 : 0],
   );

@@ -14,6 +14,7 @@ export {
   adamState,
   makeAdamState,
 } from './adam';
+export { addAll } from './addAll';
 export { affineCoupling } from './affineCoupling';
 export { type CouplingOptions, type CouplingScale, checkCouplingScale } from './affineCouplingGrad';
 export { affineCouplingInverse } from './affineCouplingInverse';

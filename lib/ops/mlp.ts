@@ -30,9 +30,10 @@ export interface MlpOptions {
 }
 
 /**
- * Up to here the one instruction is the faster way: its tasks run a block of rows through all layers, with weights that each
+ * On a CPU: up to here the one instruction is the faster way: its tasks run a block of rows through all layers, with weights that each
  * thread packs once and that stay in its core's cache, and few rows leave little to do between two meetings of the threads. Beyond, layer
- * by layer, the threads meet seldom enough, and weights pass through the cache a panel at a time.
+ * by layer, the threads meet seldom enough, and weights pass through the cache a panel at a time. On a GPU one instruction has fewer
+ * launches at any size.
  */
 const mostRows = 1024;
 const mostWeightBytes = 512 << 10;
@@ -64,8 +65,8 @@ function isFused(x: Tensor, layers: readonly MlpLayer[], { addend }: MlpOptions)
     x.shape.length >= 1 &&
     layers.length >= 1 &&
     layers.length <= mostLayers &&
-    x.rows <= mostRows &&
-    elements * (x.dtype === 'float32' ? 4 : 8) <= mostWeightBytes
+    (x.device === 'cuda' ||
+      (x.rows <= mostRows && elements * (x.dtype === 'float32' ? 4 : 8) <= mostWeightBytes))
   );
 }
 
@@ -137,10 +138,12 @@ function fused(
   like: readonly (OutputSpec | null)[],
   needs: readonly boolean[],
   activation: Activation,
+  soFar: (input: number) => Tensor | null,
 ): (Tensor | null)[] {
   const inputs = [
     dy,
     x,
+    needs[0] ? soFar(0) : null,
     ...weights.flatMap((weight, l) => [weight, extents[l] ?? null]),
     ...values,
   ];
@@ -175,7 +178,7 @@ export function mlp(x: Tensor, layers: readonly MlpLayer[], options: MlpOptions)
       const masks = extents.filter((mask) => mask !== null);
       const like = tracked.map((tensor) => tensor && { shape: tensor.shape, dtype: tensor.dtype });
       const kept = [x, ...weights, ...masks, ...values.slice(0, -1)];
-      record('mlp', tracked, values, kept, (saved, d, needs) => {
+      record('mlp', tracked, values, kept, (saved, d, needs, soFar) => {
         let next = 1 + weights.length;
         const own: Saved = {
           x: saved[0] as Tensor,
@@ -185,7 +188,8 @@ export function mlp(x: Tensor, layers: readonly MlpLayer[], options: MlpOptions)
         };
         const dy = d[d.length - 1] ?? null;
         const alone = dy !== null && d.slice(0, -1).every((gradient) => !gradient);
-        if (alone && !isTracked([...saved, dy])) return fused(own, dy, like, needs, activation);
+        if (alone && !isTracked([...saved, dy]))
+          return fused(own, dy, like, needs, activation, soFar);
         return composed(own, d, needs, activation);
       });
     }

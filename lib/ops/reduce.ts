@@ -30,7 +30,7 @@ const gradient: OpDefinition<Reduction> = {
 const definition: OpDefinition<Reduction> = {
   name: 'reduce',
   outputs: (_inputs, attributes) => [{ shape: reducedShape(attributes), dtype: attributes.to }],
-  encode: encodeReduction,
+  encode: (attributes) => [...encodeReduction(attributes), 1],
   saves: { inputs: [0], outputs: [0] },
   vjp({ inputs: [saved], outputs: [result], d: [dy], attributes }) {
     const [x, y, d] = [saved as Tensor, result as Tensor, dy as Tensor];

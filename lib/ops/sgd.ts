@@ -40,12 +40,16 @@ export interface SgdOperands {
   readonly buffers: readonly Tensor[];
   /** Global gradient norm (float64): the gradients are scaled by min(1, maxNorm/(norm + 1e-6)). */
   readonly norm?: Tensor | null;
+  /** int32 [1]: where it is 0 or more, as of {@link checkFinite}, nothing is changed. */
+  readonly skip?: Tensor | null;
   readonly nesterov?: boolean;
 }
 
 /** One step, in place, by the formula of torch.optim.SGD (dampening 0). */
 export function sgd(operands: SgdOperands): void {
-  const { state, parameters, gradients, buffers, norm = null, nesterov = false } = operands;
+  const { state, parameters, gradients, buffers } = operands;
+  const { norm = null, skip = null, nesterov = false } = operands;
   requireLists('sgd', parameters.length, { gradients, buffers });
-  execute('sgd', [norm, ...gradients], [state, ...parameters, ...buffers], [nesterov ? 1 : 0]);
+  const updated = [state, ...parameters, ...buffers];
+  execute('sgd', [norm, skip, ...gradients], updated, [nesterov ? 1 : 0]);
 }

@@ -16,6 +16,8 @@ export type Axis = 0 | -1;
 export interface ReduceOptions {
   /** Type of the result. Sums are taken in float64 in either case. Default: the type of x. */
   readonly dtype?: FloatDType | undefined;
+  /** Of sums and means: their negative. Default false. */
+  readonly negated?: boolean;
 }
 
 export interface Reduction {
@@ -25,6 +27,8 @@ export interface Reduction {
   readonly shape: Shape;
   readonly from: FloatDType;
   readonly to: FloatDType;
+  /** Of the result: 1 or −1. */
+  readonly factor: number;
 }
 
 /** The attributes of a reduction of x, checked. */
@@ -42,7 +46,8 @@ export function reductionOf(
     );
   }
   const from = x.dtype as FloatDType;
-  return { kind, axis, shape: x.shape, from, to: options.dtype ?? from };
+  const factor = options.negated ? -1 : 1;
+  return { kind, axis, shape: x.shape, from, to: options.dtype ?? from, factor };
 }
 
 export function reducedShape({ shape, axis }: Reduction): Shape {
@@ -50,8 +55,8 @@ export function reducedShape({ shape, axis }: Reduction): Shape {
   return axis === 0 ? [colsOf(shape)] : shape.slice(0, -1);
 }
 
-/** Kind and axis as the native op reads them, for a tensor seen as rows × cols. */
-export function encodeReduction({ kind, shape, axis }: Reduction): readonly number[] {
+/** Kind and axis as the native ops read them, for a tensor seen as rows × cols. */
+export function encodeReduction({ kind, shape, axis }: Reduction): readonly [number, number] {
   const all = axis === undefined || shape.length < 2;
   return [reductions[kind], all ? 2 : axis === 0 ? 0 : 1];
 }
@@ -64,12 +69,12 @@ export function unreduced(d: Tensor, { shape, axis }: Reduction): Tensor {
 const reduceSum: OpDefinition<Reduction> = {
   name: 'reduce',
   outputs: (_inputs, attributes) => [{ shape: reducedShape(attributes), dtype: attributes.to }],
-  encode: encodeReduction,
+  encode: (attributes) => [...encodeReduction(attributes), attributes.factor],
   saves: { inputs: [], outputs: [] },
   vjp({ d: [dy], attributes }) {
-    const { kind, shape, from } = attributes;
+    const { kind, shape, from, factor } = attributes;
     const terms = sizeOf(shape) / sizeOf(reducedShape(attributes));
-    const scale = kind === 'mean' ? 1 / terms : 1;
+    const scale = kind === 'mean' ? factor / terms : factor;
     return [expand(unreduced(dy as Tensor, attributes), shape, { dtype: from, scale })];
   },
 };

@@ -23,7 +23,7 @@ function firstBad(tensor: Tensor): number | undefined {
 }
 
 /** The names under which modules are called; what they return is a tensor or an object of tensors. */
-const calls = ['forward', 'inverse', 'apply', 'logProb'] as const;
+const calls = ['forward', 'inverse', 'forwardPart', 'inversePart', 'apply', 'logProb'] as const;
 
 /**
  * Runs the loss and its gradient eagerly and looks at what each module returns. Modules that are inside of others

@@ -47,11 +47,12 @@ export class MovingAverage {
     this.#rate.write(Float64Array.of(decay));
   }
 
-  /** Follows the parameters. Instructions only: may be part of a program. */
-  update(): void {
+  /** Follows the parameters, unless `skip` says that they were not changed. Instructions only: may be part of a program. */
+  update(skip: Tensor | null = null): void {
     for (let first = 0; first < this.#values.length; first += groupSize) {
       const end = first + groupSize;
-      ema(this.#rate, this.#values.slice(first, end), this.#shadows.slice(first, end));
+      const values = this.#values.slice(first, end);
+      ema(this.#rate, values, this.#shadows.slice(first, end), skip);
     }
   }
 

@@ -1,7 +1,7 @@
 /** Losses of a batch. */
 
 import type { DensityModel } from '../flows/density';
-import { mean, neg, type RandomStream } from '../ops';
+import { mean, type RandomStream } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { BatchRows } from './rowSet';
@@ -20,5 +20,7 @@ export type Loss = (batch: Batch) => Tensor;
 
 /** −mean log p in nats, in the model's space: maximum likelihood. */
 export function negativeLogLikelihood({ model, x, context, stream }: Batch): Tensor {
-  return scope(() => neg(mean(model.logProbOfRows(x, context, 'model', stream))));
+  return scope(() =>
+    mean(model.logProbOfRows(x, context, 'model', stream), undefined, { negated: true }),
+  );
 }

@@ -1,7 +1,7 @@
 /** How a training keeps its activations, and the guard over what it rebuilds. */
 import { type ActivationMemory, Activations, withActivations } from '../bijections/activations';
 import type { Warn } from '../errors';
-import { concatRows, max, reshape } from '../ops';
+import { affineScalar, concatRows, max, reshape, sqrt } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 
@@ -54,6 +54,12 @@ export class MemoryPlan {
         for (const each of kept.drifts) each.dispose();
       }
     });
+  }
+
+  /** A number that is finite only if the drift may be accepted; null where every drift may. */
+  limit(drift: Tensor): Tensor | null {
+    if (this.#tolerance === Infinity) return null;
+    return scope(() => sqrt(affineScalar(drift, -1, this.#tolerance)));
   }
 
   /** Whether a step with this drift may be taken. If not, the plan is changed: take the step again. */

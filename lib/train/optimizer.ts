@@ -37,8 +37,9 @@ export interface Optimizer {
    *
    * @param gradients one a parameter, null where the loss does not depend on it
    * @param norm float64 scalar, the norm of all gradients together, where they are to be clipped; else null
+   * @param skip int32 [1], as of checkFinite: where it is 0 or more, nothing is changed
    */
-  update(gradients: readonly (Tensor | null)[], norm: Tensor | null): void;
+  update(gradients: readonly (Tensor | null)[], norm: Tensor | null, skip?: Tensor | null): void;
   dispose(): void;
 }
 
@@ -90,8 +91,10 @@ export function sgd(options: SgdOptions = {}): OptimizerSpec {
         makeState: () => makeSgdState({ lr, momentum, weightDecay, maxNorm }),
         learningRateAt: sgdState.lr,
         moments: ['momentum'],
-        run: ({ state, group, gradients, moments: [buffers = []], norm }) =>
-          runSgd({ state, parameters: group.map(tensorOf), gradients, buffers, norm, nesterov }),
+        run: ({ state, group, gradients, moments: [buffers = []], norm, skip }) => {
+          const lists = { parameters: group.map(tensorOf), gradients, buffers };
+          runSgd({ state, ...lists, norm, skip, nesterov });
+        },
       }),
   };
 }
@@ -112,13 +115,13 @@ function adamSpec(kind: 'adam' | 'adamW', options: AdamOptions): OptimizerSpec {
         makeState: () => makeAdamState({ lr, beta1, beta2, eps, weightDecay, maxNorm }),
         learningRateAt: adamState.lr,
         moments: ['first', 'second'],
-        run: ({ state, group, gradients, moments, norm }) => {
+        run: ({ state, group, gradients, moments, norm, skip }) => {
           const [firstMoments = [], secondMoments = []] = moments;
           const parameters = group.map(tensorOf);
           const extents = group.map((parameter) => parameter.extents);
           const decoupled = kind === 'adamW';
           const lists = { parameters, gradients, firstMoments, secondMoments, extents };
-          runAdam({ state, ...lists, norm, decoupled });
+          runAdam({ state, ...lists, norm, skip, decoupled });
         },
       }),
   };
@@ -142,6 +145,7 @@ interface GroupUpdate {
   readonly gradients: readonly (Tensor | null)[];
   readonly moments: readonly (readonly Tensor[])[];
   readonly norm: Tensor | null;
+  readonly skip: Tensor | null;
 }
 
 interface Recipe {
@@ -159,7 +163,7 @@ const groupSize = 800;
 class GroupedOptimizer implements Optimizer {
   readonly state: ReadonlyMap<string, Tensor>;
   readonly #recipe: Recipe;
-  readonly #groups: readonly Omit<GroupUpdate, 'gradients' | 'norm'>[];
+  readonly #groups: readonly Omit<GroupUpdate, 'gradients' | 'norm' | 'skip'>[];
   readonly #rates: Tensor[] = [];
   #learningRate = Number.NaN;
 
@@ -191,11 +195,15 @@ class GroupedOptimizer implements Optimizer {
     for (const rate of this.#rates) rate.write(Float64Array.of(learningRate));
   }
 
-  update(gradients: readonly (Tensor | null)[], norm: Tensor | null): void {
+  update(
+    gradients: readonly (Tensor | null)[],
+    norm: Tensor | null,
+    skip: Tensor | null = null,
+  ): void {
     let first = 0;
     for (const update of this.#groups) {
       const end = first + update.group.length;
-      this.#recipe.run({ ...update, gradients: gradients.slice(first, end), norm });
+      this.#recipe.run({ ...update, gradients: gradients.slice(first, end), norm, skip });
       first = end;
     }
   }

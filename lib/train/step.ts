@@ -1,21 +1,13 @@
 /**
- * A training step: loss, gradients, update. Recorded while it runs for the first time and then replayed: two native
- * calls, one up to the gradients and, once these are known to be finite, one that changes the weights.
+ * A training step: loss, gradients, update. Recorded while it runs for the first time and then replayed: one native call, on a GPU one
+ * graph. Whether loss and gradients are finite is seen where they are: the update reads it, and leaves everything as it was if not.
  */
 import { valueAndGradient } from '../autograd/gradient';
 import type { ActivationMemory } from '../bijections/activations';
 import { isFlowError } from '../errors';
 import type { Module } from '../nn/module';
-import {
-  add,
-  affineScalar,
-  cast,
-  checkFinite,
-  copyInto,
-  gradNorm,
-  type RandomStream,
-  zeros,
-} from '../ops';
+import { cast, checkFinite, gradNorm, type RandomStream, zeros } from '../ops';
+import { onDevice } from '../tensor/device';
 import { type Program, record } from '../tensor/program';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -46,7 +38,7 @@ export class Learner {
   readonly clips: boolean;
   compile: boolean;
   readonly memory: MemoryPlan;
-  /** Σ loss·weight over the steps since it was last set to zero: float64 [1]. */
+  /** Σ loss·weight over the steps since it was last set to zero: float64 [1], on the CPU. */
   readonly lossSum: Tensor;
   /** Running statistics and random state as they were before the step, should it fail. */
   readonly guard: Snapshot;
@@ -59,7 +51,7 @@ export class Learner {
     this.clips = options.clipNorm < Infinity;
     this.compile = options.compile;
     this.memory = options.memory ?? new MemoryPlan('taped', Infinity, () => {});
-    this.lossSum = zeros([1], 'float64');
+    this.lossSum = onDevice('cpu', () => zeros([1], 'float64'));
     this.guard = new Snapshot(new Map([...model.namedState(), ['stream', options.stream.state]]));
   }
 
@@ -71,15 +63,15 @@ export class Learner {
   }
 }
 
-interface Gradient {
+/** What a step leaves behind. */
+interface Outcome {
   readonly loss: Tensor;
-  readonly gradients: readonly (Tensor | null)[];
-  /** Norm of all gradients; null where they are not clipped. */
-  readonly norm: Tensor | null;
-  /** int32 [1]: −1 when everything is finite. */
+  /** int32 [1]: −1 when everything is finite; then the step was taken. */
   readonly bad: Tensor;
   /** float64 []: the largest error of an input that was rebuilt; null where none was. */
   readonly drift: Tensor | null;
+  /** What `bad` is where nothing but the drift is at fault. */
+  readonly driftAt: number;
 }
 
 /** One kind of step: fixed loss, fixed shapes. */
@@ -87,8 +79,9 @@ export class Step {
   readonly #learner: Learner;
   readonly #loss: () => Tensor;
   readonly #weight: number;
-  #gradient: Program<Gradient> | null = null;
-  #update: Program<null> | null = null;
+  #program: Program<Outcome> | null = null;
+  #recordedMemory: ActivationMemory | null = null;
+  #lastLoss = Number.NaN;
 
   /**
    * @param loss makes the scalar loss from tensors that were there before
@@ -102,56 +95,30 @@ export class Step {
 
   /** Takes the step. False: loss or gradients are not finite, and nothing was changed. */
   run(): boolean {
-    if (!this.#learner.compile) return this.#runEagerly();
-    if (this.#recordedMemory !== this.#learner.memory.memory) this.dispose();
-    if (this.#gradient) this.#gradient.run();
+    const learner = this.#learner;
+    if (!learner.compile) return this.#runEagerly();
+    if (this.#recordedMemory !== learner.memory.memory) this.dispose();
+    if (this.#program) this.#program.run();
     else if (!this.#record()) return this.#runEagerly();
-    const gradient = (this.#gradient as Program<Gradient>).result;
-    if (gradient.bad.item() >= 0) {
-      this.#learner.guard.restore();
-      return false;
-    }
-    if (!this.#isRebuilt(gradient)) {
-      this.dispose();
-      return this.run();
-    }
-    if (this.#update) this.#update.run();
-    else {
-      this.#update = record(() => {
-        this.#apply(gradient);
-        return null;
-      });
-    }
-    return true;
-  }
-
-  /** Whether what the backward pass rebuilt is near enough to what it was. If not, nothing was changed but the plan. */
-  #isRebuilt({ drift }: Gradient): boolean {
-    const { memory, guard } = this.#learner;
-    if (drift === null || memory.accept(drift.item(), 'in a step')) return true;
-    guard.restore();
-    return false;
+    const outcome = (this.#program as unknown as Program<Outcome>).result;
+    return this.#judge(outcome) ?? this.run();
   }
 
   /** The loss of the latest step. */
   get lastLoss(): number {
-    return this.#lastLoss ?? (this.#gradient as Program<Gradient>).result.loss.item();
+    return this.#lastLoss;
   }
-  #lastLoss: number | null = null;
-  #recordedMemory: ActivationMemory | null = null;
 
   dispose(): void {
-    this.#update?.dispose();
-    this.#gradient?.dispose();
-    this.#update = null;
-    this.#gradient = null;
+    this.#program?.dispose();
+    this.#program = null;
   }
 
-  /** Runs and records the first half. False: the loss cannot be recorded. */
+  /** Runs and records the step. False: the loss cannot be recorded. */
   #record(): boolean {
     try {
       this.#recordedMemory = this.#learner.memory.memory;
-      this.#gradient = record(() => this.#differentiate());
+      this.#program = record(() => this.#take());
       return true;
     } catch (error) {
       if (!isFlowError(error, 'UNSUPPORTED')) throw error;
@@ -162,21 +129,33 @@ export class Step {
   }
 
   #runEagerly(): boolean {
-    return scope(() => {
-      const gradient = this.#differentiate();
-      if (gradient.bad.item() >= 0) {
-        this.#learner.guard.restore();
-        return false;
-      }
-      if (!this.#isRebuilt(gradient)) return this.#runEagerly();
-      this.#lastLoss = gradient.loss.item();
-      this.#apply(gradient);
-      return true;
-    });
+    return scope(() => this.#judge(this.#take())) ?? this.#runEagerly();
   }
 
-  #differentiate(): Gradient {
-    const { guard, parameters, clips, memory } = this.#learner;
+  /**
+   * What came out. Null: an input could not be rebuilt well enough; nothing was changed but the plan, and the step is to be taken
+   * again.
+   */
+  #judge({ loss, bad, drift, driftAt }: Outcome): boolean | null {
+    const { guard, lossSum, memory } = this.#learner;
+    const at = bad.item();
+    if (at < 0 || at === driftAt) {
+      if (drift && !memory.accept(drift.item(), 'in a step')) {
+        guard.restore();
+        this.dispose();
+        return null;
+      }
+      this.#lastLoss = loss.item();
+      lossSum.write(Float64Array.of(lossSum.item() + this.#lastLoss * this.#weight));
+      return true;
+    }
+    guard.restore();
+    return false;
+  }
+
+  /** Ops only: may be part of a program. */
+  #take(): Outcome {
+    const { guard, parameters, clips, memory, optimizer, average } = this.#learner;
     const tensors = parameters.map((parameter) => parameter.tensor);
     return scope(() => {
       guard.capture();
@@ -187,18 +166,12 @@ export class Step {
       const loss = value.dtype === 'float64' ? value : cast(value, 'float64');
       // The norm of the gradients is finite only if they all are.
       const norm = clips ? gradNorm(gradients) : null;
-      const watched = norm ? [norm] : gradients.filter((gradient) => gradient !== null);
-      return { loss, gradients, norm, bad: checkFinite([loss, ...watched]), drift };
-    });
-  }
-
-  #apply({ loss, gradients, norm }: Gradient): void {
-    const { optimizer, average, lossSum } = this.#learner;
-    scope(() => {
-      optimizer.update(gradients, norm);
-      average?.update();
-      const weighted = affineScalar(loss, this.#weight, 0).view([1]);
-      copyInto(lossSum, add(lossSum, weighted));
+      const watched = [loss, ...(norm ? [norm] : gradients.filter((found) => found !== null))];
+      const limit = drift && memory.limit(drift);
+      const bad = checkFinite(limit ? [...watched, limit] : watched);
+      optimizer.update(gradients, norm, bad);
+      average?.update(bad);
+      return { loss, bad, drift, driftAt: watched.length };
     });
   }
 }

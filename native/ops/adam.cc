@@ -2,7 +2,7 @@
 // PyTorch's formula:
 //   g ← clip·g (+ weight_decay·p: coupled); m ← m + (1 − β1)(g − m); v ← β2·v + (1 − β2)·g²
 //   p ← (1 − lr·weight_decay)·p (decoupled); p ← p − lr/(1 − β1^t) · m/(√v/√(1 − β2^t) + eps)
-// in: global gradient norm (float64 scalar) or absent, then n gradients (absent: the parameter is left alone), then
+// in: global gradient norm (float64 scalar) or absent, skip (int32: nothing is changed where it is not below 0) or absent, then n gradients (absent: the parameter is left alone), then
 // nothing or n extents (int32 [rows] or absent: only the first extents[r] columns of row r are updated; for weights
 // that are zero beyond their mask). out, all in place: state [7] float64 (step, lr, β1, β2, eps, weight_decay, max_norm;
 // the op adds 1 to step first; the gradients are scaled by min(1, max_norm/(norm + 1e-6)) where a norm is given), n
@@ -54,11 +54,11 @@ double power(double base, double n) {
 
 bool adam(const Call& call) {
   const int n = (call.n_out - 1) / 3;
-  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 1 + n || call.n_in == 1 + 2 * n),
+  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 2 + n || call.n_in == 2 + 2 * n),
              "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand& norm = call.in[0];
-  const Operand* gradients = call.in + 1;
-  const Operand* extents = call.n_in == 1 + 2 * n ? call.in + 1 + n : nullptr;
+  const Operand &norm = call.in[0], &skip = call.in[1];
+  const Operand* gradients = call.in + 2;
+  const Operand* extents = call.n_in == 2 + 2 * n && n > 0 ? call.in + 2 + n : nullptr;
   const Operand* parameters = call.out + 1;
   const Operand* first = parameters + n;
   const Operand* second = first + n;
@@ -68,7 +68,9 @@ bool adam(const Call& call) {
       !check_list(call, "second moments", second, parameters, n))
     return false;
   if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
+  if (!check_skip(call, skip)) return false;
   if (extents && !check_extent_list(call, extents, parameters, n)) return false;
+  if (skips(skip)) return true;
 
   double* state = call.out[0].as<double>();
   FLOW_CHECK(call, state[0] >= 0 && state[0] < 9007199254740991.0, "state: step is %g", state[0]);
@@ -104,6 +106,6 @@ bool adam(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(adam) = {"adam", adam, 1, 4096, -1, 1};
+FLOW_DEFINE_OP(adam) = {"adam", adam, 2, 4096, -1, 1};
 
 }  // namespace flow::FLOW_ISA

@@ -1,5 +1,5 @@
 // ema: shadow ← shadow + (1 − decay)·(value − shadow) for a list of tensors.
-// in: decay (float64 scalar), n values; out, in place: n shadows.
+// in: decay (float64 scalar), skip (see adam) or absent, n values; out, in place: n shadows.
 #include "ops/tensor_list.h"
 
 namespace flow::FLOW_ISA {
@@ -7,12 +7,13 @@ namespace {
 
 bool ema(const Call& call) {
   const int n = call.n_out;
-  FLOW_CHECK(call, call.n_in == 1 + n, "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand* values = call.in + 1;
+  FLOW_CHECK(call, call.n_in == 2 + n, "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
+  const Operand* values = call.in + 2;
   const Operand* shadows = call.out;
-  if (!check_scalar(call, call.in[0], "decay") || !check_float_list(call, "shadows", shadows, n) ||
+  if (!check_scalar(call, call.in[0], "decay") || !check_skip(call, call.in[1]) || !check_float_list(call, "shadows", shadows, n) ||
       !check_list(call, "values", values, shadows, n))
     return false;
+  if (skips(call.in[1])) return true;
   const double rate = 1 - *call.in[0].as<double>();
   TensorList(shadows, n, nullptr, values).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
     const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
@@ -36,6 +37,6 @@ bool ema(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(ema) = {"ema", ema, 1, 4096, -1, 0};
+FLOW_DEFINE_OP(ema) = {"ema", ema, 2, 4096, -1, 0};
 
 }  // namespace flow::FLOW_ISA

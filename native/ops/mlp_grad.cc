@@ -2,8 +2,8 @@
 // epilogue of each input gradient. The weight gradients, one of two ways by the sizes: where weights are few, each block's
 // part of them at once, out of the thread's own cache, and the parts are added last; else each task packs what they read,
 // and they come last, by tiles.
-// in: dL_dy, x, (weight, extents or absent) a layer, the values of each layer but the last; out, each present or absent: dL_dx,
-// dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
+// in: dL_dy, x, a gradient that dL_dx is added to or absent, (weight, extents or absent) a layer, the values of each layer but the
+// last; out, each present or absent: dL_dx, dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
 // A bias' gradient: 32 rows are summed in the element type, the rest in float64, in order.
 #include "ops/mlp.h"
 #include "ops/lanes.h"
@@ -42,6 +42,14 @@ void sum_columns(const T* d, int64_t ld, int64_t rows, int64_t cols, double* sum
       add(c + i, sum, live);
     });
   }
+}
+
+// to ← to + from.
+template <class T>
+void add_row(T* to, const T* from, int64_t n) {
+  for_lanes<Vec<T>>(n, [&](int64_t i, int live) FLOW_INLINE_LAMBDA {
+    store_live(to + i, load_live(to + i, live) + load_live(from + i, live), live);
+  });
 }
 
 template <class T>
@@ -140,6 +148,8 @@ struct Backward {
         }
       }
       run_packed<T>(p, 0, tiles_of(rows));
+      if (const Operand& so_far = call.in[2]; l == 0 && !so_far.absent())
+        for (int64_t r = 0; r < rows; ++r) add_row(p.c + r * p.ldc, so_far.as<T>() + (r0 + r) * so_far.ld, layer.inputs);
       dz = p.c, dz_ld = p.ldc;
     }
   }
@@ -223,17 +233,17 @@ bool pays_in_parts(const MlpNetwork& net) {
 
 bool mlp_grad(const Call& call) {
   MlpNetwork net{};
-  const Operand &dL_dy = call.in[0], &x = call.in[1];
+  const Operand &dL_dy = call.in[0], &x = call.in[1], &so_far = call.in[2];
   if (!read_activation(call, 0, net.act, net.act_param)) return false;
   FLOW_CHECK(call, net.act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
-  const int64_t layers = (call.n_in - 1) / 3;
-  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 1 + 3 * layers && call.n_out == 2 + 2 * layers,
-             "operands: expected 1 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
+  const int64_t layers = (call.n_in - 2) / 3;
+  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 2 + 3 * layers && call.n_out == 2 + 2 * layers,
+             "operands: expected 2 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
   net.rows = x.rows;
   net.dtype = x.dtype;
-  const Operand* values = call.in + 2 + 2 * layers;
+  const Operand* values = call.in + 3 + 2 * layers;
   for (int64_t l = 0; l < layers; ++l) {
-    const Operand* in = call.in + 2 + 2 * l;
+    const Operand* in = call.in + 3 + 2 * l;
     if (!read_layer(call, net, in[0], in[1])) return false;
     const MlpLayer& layer = net.layer[l];
     if (l + 1 < layers && !check_shape(call, values[l], "values", x.rows, layer.units, x.dtype)) return false;
@@ -246,6 +256,7 @@ bool mlp_grad(const Call& call) {
       !check_shape(call, x, "x", x.rows, net.layer[0].inputs, x.dtype))
     return false;
   if (!d_x.absent() && !check_shape(call, d_x, "dL_dx", x.rows, x.cols, x.dtype)) return false;
+  if (!so_far.absent() && !check_shape(call, so_far, "gradient so far", x.rows, x.cols, x.dtype)) return false;
   if (!d_addend.absent() && !check_shape(call, d_addend, "dL_daddend", x.rows, net.layer[0].units, x.dtype)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
@@ -266,6 +277,6 @@ bool mlp_grad(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(mlp_grad) = {"mlp_grad", mlp_grad, 4, 1 + 3 * max_layers, -1, 2};
+FLOW_DEFINE_OP(mlp_grad) = {"mlp_grad", mlp_grad, 5, 2 + 3 * max_layers, -1, 2};
 
 }  // namespace flow::FLOW_ISA

@@ -1,4 +1,4 @@
-// reduce: sum, mean, max or logsumexp of a matrix by rows, by columns or whole. Attributes: kind, axis.
+// reduce: sum, mean, max or logsumexp of a matrix by rows, by columns or whole. Attributes: kind, axis, factor of the result.
 //   axis 0: over the rows (out: cols values) · 1: over the columns (out: rows values) · 2: over all (out: one value)
 // Sums are taken in float64. max is NaN where an element is. The max and logsumexp of nothing is −inf, the mean NaN.
 #include "ops/reduce.h"
@@ -78,18 +78,18 @@ double combine(Kind kind, const double* partial, const double* exponentials, int
 }
 
 template <class To, class T>
-void over_columns(Kind kind, const Operand& x, To* out) {
+void over_columns(Kind kind, double factor, const Operand& x, To* out) {
   parallel_rows(x.rows, x.cols * int64_t{sizeof(T)}, [&](int64_t first, int64_t last) {
     for (int64_t r = first; r < last; ++r) {
       double partial[2] = {};
       reduce_span(kind, x.as<T>() + r * x.ld, x.cols, partial);
-      out[r] = static_cast<To>(combine(kind, partial, partial + 1, 1, 2, x.cols));
+      out[r] = static_cast<To>(factor * combine(kind, partial, partial + 1, 1, 2, x.cols));
     }
   });
 }
 
 template <class To, class T>
-void over_all(Kind kind, const Operand& x, To* out) {
+void over_all(Kind kind, double factor, const Operand& x, To* out) {
   // A contiguous matrix is one long row; of another, each row is cut into spans.
   int64_t rows = x.contiguous() ? 1 : x.rows, cols = x.contiguous() ? x.count() : x.cols;
   int64_t spans = ceil_div(cols, reduce_block), count = rows * spans;
@@ -101,7 +101,7 @@ void over_all(Kind kind, const Operand& x, To* out) {
       reduce_span(kind, x.as<T>() + r * x.ld + first, min_of(reduce_block, cols - first), partials + 2 * i);
     }
   });
-  out[0] = static_cast<To>(combine(kind, partials, partials + 1, count, 2, x.count()));
+  out[0] = static_cast<To>(factor * combine(kind, partials, partials + 1, count, 2, x.count()));
 }
 
 // A block of rows into its partials: n sums or maxima, then n sums of exponentials.
@@ -140,7 +140,7 @@ void reduce_columns(Kind kind, const Operand& x, double* partial, int64_t first,
 }
 
 template <class To, class T>
-void over_rows(Kind kind, const Operand& x, To* out) {
+void over_rows(Kind kind, double factor, const Operand& x, To* out) {
   int64_t blocks = ceil_div(x.rows, rows_of_block(x.cols));
   double* partials =
       static_cast<double*>(scratch(static_cast<size_t>(max_of(1, blocks * x.cols)) * 2 * sizeof(double), 4));
@@ -157,11 +157,11 @@ void over_rows(Kind kind, const Operand& x, To* out) {
           double divisor = kind == Kind::sum ? 1 : static_cast<double>(x.rows);
           for (int64_t c = 0; c < n; ++c) total[c] = 0;
           for (int64_t i = 0; i < count; ++i) add_span(total, partial + i * step, n);
-          for (int64_t c = 0; c < n; ++c) out[from + c] = static_cast<To>(total[c] / divisor);
+          for (int64_t c = 0; c < n; ++c) out[from + c] = static_cast<To>(factor * (total[c] / divisor));
           return;
         }
         for (int64_t c = 0; c < n; ++c)
-          out[from + c] = static_cast<To>(combine(kind, partial + c, partial + n + c, count, step, x.rows));
+          out[from + c] = static_cast<To>(factor * combine(kind, partial + c, partial + n + c, count, step, x.rows));
       });
 }
 
@@ -178,9 +178,9 @@ bool reduce(const Call& call) {
     return with_float(call, out, "output", [&](auto to) {
       using T = decltype(from);
       using To = decltype(to);
-      if (axis == 0) over_rows<To, T>(kind, x, out.as<To>());
-      else if (axis == 1) over_columns<To, T>(kind, x, out.as<To>());
-      else over_all<To, T>(kind, x, out.as<To>());
+      if (axis == 0) over_rows<To, T>(kind, call.attr[2], x, out.as<To>());
+      else if (axis == 1) over_columns<To, T>(kind, call.attr[2], x, out.as<To>());
+      else over_all<To, T>(kind, call.attr[2], x, out.as<To>());
       return true;
     });
   });
@@ -188,6 +188,6 @@ bool reduce(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(reduce) = {"reduce", reduce, 1, 1, 1, 2};
+FLOW_DEFINE_OP(reduce) = {"reduce", reduce, 1, 1, 1, 3};
 
 }  // namespace flow::FLOW_ISA

@@ -1,6 +1,6 @@
 // sgd: one step of gradient descent with momentum for all parameters of a model, with PyTorch's formula:
 //   g ← clip·g + weight_decay·p; b ← momentum·b + g; p ← p − lr·(nesterov ? g + momentum·b : b)
-// in: global gradient norm (float64 scalar) or absent, n gradients (absent: the parameter is left alone); out, all in
+// in: global gradient norm (float64 scalar) or absent, skip (see adam) or absent, n gradients (absent: the parameter is left alone); out, all in
 // place: state [4] float64 (lr, momentum, weight_decay, max_norm; see adam), n parameters, n momentum buffers (zero
 // before the first step). attributes: nesterov (0 or 1).
 #include "ops/tensor_list.h"
@@ -10,10 +10,10 @@ namespace {
 
 bool sgd(const Call& call) {
   const int n = (call.n_out - 1) / 2;
-  FLOW_CHECK(call, call.n_out == 1 + 2 * n && call.n_in == 1 + n, "operands: got %d inputs and %d outputs", call.n_in,
+  FLOW_CHECK(call, call.n_out == 1 + 2 * n && call.n_in == 2 + n, "operands: got %d inputs and %d outputs", call.n_in,
              call.n_out);
-  const Operand& norm = call.in[0];
-  const Operand* gradients = call.in + 1;
+  const Operand &norm = call.in[0], &skip = call.in[1];
+  const Operand* gradients = call.in + 2;
   const Operand* parameters = call.out + 1;
   const Operand* buffers = parameters + n;
   if (!check_state(call, call.out[0], 4) || !check_float_list(call, "parameters", parameters, n) ||
@@ -21,6 +21,8 @@ bool sgd(const Call& call) {
       !check_list(call, "momentum buffers", buffers, parameters, n))
     return false;
   if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
+  if (!check_skip(call, skip)) return false;
+  if (skips(skip)) return true;
   const double* state = call.out[0].as<double>();
   const double factor = norm.absent() ? 1 : clip_factor(*norm.as<double>(), state[3]);
   const bool nesterov = call.attr[0] != 0;
@@ -53,6 +55,6 @@ bool sgd(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(sgd) = {"sgd", sgd, 1, 4096, -1, 1};
+FLOW_DEFINE_OP(sgd) = {"sgd", sgd, 2, 4096, -1, 1};
 
 }  // namespace flow::FLOW_ISA

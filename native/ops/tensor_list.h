@@ -123,6 +123,15 @@ inline bool check_scalar(const Call& call, const Operand& scalar, const char* wh
   return true;
 }
 
+// The place of a tensor that is not finite, as check_finite tells it: where there is one, nothing is to be changed.
+inline bool check_skip(const Call& call, const Operand& skip) {
+  FLOW_CHECK(call, skip.absent() || (skip.dtype == DType::i32 && skip.count() == 1),
+             "skip: expected one int32, got %s %lld × %lld", name_of(skip.dtype), static_cast<long long>(skip.rows),
+             static_cast<long long>(skip.cols));
+  return true;
+}
+inline bool skips(const Operand& skip) { return !skip.absent() && *skip.as<int32_t>() >= 0; }
+
 // min(1, max_norm/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; a NaN stays.
 inline double clip_factor(double norm, double max_norm) {
   const double factor = max_norm / (norm + 1e-6);

@@ -5,16 +5,17 @@ namespace flow::reference {
 
 bool adam(const Call& call) {
   const int n = (call.n_out - 1) / 3;
-  FLOW_AGREE(call, call.n_out == 1 + 3 * n && (call.n_in == 1 + n || call.n_in == 1 + 2 * n));
-  const Operand &norm = call.in[0], &state = call.out[0];
-  FLOW_AGREE(call, is(state, 1, 7, DType::f64) && (norm.absent() || is_scalar(norm)));
-  const Operand *gradients = call.in + 1, *extents = call.n_in == 1 + 2 * n ? call.in + 1 + n : nullptr;
+  FLOW_AGREE(call, call.n_out == 1 + 3 * n && (call.n_in == 2 + n || call.n_in == 2 + 2 * n));
+  const Operand &norm = call.in[0], &skip = call.in[1], &state = call.out[0];
+  FLOW_AGREE(call, is(state, 1, 7, DType::f64) && (norm.absent() || is_scalar(norm)) && is_skip(skip));
+  const Operand *gradients = call.in + 2, *extents = call.n_in == 2 + 2 * n && n > 0 ? call.in + 2 + n : nullptr;
   const Operand *parameters = call.out + 1, *first = parameters + n, *second = first + n;
   for (int i = 0; i < n; ++i) {
     FLOW_AGREE(call, is_float(parameters[i]) && like(first[i], parameters[i]) && like(second[i], parameters[i]));
     FLOW_AGREE(call, gradients[i].absent() || like(gradients[i], parameters[i]));
     FLOW_AGREE(call, !extents || extents[i].absent() || is_vector(extents[i], parameters[i].rows, DType::i32));
   }
+  if (skips(skip)) return true;
   double* s = state.as<double>();
   const double t = s[0] += 1;
   const double lr = s[1], beta1 = s[2], beta2 = s[3], eps = s[4], weight_decay = s[5], max_norm = s[6];

@@ -1,4 +1,5 @@
-// reduce: sum, mean, max or logsumexp over the rows (axis 0), the columns (1) or all (2). Attributes: kind, axis.
+// reduce: sum, mean, max or logsumexp over the rows (axis 0), the columns (1) or all (2). Attributes: kind, axis, factor of the
+// result.
 #include <limits>
 
 #include "reference/reference.h"
@@ -43,12 +44,12 @@ bool reduce(const Call& call) {
       const auto* x = in.as<decltype(from)>();
       const Vector<To> y(out);
       if (axis == 0) {
-        for (int64_t c = 0; c < in.cols; ++c) y(c) = static_cast<To>(reduce_line(kind, x + c, in.rows, in.ld, 1, 0));
+        for (int64_t c = 0; c < in.cols; ++c) y(c) = static_cast<To>(call.attr[2] * reduce_line(kind, x + c, in.rows, in.ld, 1, 0));
       } else if (axis == 1) {
         for (int64_t r = 0; r < in.rows; ++r)
-          y(r) = static_cast<To>(reduce_line(kind, x + r * in.ld, in.cols, 1, 1, 0));
+          y(r) = static_cast<To>(call.attr[2] * reduce_line(kind, x + r * in.ld, in.cols, 1, 1, 0));
       } else {
-        y(0) = static_cast<To>(reduce_line(kind, x, in.rows, in.ld, in.cols, 1));
+        y(0) = static_cast<To>(call.attr[2] * reduce_line(kind, x, in.rows, in.ld, in.cols, 1));
       }
     });
   });

@@ -18,6 +18,10 @@ void for_elements(const Operand& tensor, const Operand* extents, const F& body) 
   }
 }
 
+// skip: absent, or an int32 that is not below 0 where nothing is to be changed.
+inline bool is_skip(const Operand& skip) { return skip.absent() || (skip.dtype == DType::i32 && skip.count() == 1); }
+inline bool skips(const Operand& skip) { return !skip.absent() && *skip.as<int32_t>() >= 0; }
+
 // min(1, max_norm/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_.
 inline double clip_factor_of(double norm, double max_norm) {
   const double factor = max_norm / (norm + 1e-6);

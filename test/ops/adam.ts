@@ -2,7 +2,7 @@ import { adam, affineScalar, clone, makeAdamState } from '../../lib/ops';
 import type { OpCase, OpContract } from '../contract/opCase';
 import { f32, ofType } from '../contract/opContract';
 import { adamState, adamStep } from '../reference/optim';
-import { copies } from './listCases';
+import { copies, flag } from './listCases';
 
 const options = { lr: 0.05, beta1: 0.8, beta2: 0.95, eps: 1e-4, weightDecay: 0 };
 
@@ -20,7 +20,8 @@ function twoSteps(cols: number, type: 'adam' | 'adamw'): OpCase {
       const decoupled = type === 'adamw';
       for (const factor of [1, 2]) {
         const gradients = [affineScalar(dp!, factor), affineScalar(dq!, factor)];
-        adam({ state, parameters, gradients, firstMoments, secondMoments, decoupled });
+        const lists = { parameters, gradients, firstMoments, secondMoments };
+        adam({ state, ...lists, decoupled, skip: flag(-1) });
       }
       return [...parameters, ...firstMoments, ...secondMoments];
     },
@@ -47,13 +48,31 @@ function twoSteps(cols: number, type: 'adam' | 'adamw'): OpCase {
   };
 }
 
+/** A step that its flag forbids: everything stays, the count of steps too. */
+const skipped: OpCase = {
+  name: 'nothing by a flag of 0',
+  inputs: [{ shape: [2, 5] }, { shape: [2, 5] }],
+  run: (p, g) => {
+    const [parameters, firstMoments, secondMoments] = [copies([p!]), copies([g!]), copies([g!])];
+    const state = clone(makeAdamState(options));
+    const lists = { parameters, gradients: [g!], firstMoments, secondMoments };
+    adam({ state, ...lists, skip: flag(0) });
+    return [...parameters, ...firstMoments, ...secondMoments, state];
+  },
+  expected: (p, g) => [
+    ...[p!, g!, g!].map((values) => ({ shape: [2, 5], values })),
+    { shape: [7], values: [0, 0.05, 0.8, 0.95, 1e-4, 0, Infinity], dtype: 'float64' },
+  ],
+  units: 0,
+  gradient: false,
+};
+
 export const contract: OpContract = {
   module: 'adam',
   native: ['adam'],
-  cases: [1, 7, 16, 17, 129, 5000].flatMap((cols) => [
-    twoSteps(cols, 'adam'),
-    twoSteps(cols, 'adamw'),
-  ]),
+  cases: [1, 7, 16, 17, 129, 5000]
+    .flatMap((cols) => [twoSteps(cols, 'adam'), twoSteps(cols, 'adamw')])
+    .concat(skipped),
   errors: [
     {
       name: 'lists of different lengths',

@@ -1,4 +1,4 @@
-import { add, div, greaterEqual, maximum, minimum, mul, sub } from '../../lib/ops';
+import { add, addAll, div, greaterEqual, maximum, minimum, mul, sub } from '../../lib/ops';
 import type { Shape } from '../../lib/shape';
 import { execute } from '../../lib/tensor/execute';
 import type { Tensor } from '../../lib/tensor/tensor';
@@ -158,6 +158,18 @@ function cases(): OpCase[] {
       expected: (a, b) => ({ shape: [3, 129], values: a.map((value, i) => value + b[i]!) }),
       units: 1,
     },
+    ...[3, 33].map(
+      (terms): OpCase => ({
+        name: `addAll of ${terms}`,
+        inputs: Array.from({ length: terms }, () => ({ shape: [5, 9] })),
+        run: (...all) => addAll(all),
+        expected: (...all) => ({
+          shape: [5, 9],
+          values: all[0]!.map((_, i) => all.reduce((total, term) => total + term[i]!, 0)),
+        }),
+        units: terms,
+      }),
+    ),
     {
       name: 'NaN in maximum and minimum',
       inputs: [

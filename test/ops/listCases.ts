@@ -8,3 +8,6 @@ export const copies = (tensors: readonly Tensor[]): Tensor[] => tensors.map((t) 
 /** A copy of the numbers that a recorded program makes anew in each run. */
 export const fresh = (...numbers: number[]): Tensor =>
   clone(tensorOfArray(Float64Array.from(numbers), [numbers.length]));
+
+/** As checkFinite says it: below 0 where a step may be taken. */
+export const flag = (value: number): Tensor => clone(tensorOfArray(Int32Array.of(value), [1]));

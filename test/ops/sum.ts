@@ -152,6 +152,16 @@ function cases(): OpCase[] {
       },
     );
   }
+  result.push({
+    name: 'the negative of a mean and of a sum',
+    inputs: [{ shape: [5, 9] }],
+    run: (x) => [mean(x, undefined, { negated: true }), sum(x, 0, { negated: true })],
+    expected: (x) => [
+      { shape: [], values: [-reference.mean(x)] },
+      { shape: [9], values: reference.reduceColumns(x, 5, reference.sum).map((v) => -v) },
+    ],
+    ...options,
+  });
   return result;
 }
 

@@ -123,6 +123,10 @@ template <class T>
 __forceinline__ T __ldg(const T* address) {
   return *address;
 }
+template <class T>
+__forceinline__ T __ldcg(const T* address) {
+  return *address;
+}
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
 inline int __popc(unsigned x) { return __builtin_popcount(x); }
 inline int __ffs(int x) { return __builtin_ffs(x); }
