@@ -1,6 +1,6 @@
 // Published results on MNIST, run again:
 //
-//     npm run build && node bench/reproduce/mnist.mjs made|maf5|made-binary|nice|realnvp|glow [--noise fresh|once] [--direct] [--resume]
+//     npm run build && node bench/reproduce/mnist.mjs made|maf5|made-binary|nice|realnvp|glow [--noise fresh|once] [--no-batch-norm] [--direct] [--resume]
 //         [--patience 30] [--seconds 7200] [--threads 2] [--epochs 150]
 //
 // made, maf5: the MAF paper (Papamakarios et al. 2017, table 2), by its recipe. Logit space with λ = 1e-6, 50,000/10,000/10,000 images, batches of 100, Adam with learning rate 1e-4, weight decay 1e-6,
@@ -39,6 +39,7 @@ const { values: options, positionals } = parseArgs({
     threads: { type: 'string', default: '2' },
     noise: { type: 'string', default: 'fresh' },
     direct: { type: 'boolean', default: false },
+    'no-batch-norm': { type: 'boolean', default: false },
     epochs: { type: 'string', default: '150' },
   },
 });
@@ -49,7 +50,7 @@ if (!names.includes(name)) {
   process.exit(2);
 }
 flow.setThreads(Number(options.threads));
-const variant = `${options.noise === 'once' ? '-noise-once' : ''}${options.direct ? '-direct' : ''}`;
+const variant = `${options.noise === 'once' ? '-noise-once' : ''}${options.direct ? '-direct' : ''}${options['no-batch-norm'] ? '-plain' : ''}`;
 const folder = join('runs', 'reproduce', name + variant);
 await mkdir(folder, { recursive: true });
 
@@ -63,7 +64,7 @@ function paper() {
     features,
     transforms: name === 'maf5' ? 5 : 1,
     hidden: [1024, 1024],
-    batchNorm: true,
+    batchNorm: !options['no-batch-norm'],
     seed: 1,
     dequantization: { levels: 256 },
     preprocessing: new flow.Chain([
