@@ -6,11 +6,20 @@ import { fileURLToPath } from 'node:url';
 const python = process.env.PYTHON ?? 'python3';
 const script = fileURLToPath(new URL('./peers/peer.py', import.meta.url));
 
-export function torchVersion() {
-  const probe = spawnSync(python, ['-c', 'import torch; print(torch.__version__)'], {
+/** The version of a Python package, or null. */
+function versionOf(name) {
+  const probe = spawnSync(python, ['-c', `import ${name}; print(${name}.__version__)`], {
     encoding: 'utf8',
   });
   return probe.status === 0 ? probe.stdout.trim() : null;
+}
+
+export const torchVersion = () => versionOf('torch');
+
+const known = new Map();
+function isThere(library) {
+  if (!known.has(library)) known.set(library, versionOf(library) !== null);
+  return known.get(library);
 }
 
 async function startPeer(name, variant, threads) {
@@ -41,10 +50,13 @@ async function startPeer(name, variant, threads) {
   };
 }
 
-/** The variants of a case that start: eager, and torch.compile where it works. */
-export async function startPeers({ name, variants = ['eager', 'compile'] }, threads) {
+/** The variants of a case that start: eager, torch.compile where it works, and the libraries that have the flow and are there. */
+export async function startPeers(
+  { name, variants = ['eager', 'compile'], libraries = [] },
+  threads,
+) {
   const started = [];
-  for (const variant of variants) {
+  for (const variant of [...variants, ...libraries.filter(isThere)]) {
     const peer = await startPeer(name, variant, threads);
     if (peer) started.push(peer);
     else console.error(`no peer ${name} ${variant}: it did not start`);

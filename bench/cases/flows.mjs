@@ -131,7 +131,14 @@ const work = {
   },
 };
 
-const peer = (name) => ({ name });
+/** Other libraries that have the flow: bench/peers/libraries.py. */
+const libraries = {
+  maf: ['zuko', 'normflows'],
+  'maf-small': ['zuko', 'normflows'],
+  naf: ['zuko'],
+  nsf: ['zuko', 'normflows'],
+};
+const peer = (name) => ({ name, libraries: libraries[name.split(':')[0]] });
 
 export const flowCases = [
   { name: 'maf:step', setUp: () => work.step('maf') },
@@ -157,7 +164,7 @@ for (const [name, rows] of [
   flowCases.push({
     name: `${name}:sample${rows}`,
     setUp: () => work.sample(name, rows),
-    peer: { name: `${name}:sample${rows}`, variants: ['eager'] },
+    peer: { ...peer(`${name}:sample${rows}`), variants: ['eager'] },
   });
 
 // Drawing 1000 samples against scoring 1000 rows: the incremental inverse should cost about one forward pass.

@@ -62,9 +62,10 @@ const maps = {
 };
 
 const peer = (name) => ({ name, variants: ['eager'] });
+const withLibraries = (name) => ({ ...peer(name), libraries: ['normflows'] });
 
 export const residualCases = [
-  { name: 'residual:step', setUp: residualStep, peer: peer('residual:step') },
+  { name: 'residual:step', setUp: residualStep, peer: withLibraries('residual:step') },
   ...['emerging', 'periodic'].flatMap((kind) => [
     { name: `${kind}:step`, setUp: () => convStep(maps[kind]()), peer: peer(`${kind}:step`) },
     {

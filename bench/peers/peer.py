@@ -17,6 +17,7 @@ import torch
 import autoencoders
 import continuous
 import conv_nets
+import libraries
 import linear_algebra
 import models
 import neural
@@ -32,6 +33,7 @@ MAF = {
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
 SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64, "nsf:sample1000": 1000}
+LIBRARIES = ["zuko", "normflows"]
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
          *conv_nets.CASES, *linear_algebra.CASES, *sequences.CASES, *neural.CASES, *pixels.CASES, *splines.CASES,
@@ -96,6 +98,8 @@ def sampling(model, n, compiled):
 
 
 def repetition(case, variant):
+    if variant in LIBRARIES:
+        return libraries.repetition(case, variant, SAMPLES.get(case))
     if case in continuous.CASES:
         return continuous.repetition(case, variant)
     if case in conv_nets.CASES:
@@ -134,7 +138,7 @@ def warm_up(run, seconds=1.0):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--case", required=True, choices=CASES)
-    parser.add_argument("--variant", default="eager", choices=["eager", "channels-last", "compile"])
+    parser.add_argument("--variant", default="eager", choices=["eager", "channels-last", "compile", *LIBRARIES])
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
 
