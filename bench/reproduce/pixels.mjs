@@ -92,7 +92,7 @@ const shared = {
   layers,
   hidden,
   ...(isStatic ? {} : { binarization: { levels: 256 } }),
-  description: { image: '28,28', data: `MNIST, binarised: ${options.binarization}` },
+  description: { image: '[28,28,1]', data: `MNIST, binarised: ${options.binarization}` },
   seed: 1,
 };
 const model = isRnn

@@ -90,7 +90,7 @@ function build(variant, seed) {
     ...(warmup > 0 ? { warmup: { steps: warmup } } : {}),
     ...(nats > 0 ? { freeBits: { nats } } : {}),
     ...(isStatic ? {} : { binarization: { levels: 256 } }),
-    description: { image: '28,28', data: `MNIST, binarised: ${options.binarization}` },
+    description: { image: '[28,28,1]', data: `MNIST, binarised: ${options.binarization}` },
     seed,
   });
 }
