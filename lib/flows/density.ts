@@ -16,6 +16,12 @@ export interface DensityModel extends Module {
   /** The trained map, if there is one: `fit` calibrates it on the whole training set. */
   readonly bijection?: Bijection | null;
 
+  /**
+   * What `bijection` sees of rows [N, D] of the data's space, for layers that take first values or statistics from data. Default: the
+   * rows through `preprocessing`.
+   */
+  bijectionRows?(x: Tensor, stream: RandomStream): Tensor;
+
   /** Rows as they are stored → rows as the model takes them (noise, conversion), drawn anew for each batch. */
   dequantize(rows: Tensor, stream: RandomStream): Tensor;
 

@@ -6,6 +6,7 @@ import { loadModuleOf, type ModelFileOptions } from '../flows/modelFile';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
+import { DequantizedFlow } from './dequantizedFlow';
 import { PixelModel } from './pixelModel';
 import { Vae } from './vae';
 import { SequenceModel } from './wave/sequenceModel';
@@ -45,11 +46,13 @@ export interface GenerativeModel extends DensityModel {
 }
 
 function isGenerative(module: Module): module is Module & GenerativeModel {
-  return [Flow, Vae, SequenceModel, PixelModel].some((kind) => module instanceof kind);
+  return [Flow, DequantizedFlow, Vae, SequenceModel, PixelModel].some(
+    (kind) => module instanceof kind,
+  );
 }
 
 /**
- * Reads a model of any kind that `save` wrote: a Flow, a Vae, a WaveNet, a Parallel WaveNet, a PixelCnn or a PixelRnn.
+ * Reads a model of any kind that `save` wrote: a Flow, a DequantizedFlow, a Vae, a WaveNet, a Parallel WaveNet, a PixelCnn or a PixelRnn.
  *
  * @throws FlowError FILE, FORMAT
  */

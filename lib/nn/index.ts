@@ -1,4 +1,5 @@
 export * from './batchNormLayer';
+export * from './besideContext';
 export * from './conditioner';
 export * from './conv2d';
 export * from './convCoder';

@@ -1,13 +1,19 @@
 /** Statistics of the whole training set for the layers that keep such (batch norm), as in MAF, section 4.2. */
 import type { DensityModel } from '../flows/density';
-import { copyInto, rowsView } from '../ops';
+import { copyInto, type RandomStream, rowsView } from '../ops';
 import { scope } from '../tensor/scope';
-import { emptyTensor } from '../tensor/tensor';
+import { emptyTensor, type Tensor } from '../tensor/tensor';
 import type { Pacer } from './pause';
 import type { RowSet } from './rowSet';
 import { streamFor } from './seeds';
 
 const chunkRows = 4096;
+
+/** What the bijection sees of rows of the data's space. */
+export function rowsOfBijection(model: DensityModel, x: Tensor, stream: RandomStream): Tensor {
+  if (model.bijectionRows) return model.bijectionRows(x, stream);
+  return model.preprocessing ? model.preprocessing.forward(x).y : x;
+}
 
 /** Whether `calibrate` has something to set in this model. */
 export function needsCalibration(model: DensityModel): boolean {
@@ -26,7 +32,7 @@ export async function calibrate(
   seed: number,
   pacer: Pacer,
 ): Promise<void> {
-  const { bijection, preprocessing = null } = model;
+  const { bijection } = model;
   if (!bijection?.calibrates) return;
   model.train(false);
   const stream = streamFor(seed, 'calibration');
@@ -37,7 +43,7 @@ export async function calibrate(
       const end = Math.min(train.rows, start + chunkRows);
       scope(() => {
         const { x } = train.range(start, end, stream);
-        copyInto(rowsView(rows, start, end), preprocessing ? preprocessing.forward(x).y : x);
+        copyInto(rowsView(rows, start, end), rowsOfBijection(model, x, stream));
       });
       await pacer.breathe();
     }

@@ -4,6 +4,7 @@ import type { DensityModel } from '../flows/density';
 import { copyInto, rowsView } from '../ops';
 import { scope } from '../tensor/scope';
 import { emptyTensor, tensorOfArray } from '../tensor/tensor';
+import { rowsOfBijection } from './calibrate';
 import type { Pacer } from './pause';
 import type { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
@@ -24,7 +25,7 @@ export async function initialize(
   seed: number,
   pacer: Pacer,
 ): Promise<string[]> {
-  const { bijection, preprocessing = null } = model;
+  const { bijection } = model;
   if (!bijection?.initializes) return [];
   const fresh = [...bijection.modules()].flatMap(([path, module]) =>
     module instanceof ActNorm && !module.initialized ? [{ path, module }] : [],
@@ -41,7 +42,7 @@ export async function initialize(
   try {
     scope(() => {
       const { x } = train.batch(indices, stream);
-      copyInto(rowsView(rows, 0, count), preprocessing ? preprocessing.forward(x).y : x);
+      copyInto(rowsView(rows, 0, count), rowsOfBijection(model, x, stream));
     });
     await pacer.breathe();
     for (const _piece of bijection.initialize(rows, contextRows)) await pacer.breathe();

@@ -185,6 +185,8 @@ describe('train', () => {
     ['planar', ['--hidden', '8'], /--model planar has a network for --context-columns only/],
     ['realnvp', ['--degrees', 'random'], /--model realnvp has no --degrees: leave it out/],
     ['maf', ['--base', 'normal', '--components', '3'], /--components is for --base mixture/],
+    ['maf', ['--dequantization', 'variational'], /is for integers: pass --levels/],
+    ['maf', ['--importance', '5'], /--importance is for models that bound log p/],
     ['vae', ['--base', 'mixture'], /--model vae has no --base: leave it out/],
     ['ffjord', ['--matching', 'optimal', '--kinetic', '1'], /leave out --kinetic/],
     ['nice', ['--batch-norm'], /--model nice has no --batch-norm: leave it out/],

@@ -271,6 +271,28 @@ describe('realnvp on a folder of images', () => {
     expect(picture(png).width).toBeGreaterThan(24);
   });
 
+  it('trains flowpp with learned noise: a bound, which importance weights tighten', async () => {
+    const run = folder.at('flowpp');
+    const words = ['--model', 'flowpp', '--size', '8', '--hidden', '4', '--blocks', '1'];
+    const more = ['--transforms', '1', '--dequantization', 'variational', '--importance', '3'];
+    const fast = ['--epochs', '2', '--batch-size', '20', '--out', run, '-q', '--json'];
+    const trained = await flowKernels('train', photos, ...words, ...more, ...fast);
+    expect([trained.status, trained.stderr]).toEqual([0, '']);
+    const { model, validation } = JSON.parse(trained.stdout);
+    expect(model.kind).toBe('flowpp');
+    expect(validation.bitsPerDim).toBeCloseTo(-validation.nats.data / (192 * Math.LN2), 9);
+    const scores = async (...draws: string[]) => {
+      const { stdout, status } = await flowKernels('score', run, photos, '-q', ...draws);
+      expect(status).toBe(0);
+      return stdout.trim().split('\n').slice(1).map(Number);
+    };
+    const mean = (values: number[]) => values.reduce((a, b) => a + b) / values.length;
+    expect(mean(await scores('--importance', '8'))).toBeGreaterThan(mean(await scores()));
+    const drawn = await flowKernels('sample', run, '-n', '4', '--out', folder.at('some.png'), '-q');
+    expect(drawn.status).toBe(0);
+    expect((await flowKernels('info', run)).stdout).toMatch(/noise/);
+  });
+
   it('takes images as rows with --flat', async () => {
     const run = folder.at('flat');
     const words = [

@@ -64,6 +64,7 @@ export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly scaleBound?: number;
   readonly base?: 'normal' | 'logistic' | 'student-t' | 'mixture' | 'resampled';
   readonly components?: number;
+  readonly dequantization?: 'uniform' | 'variational';
   readonly latents?: number;
   readonly posterior?: 'diagonal' | 'iaf';
   readonly prior?: 'normal' | 'maf';
@@ -178,6 +179,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       ).choices(['normal', 'logistic', 'student-t', 'mixture', 'resampled']),
     )
     .option('--components <count>', 'of --base mixture (default: 10)', whole(1, 4096))
+    .addOption(
+      new Option(
+        '--dequantization <kind>',
+        'the noise of integers: uniform, or that of a second flow that sees them, trained by a bound; --importance tightens it in the report (default: uniform)',
+      ).choices(['uniform', 'variational']),
+    )
     .addOption(
       new Option(
         '--likelihood <kind>',

@@ -1,4 +1,4 @@
-/** `train --base`: the distribution that a flow starts from. */
+/** What goes around any flow: the distribution that it starts from (`train --base`) and the noise of integers (`--dequantization`). */
 import {
   type Distribution,
   GaussianMixture,
@@ -7,6 +7,8 @@ import {
   StandardNormal,
   StudentT,
 } from '../../distributions';
+import { Flow } from '../../flows';
+import { type GenerativeModel, variationalDequantization } from '../../models';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 
@@ -21,4 +23,18 @@ export function baseOf(options: TrainOptions, features: number): Distribution | 
   if (base === 'student-t') return new StudentT({ features, dtype });
   if (base === 'mixture') return new GaussianMixture(features, components ?? 10, dtype, seed);
   return new Resampled({ features, seed, dtype });
+}
+
+/** The model with learned noise, where it is asked for. @throws UsageError for flows of numbers */
+export function withNoise(options: TrainOptions, model: GenerativeModel): GenerativeModel {
+  if (!(model instanceof Flow)) return model;
+  const { dequantization, importance, seed } = options;
+  if (dequantization === 'variational') {
+    if (model.dequantization) return variationalDequantization(model, { seed: seed + 32452843 });
+    throw new UsageError('--dequantization variational is for integers: pass --levels');
+  }
+  if (importance === undefined) return model;
+  throw new UsageError(
+    '--importance is for models that bound log p: take --dequantization variational, or leave it out',
+  );
 }

@@ -5,7 +5,7 @@ import type { ImageShape } from '../dataset';
 import type { ModelKind, TrainOptions } from '../grammar/train';
 import type { Preprocess } from '../preprocess';
 import { autoregressiveModels } from './autoregressive';
-import { baseOf } from './base';
+import { baseOf, withNoise } from './base';
 import { continuousModels } from './continuous';
 import { couplingModels } from './coupling';
 import { flowppModels } from './flowpp';
@@ -54,5 +54,5 @@ export function buildModel(options: TrainOptions, input: ModelInput): Generative
   refuseOthers(options, takes);
   const base = baseOf(options, input.features);
   const parts = base ? { ...input, base } : input;
-  return build(options, parts, modelDefaults(options, input.image !== null));
+  return withNoise(options, build(options, parts, modelDefaults(options, input.image !== null)));
 }

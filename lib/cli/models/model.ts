@@ -35,6 +35,7 @@ const words = {
   scaleBound: '--scale-bound',
   base: '--base',
   components: '--components',
+  dequantization: '--dequantization',
   degrees: '--degrees',
   activation: '--activation',
   residual: '--residual',
@@ -67,7 +68,12 @@ const words = {
 export type ModelOption = keyof typeof words;
 
 /** What every flow takes. */
-export const ofFlows = ['base', 'components'] as const satisfies readonly ModelOption[];
+export const ofFlows = [
+  'base',
+  'components',
+  'dequantization',
+  'importance',
+] as const satisfies readonly ModelOption[];
 
 export interface Model {
   /** The options that it takes besides those of all models. */
