@@ -16,8 +16,6 @@
 #include "ops/spline.h"
 #include "simd/gemm_epilogue.h"
 
-#include <type_traits>
-
 namespace flow::FLOW_ISA {
 namespace {
 
@@ -270,9 +268,9 @@ bool made_inverse(const Call& call) {
       });
     SolveOutputs report;
     if (!read_report(call, 2, samples, report)) return false;
-    return with_monotone<Vec<T>>(call, 5, [&](const auto& family) {
+    return with_monotone<Vec<T>>(call, 5, [&]<class Family>(const Family& family) {
       for (int64_t n = 0; n < samples; ++n) report.start(n);
-      return run<T>(call, act, act_param, MonotoneMap<std::remove_cvref_t<decltype(family)>, T>(family, report));
+      return run<T>(call, act, act_param, MonotoneMap<Family, T>(family, report));
     });
   });
 }
