@@ -64,7 +64,7 @@ describe('the bound', () => {
           }),
         0,
         1,
-        12,
+        6,
         8,
       );
     });
@@ -75,7 +75,7 @@ describe('the bound', () => {
     const P = exact(model);
     expect(P.reduce((a, b) => a + b)).toBeCloseTo(1, 3);
     const stream = new RandomStream(3);
-    const draws = 20_000;
+    const draws = 8000;
     for (const [k, p] of P.entries()) {
       const row = [Math.floor(k / levels), k % levels];
       const x = tensorOfArray(
@@ -95,7 +95,7 @@ describe('the bound', () => {
     }
     // With many draws a row the bound is as good as log P.
     const rows = P.map((_, k) => [Math.floor(k / levels), k % levels]);
-    const many = model.logProb(rows, null, { samples: 2000 });
+    const many = model.logProb(rows, null, { samples: 1000 });
     many.toArray().forEach((v, k) => {
       expect(Math.abs(v - Math.log(P[k] as number))).toBeLessThan(0.15);
     });
@@ -164,7 +164,8 @@ describe('training', () => {
     expect(tight).toBeLessThan(elbo - 0.005);
     expect(tight).toBeGreaterThan(entropy - 0.02);
     for (const part of [uniform, model]) part.dispose();
-    expect(memory().buffers).toBe(before);
+    // What earlier tests left may have been collected meanwhile.
+    expect(memory().buffers).toBeLessThanOrEqual(before);
   });
 
   it('resumes bit for bit, sets layers from data, and is saved', async () => {
