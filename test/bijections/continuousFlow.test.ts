@@ -16,7 +16,6 @@ import { scope } from '../../lib/tensor/scope';
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
 import { expectClose, fixture } from '../reference/close';
-import { jacobian } from '../reference/differences';
 import { integrate1d, integrate2d } from '../reference/quadrature';
 import { randomize } from './cases';
 
@@ -45,52 +44,6 @@ function flowOf(
 
 const rows = (values: Float64Array, width = 2) =>
   own(tensorOfArray(values, [values.length / width, width]));
-
-describe('the field', () => {
-  it.each([
-    [[4], 'concat', 'softplus'],
-    [[5, 3], 'concatsquash', 'tanh'],
-    [[5, 3], 'concat', 'swish'],
-    [[4, 3, 5], 'concatsquash', 'elu'],
-  ] as const)('has the trace of its Jacobian: %s, %s, %s', (hidden, layers, activation) => {
-    const field = fieldOf({ features: 3, hidden, time: layers, activation, contextFeatures: 2 });
-    const context = own(tensorOfArray(fixture(5)(2), [1, 2]));
-    const point = fixture(6)(3);
-    const value = (z: Float64Array) =>
-      scope(() => {
-        const at = field.open(context, 1).at([0.3, 0.7])[1]!;
-        return field.linearize(at, tensorOfArray(z, [1, 3])).out.dataSync() as Float64Array;
-      });
-    const { values } = jacobian(value, point, 0.02);
-    const { trace, products, same } = scope(() => {
-      const here = field.linearize(field.open(context, 1).at([0.7])[0]!, rows(point, 3));
-      const unit = (i: number) => Float64Array.from({ length: 3 }, (_, k) => (k === i ? 1 : 0));
-      const time = tensorOfArray(Float64Array.of(0.7), [1, 1]);
-      return {
-        trace: field.traceOf(here).item(),
-        products: [0, 1, 2].map((i) => field.jvp(here, tensorOfArray(unit(i), [1, 3])).dataSync()),
-        // The same field where rows have their own times.
-        same: field.apply(rows(point, 3), time, context).dataSync(),
-      };
-    });
-    for (let j = 0; j < 3; j++)
-      for (let i = 0; i < 3; i++) expect(products[j]![i]).toBeCloseTo(values[i * 3 + j]!, 7);
-    expect(trace).toBeCloseTo(values[0]! + values[4]! + values[8]!, 7);
-    expect(Math.abs(trace)).toBeGreaterThan(0.01);
-    expectClose(same, value(point), 64, 'times by row');
-  });
-
-  it('starts as the identity flow', () => {
-    const flow = own(ffjord({ features: 2, contextFeatures: 3, dtype: 'float64' }));
-    const x = fixture(1)(8);
-    const { y, logDet } = scope(() =>
-      flow.bijection.forward(rows(x), own(tensorOfArray(fixture(2)(12), [4, 3]))),
-    );
-    expect(y.dataSync()).toEqual(x);
-    expect(logDet.toArray()).toEqual([0, 0, 0, 0]);
-    for (const tensor of [y, logDet]) tensor.dispose();
-  });
-});
 
 describe('the methods', () => {
   // dy/dt = y·(cos t + ½): y = exp(sin t + t/2).
@@ -342,6 +295,17 @@ describe('what goes wrong', () => {
 });
 
 describe('densities', () => {
+  it('starts as the identity flow', () => {
+    const flow = own(ffjord({ features: 2, contextFeatures: 3, dtype: 'float64' }));
+    const x = fixture(1)(8);
+    const { y, logDet } = scope(() =>
+      flow.bijection.forward(rows(x), own(tensorOfArray(fixture(2)(12), [4, 3]))),
+    );
+    expect(y.dataSync()).toEqual(x);
+    expect(logDet.toArray()).toEqual([0, 0, 0, 0]);
+    for (const tensor of [y, logDet]) tensor.dispose();
+  });
+
   it.each([1, 2])('integrate to one in %i dimensions', (features) => {
     const flow = own(ffjord({ features, hidden: [6, 6], dtype: 'float64', seed: 3 }));
     randomize(flow.bijection, 5, 0.9);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   type Bijection,
+  ContinuousFlow,
   Elementwise,
   type ElementwiseMap,
   Planar,
@@ -10,6 +11,7 @@ import {
   Sylvester,
 } from '../../lib/bijections';
 import type { FloatDType } from '../../lib/dtype';
+import { VectorField } from '../../lib/nn';
 import { cast, sum } from '../../lib/ops';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
@@ -54,6 +56,29 @@ describe.each(dtypes)('%s', (dtype) => {
       for (const d of gradients[0]?.dataSync() ?? []) expect(Number.isFinite(d)).toBe(true);
     });
     bijection.dispose();
+  });
+
+  it('a continuous flow: there and back', () => {
+    const field = new VectorField({ features: 2, hidden: [8], dtype });
+    randomize(field, 4, 1);
+    const flow = new ContinuousFlow({ field });
+    scope(() => {
+      const x = tensor(dtype, [...far, ...far.toReversed()], 2);
+      const { y, logDet } = flow.forward(x);
+      const { x: back, logDet: other } = flow.inverse(y);
+      const [wanted, there, again] = [x.dataSync(), logDet.dataSync(), other.dataSync()];
+      back.dataSync().forEach((value, k) => {
+        const from = wanted[k] as number;
+        // As the solver's tolerance says, of numbers of this size.
+        expect(Math.abs(value - from)).toBeLessThan(1e-3 * Math.max(1, Math.abs(from)));
+      });
+      there.forEach((value, n) => {
+        expect(Math.abs(value + again[n]!)).toBeLessThan(1e-3);
+      });
+      const { gradients } = valueAndGradient(() => sum(flow.forward(x).logDet), [x]);
+      for (const d of gradients[0]?.dataSync() ?? []) expect(Number.isFinite(d)).toBe(true);
+    });
+    flow.dispose();
   });
 
   it('sinhArcsinh, learned: there and back', () => {
