@@ -22,6 +22,7 @@ import {
   clone,
   concatColumns,
   concatRows,
+  ema,
   expm1,
   full,
   gatherRows,
@@ -36,7 +37,6 @@ import {
   sigmoid,
   sub,
 } from '../ops';
-import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -158,7 +158,7 @@ export class Resampled extends Distribution {
     const accepted = cast(sigmoid(this.#logits(proposed)), 'float64');
     const batch = reshape(mean(accepted), [1]);
     const fixed = withoutTape(() => clone(batch));
-    execute('ema', [this.#decay, fixed], [this.normalizer]);
+    ema(this.#decay, [fixed], [this.normalizer]);
     return add(clone(this.normalizer), sub(batch, fixed));
   }
 
