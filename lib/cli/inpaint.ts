@@ -68,12 +68,12 @@ export async function inpaintImages(
       Array.from({ length: count }, (_, n) => n),
     );
     const known = maskOf(options.mask, image, count, options.seed);
-    const factor = options.step ?? 1;
+    const { step, noise } = options;
     const { x, logProb } = await inpaint(flow, part.rows, known, {
       context: part.context,
       iterations: options.iterations,
-      noise: options.noise,
-      stepSize: (i) => (factor * 10) / (100 + i),
+      ...(noise === undefined ? {} : { noise }),
+      ...(step === undefined ? {} : { stepSize: (i: number) => (step * 10) / (100 + i) }),
       seed: options.seed,
     });
     const filled = x.dataSync() as Float32Array | Float64Array;

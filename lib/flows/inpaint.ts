@@ -1,14 +1,16 @@
 /**
- * Inpainting: the known features of a row are held, the others climb log p, with noise. Dinh, Krueger and Bengio, "NICE", 2015,
- * section 5.2:
+ * Inpainting: the known features of a row are held, the others climb log p. Dinh, Krueger and Bengio, "NICE", 2015, section 5.2:
  *
  *     x_H ← x_H + α_i (∂log p(x_O, x_H)/∂x_H + ε),   ε ~ N(0, I),   α_i = 10/(100 + i)
  *
  * projected to the interval of the data after each step. The climb is in the space that the chain is trained in (after the
  * preprocessing, where papers quote log p), so that a pixel of 256 levels and one in [0, 1] take the same steps. Where the
  * interval is longer there than 1, as after a logit, the steps are as many times longer.
+ *
+ * The paper's steps leave a flow whose scales are sharp at once: a curvature of e^14, as trained NICEs have, bears steps of 1e-6. So the
+ * steps are those of ascent.ts, as long as a part of the interval however steep log p is, and ever shorter; the paper's are
+ * those of the option `stepSize`.
  */
-import { valueAndGradient } from '../autograd/gradient';
 import { expected, FlowError } from '../errors';
 import {
   add,
@@ -16,19 +18,18 @@ import {
   cast,
   copyInto,
   full,
-  maximum,
   mean,
-  minimum,
   mul,
   RandomStream,
   sub,
-  sum,
   where,
 } from '../ops';
 import { isTable, type Rows, rowsTensor } from '../tensor/input';
-import { record } from '../tensor/program';
+import { type Program, record } from '../tensor/program';
 import { keep, scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { Ascent, type Held, project, scoreOf } from './ascent';
+import { contextRows } from './context';
 import type { Flow } from './flow';
 
 export interface InpaintOptions {
@@ -36,9 +37,16 @@ export interface InpaintOptions {
   readonly context?: Rows | null;
   /** Default 500. */
   readonly iterations?: number;
-  /** α of iteration i = 0, 1, …, for an interval of length 1; default 10/(100 + i). */
+  /**
+   * α of iteration i = 0, 1, …, for an interval of length 1: the paper's steps along the gradient with (i) => 10/(100 + i), taken
+   * whatever becomes of log p. Default: steps of the features' own, which fall from a twentieth of the interval to 0; each row
+   * keeps the best place that it comes to.
+   */
   readonly stepSize?: (iteration: number) => number;
-  /** Factor of the noise ε; 0 climbs to a mode. Default 1. */
+  /**
+   * Deviation of the noise that is added to each step, in lengths of the step: it falls with them (annealing), and finds other
+   * modes; default 0, the climb to a mode near the start. With `stepSize`: factor of ε, default 1, the paper's.
+   */
   readonly noise?: number;
   /** Interval of the data. Default: 0 to levels where the flow dequantises, else none. */
   readonly range?: readonly [number, number];
@@ -54,9 +62,12 @@ export interface InpaintOptions {
 export interface Inpainted {
   /** [N, D] in the data's space; known features as they were given. */
   readonly x: Tensor;
-  /** [N] float64: log p of the rows before the last step, in the model's space. */
+  /** [N] float64: log p of the rows in the model's space; with `stepSize` before the last step. */
   readonly logProb: Tensor;
 }
+
+/** Of the interval: the first step of a feature; the last is 0, by half a cosine. */
+const longestStep = 0.05;
 
 /** The event loop gets a turn at least so often. */
 const sliceMs = 30;
@@ -66,7 +77,7 @@ const sliceMs = 30;
  *
  * @param x [N, D] in the data's space; what stands at unknown features does not matter
  * @param known one row of D for all rows, or one a row: 1 at features that are known, 0 at those that are not
- * @throws FlowError NUMERIC when log p stops being finite: take smaller steps
+ * @throws FlowError NUMERIC when log p is not finite at the start, or with `stepSize` later
  */
 export async function inpaint(
   flow: Flow,
@@ -83,16 +94,12 @@ export async function inpaint(
   }
 }
 
-interface Parts {
+interface Parts extends Held {
   /** What moves, in the model's space. */
   readonly z: Tensor;
   readonly alpha: Tensor;
-  readonly mask: Tensor;
-  readonly fixed: Tensor;
   readonly given: Tensor;
   readonly context: Tensor | null;
-  /** Rows [D] in the model's space. */
-  readonly bounds: readonly [Tensor, Tensor] | null;
 }
 
 /** One call of inpaint: its tensors, and the step that is recorded once. */
@@ -108,7 +115,7 @@ class Climb {
   constructor(flow: Flow, x: Rows, known: Rows, options: InpaintOptions) {
     this.#flow = flow;
     this.#options = options;
-    const { iterations = 500, noise = 1 } = options;
+    const { iterations = 500, noise = 0 } = options;
     for (const [what, value, good] of [
       ['iterations', iterations, Number.isSafeInteger(iterations) && iterations >= 1],
       ['noise', noise, noise >= 0],
@@ -173,7 +180,7 @@ class Climb {
       mask,
       fixed,
       given,
-      context: this.#context(count),
+      context: contextRows('inpaint', flow, this.#options.context ?? null, count),
       bounds,
     };
   }
@@ -205,54 +212,26 @@ class Climb {
     return tensorOfArray(whole, [count, features]);
   }
 
-  #context(count: number): Tensor | null {
-    const { context = null } = this.#options;
-    const { contextFeatures, dtype } = this.#flow;
-    if (contextFeatures === 0) {
-      if (context === null) return null;
-      const remedy = 'leave it out';
-      throw new FlowError('ARGUMENT', expected('inpaint', 'context', 'none', 'one', remedy));
-    }
-    if (context === null) {
-      const wanted = `rows of ${contextFeatures} numbers`;
-      const remedy = 'the flow is conditional: pass a context';
-      throw new FlowError('ARGUMENT', expected('inpaint', 'context', wanted, 'none', remedy));
-    }
-    const rows = cast(rowsTensor('inpaint', 'context', context, contextFeatures, dtype), dtype);
-    if (rows.rows === count) return rows;
-    if (rows.rows === 1) return add(full([count, 1], 0, dtype), rows);
-    const wanted = `1 or ${count} rows`;
-    const got = String(rows.rows);
-    throw new FlowError('SHAPE', expected('inpaint', 'context', wanted, got, 'pass one a row'));
-  }
-
-  /** One step: instructions only, so that it can be recorded. */
+  /** The paper's step: instructions only, so that it can be recorded. */
   #step(): { logProb: Tensor; mean: Tensor } {
-    const { bijection, base, dtype } = this.#flow;
-    const { z, alpha, mask, fixed, context, bounds } = this.#parts;
+    const { z, alpha, context } = this.#parts;
     const { noise = 1 } = this.#options;
     return scope(() => {
-      let logProb: Tensor | undefined;
-      const { gradients } = valueAndGradient(() => {
-        const { y, logDet } = bijection.forward(z, context);
-        const each = add(base.logProb(y), logDet);
-        logProb = each.alias();
-        return sum(each);
-      }, [z]);
-      const held = logProb as Tensor;
-      held.adopt();
-      const up = gradients[0] ?? full(z.shape, 0, dtype);
-      const kick = noise > 0 ? affineScalar(this.#stream.normal(z.shape, dtype), noise) : null;
-      let moved = add(z, mul(kick ? add(up, kick) : up, alpha));
-      if (bounds) moved = maximum(minimum(moved, bounds[1]), bounds[0]);
-      copyInto(z, where(mask, fixed, moved));
-      return { logProb: held, mean: affineScalar(sum(held), 1 / held.size) };
+      const { logProb, gradient } = scoreOf(this.#flow, z, context);
+      const kick =
+        noise > 0 ? affineScalar(this.#stream.normal(z.shape, this.#flow.dtype), noise) : null;
+      const moved = add(z, mul(kick ? add(gradient, kick) : gradient, alpha));
+      copyInto(z, project(this.#parts, moved));
+      return { logProb, mean: mean(logProb) };
     });
   }
 
   async run(): Promise<void> {
-    const { iterations = 500, stepSize = (i: number) => 10 / (100 + i) } = this.#options;
-    const { signal, onIteration } = this.#options;
+    if (this.#options.stepSize) await this.#bySchedule(this.#options.stepSize);
+    else await this.#bySearch();
+  }
+
+  async #bySchedule(stepSize: (iteration: number) => number): Promise<void> {
     const { alpha } = this.#parts;
     const setAlpha = (i: number) => {
       const value = this.#span * stepSize(i);
@@ -260,32 +239,77 @@ class Climb {
     };
     setAlpha(0);
     const step = record(() => this.#step());
-    let mark = performance.now();
     try {
-      for (let i = 0; i < iterations && !signal?.aborted; i++) {
+      await this.#iterate((i) => {
         if (i > 0) {
           setAlpha(i);
           step.run();
         }
-        const average = step.result.mean.item();
-        if (!Number.isFinite(average)) {
-          const what = `log p at iteration ${i}`;
-          const remedy = 'take smaller steps (stepSize), or give the range of the data';
-          throw new FlowError(
-            'NUMERIC',
-            expected('inpaint', what, 'a finite number', String(average), remedy),
-          );
-        }
-        onIteration?.(i, average);
-        if (performance.now() - mark >= sliceMs) {
-          await new Promise<void>((resolve) => setImmediate(resolve));
-          mark = performance.now();
-        }
-      }
-      const values = step.result.logProb.dataSync();
-      this.#logProb = keep(tensorOfArray(values, [values.length]));
+        return step.result.mean.item();
+      });
+      this.#hold(step.result.logProb);
     } finally {
       step.dispose();
+    }
+  }
+
+  async #bySearch(): Promise<void> {
+    const { iterations = 500, noise = 0 } = this.#options;
+    const { z, context } = this.#parts;
+    const ascent = new Ascent(this.#flow, z, context, this.#parts);
+    const aim = (i: number) => {
+      const falling = (1 + Math.cos((Math.PI * i) / iterations)) / 2;
+      ascent.aim(i, longestStep * this.#span * falling, noise);
+    };
+    let step: Program<void> | undefined;
+    try {
+      aim(0);
+      step = record(() => ascent.step(noise > 0 ? this.#stream : null));
+      await this.#iterate((i) => {
+        if (i > 0) {
+          aim(i);
+          step?.run();
+        }
+        return scope(() => mean(ascent.logProb).item());
+      });
+      scope(() => void ascent.look());
+      copyInto(z, ascent.best);
+      this.#hold(ascent.logProb);
+    } finally {
+      step?.dispose();
+      ascent.dispose();
+    }
+  }
+
+  #hold(logProb: Tensor): void {
+    const values = logProb.dataSync();
+    this.#logProb = keep(tensorOfArray(values, [values.length]));
+  }
+
+  #requireFinite(iteration: number, average: number): void {
+    if (Number.isFinite(average)) return;
+    const what = `log p at iteration ${iteration}`;
+    const remedy = this.#options.stepSize
+      ? 'leave out stepSize: the default takes steps that suit any flow'
+      : 'give the range of the data, or look for weights that are not finite';
+    throw new FlowError(
+      'NUMERIC',
+      expected('inpaint', what, 'a finite number', String(average), remedy),
+    );
+  }
+
+  /** The iterations, each of which gives the mean of log p; the event loop gets its turns. */
+  async #iterate(iteration: (i: number) => number): Promise<void> {
+    const { iterations = 500, signal, onIteration } = this.#options;
+    let mark = performance.now();
+    for (let i = 0; i < iterations && !signal?.aborted; i++) {
+      const average = iteration(i);
+      this.#requireFinite(i, average);
+      onIteration?.(i, average);
+      if (performance.now() - mark >= sliceMs) {
+        await new Promise<void>((resolve) => setImmediate(resolve));
+        mark = performance.now();
+      }
     }
   }
 

@@ -1,12 +1,17 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import {
   Affine,
+  adam,
   Chain,
+  Elementwise,
   Flow,
+  fit,
+  Invert,
   inpaint,
   Logit,
   MaskedAutoregressive,
   memory,
+  nice,
   StandardNormal,
 } from '../../lib';
 import { Bijection, type Forward, type Inverse } from '../../lib/bijections/bijection';
@@ -69,6 +74,9 @@ afterAll(() => {
 const precision = (i: number, j: number) =>
   [0, 1, 2].reduce((total, k) => total + A[3 * i + k]! * A[3 * j + k]!, 0);
 
+/** NICE's α_i. */
+const papers = (i: number) => 10 / (100 + i);
+
 describe('inpaint', () => {
   it('climbs to the conditional mode where there is no noise', async () => {
     const given = 1.7;
@@ -99,6 +107,7 @@ describe('inpaint', () => {
     const { x, logProb } = await inpaint(gaussian, [[0, 0, 0]], [[0, 0, 0]], {
       noise: 0,
       iterations: 2,
+      stepSize: papers,
       seed: 5,
       onIteration: (_, mean) => seen.push(mean),
     });
@@ -112,6 +121,7 @@ describe('inpaint', () => {
     const { x: once, logProb: unused } = await inpaint(gaussian, [[0, 0, 0]], [[0, 0, 0]], {
       noise: 0,
       iterations: 1,
+      stepSize: papers,
       seed: 5,
     });
     const expected = apply(once.toArray(), 10 / 101);
@@ -162,6 +172,77 @@ describe('inpaint', () => {
     }
     expect(await draw(1)).toEqual(first);
     expect(await draw(2)).not.toEqual(first);
+  });
+
+  it('completes rows by a flow with sharp scales, from any start, where the steps of the paper run away', async () => {
+    // The second half mirrors the first to 1e-3: a trained NICE stretches that by some hundreds.
+    const [features, half, count] = [8, 4, 2000];
+    const draw = fixture(31);
+    const first = draw(count * half).map((v) => 1 / (1 + Math.exp(-2 * v)));
+    const noise = draw(count * half, 1e-3);
+    const data = Float32Array.from({ length: count * features }, (_, k) => {
+      const [n, i] = [Math.floor(k / features), k % features];
+      const at = n * half + (i % half);
+      return i < half ? (first[at] as number) : 1 - (first[at] as number) + (noise[at] as number);
+    });
+    const flow = nice({ features, hidden: [32], seed: 1 });
+    const table = { data, rows: count, cols: features };
+    await fit(flow, table, { steps: 1500, seed: 1, optimizer: adam({ lr: 3e-3 }) });
+    const rows = { data: data.slice(0, 16 * features), rows: 16, cols: features };
+    const known = [1, 1, 1, 1, 0, 0, 0, 0];
+    const options = { range: [0, 1], iterations: 300 } as const;
+    const own = scope(() => flow.logProb(rows).toArray());
+    for (const noise of [0, 0.5]) {
+      const climbs: number[] = [];
+      const onIteration = (_: number, logProb: number) => climbs.push(logProb);
+      const { x, logProb } = await inpaint(flow, rows, known, { ...options, noise, onIteration });
+      const filled = x.toArray();
+      for (let k = 0; k < filled.length; k++)
+        expect(Math.abs((filled[k] as number) - (rows.data[k] as number))).toBeLessThan(0.02);
+      for (const [n, value] of logProb.toArray().entries())
+        expect(value).toBeGreaterThan((own[n] as number) - 1);
+      // The best place of each row: never a worse one.
+      expect(climbs.every((value, i) => i === 0 || value >= (climbs[i - 1] as number))).toBe(true);
+      x.dispose();
+      logProb.dispose();
+    }
+    const ran = await inpaint(flow, rows, known, { ...options, stepSize: papers }).then(
+      ({ x, logProb }) => {
+        const mean = logProb.toArray().reduce((sum, value) => sum + value / 16, 0);
+        x.dispose();
+        logProb.dispose();
+        return mean;
+      },
+      () => -Infinity,
+    );
+    expect(ran).toBeLessThan(Math.min(...own));
+    flow.dispose();
+  });
+
+  it('goes back from places where log p is no number', async () => {
+    // log(eˣ − 1) is none below 0, half a step from the mode.
+    const wild = new Flow({
+      base: new StandardNormal(2, 'float64'),
+      bijection: new Chain(
+        [new Invert(new Elementwise({ features: 2, map: 'softplus', dtype: 'float64' }))],
+        2,
+      ),
+    });
+    const { x, logProb } = await inpaint(wild, [[0, 1]], [0, 1], {
+      range: [-4, 6],
+      iterations: 400,
+      seed: 1,
+    });
+    const [at] = x.toArray() as [number];
+    const best = Math.max(
+      ...Array.from({ length: 4000 }, (_, k) =>
+        scope(() => wild.logProb([[(k + 1) / 1000, 1]]).item()),
+      ),
+    );
+    expect(at).toBeGreaterThan(0);
+    expect(logProb.item()).toBeCloseTo(best, 3);
+    for (const tensor of [x, logProb]) tensor.dispose();
+    wild.dispose();
   });
 
   it('takes one mask for all rows and a context', async () => {

@@ -11,7 +11,7 @@ export interface InpaintCommandOptions extends ReadingOptions {
   readonly number: number;
   readonly mask: (typeof maskKinds)[number];
   readonly iterations: number;
-  readonly noise: number;
+  readonly noise?: number;
   readonly step?: number;
   readonly seed: number;
   readonly threads?: number;
@@ -23,7 +23,7 @@ export function addInpaint(program: Command, actions: Actions<void>): void {
     .command('inpaint')
     .summary('fill in the missing part of images')
     .description(
-      'Hold a part of each image and let the rest climb log p, with noise (NICE, section 5.2). The sheet shows the image, ' +
+      'Hold a part of each image and let the rest climb log p (NICE, section 5.2). The sheet shows the image, ' +
         'what was held, and what came out, side by side.',
     )
     .argument('<model>', 'model file, or run folder')
@@ -38,8 +38,16 @@ export function addInpaint(program: Command, actions: Actions<void>): void {
         .default('bottom'),
     )
     .option('--iterations <count>', 'steps of the climb', whole(1), 500)
-    .option('--noise <factor>', 'factor of the noise', number(0, Infinity), 1)
-    .option('--step <factor>', 'factor of the step sizes 10/(100 + i)', number(0, Infinity, true))
+    .option(
+      '--noise <factor>',
+      'noise, in lengths of the falling steps (default: 0, the climb to a mode); with --step factor of the noise (default: 1)',
+      number(0, Infinity),
+    )
+    .option(
+      '--step <factor>',
+      'the steps of the paper, 10/(100 + i), times this (default: steps that fall from a twentieth of the interval to 0)',
+      number(0, Infinity, true),
+    )
     .option('--seed <number>', 'of start and noise', whole(0), 1)
     .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
     .option('-q, --quiet', 'no summary')
