@@ -27,6 +27,16 @@ export interface NativeAddon {
   free(handle: number): boolean;
   write(handle: number, offset: number, source: TypedArray): void;
   read(handle: number, offset: number, target: TypedArray): void;
+  /**
+   * Reads tensors of the GPU as they are after the work so far, without waiting: undefined where everything came within so many
+   * seconds, else a promise.
+   */
+  readAsync(
+    handles: readonly number[],
+    offsets: readonly number[],
+    targets: readonly TypedArray[],
+    seconds: number,
+  ): Promise<void> | undefined;
   /** Live buffers, live bytes, cached bytes, peak bytes, instructions run, live bytes of the GPU, its cached bytes. */
   memory(): [number, number, number, number, number, number, number];
   trim(): void;

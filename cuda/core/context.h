@@ -3,6 +3,7 @@
 #include <cuda_runtime.h>
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -10,6 +11,7 @@ namespace flow {
 
 namespace cuda {
 struct Blas;
+class Staging;
 inline constexpr int64_t block_counters = 4096;
 }
 
@@ -21,7 +23,7 @@ struct PluginContext {
   std::vector<void*> retired;  // workspaces that graphs may still use
   int64_t graphs = 0;          // that are alive
   bool capturing = false;
-  bool waits_for_uploads = false;  // the device reads the memory of the host itself
+  std::shared_ptr<cuda::Staging> staging;  // shared: kernels' files do not know the class
   unsigned* counters = nullptr;    // on the device; see last_block.h
   int multiprocessors = 1;
   size_t shared_bytes = 48 << 10;  // of a block, at most

@@ -13,6 +13,7 @@
 #include "cuda/core/blas.h"
 #include "cuda/core/context.h"
 #include "cuda/core/launch.h"
+#include "cuda/core/staging.h"
 #if defined(FLOW_CUDA_EMULATION)
 #include "emulation_control.h"
 #endif
@@ -94,6 +95,8 @@ void free_retired(PluginContext* context) {
 
 void close(PluginContext* context) {
   use_device();
+  if (context->stream) cudaStreamSynchronize(context->stream);  // what still reads or writes pinned memory
+  context->staging.reset();
   cuda::close_blas(context->blas);
   if (context->stream) cudaStreamDestroy(context->stream);
   free_retired(context);
@@ -160,7 +163,7 @@ PluginContext* open(Failure* failure) {
   }
   context->multiprocessors = properties.multiProcessorCount;
   context->shared_bytes = properties.sharedMemPerBlockOptin;
-  context->waits_for_uploads = properties.pageableMemoryAccess != 0;
+  context->staging = {cuda::open_staging(context->stream), cuda::close_staging};
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
@@ -205,10 +208,8 @@ bool wait(PluginContext* context, Failure* failure) {
 
 bool upload(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure) {
   use_device();
-  // Pageable memory: CUDA stages it itself before it returns, but where the device can read it as it is.
-  const cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, context->stream);
-  if (error != cudaSuccess) return fail(failure, "copy to the device", error);
-  return !context->waits_for_uploads || wait(context, failure);
+  const cudaError_t error = cuda::stage_upload(*context->staging, to, from, bytes);
+  return error == cudaSuccess || fail(failure, "copy to the device", error);
 }
 
 bool download(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure) {
@@ -216,6 +217,28 @@ bool download(PluginContext* context, void* to, const void* from, size_t bytes, 
   if (error != cudaSuccess) return fail(failure, "copy from the device", error);
   return wait(context, failure);
 }
+
+void* begin_read(PluginContext* context, const void* from, size_t bytes, Failure* failure) {
+  use_device();
+  cudaError_t error = cudaSuccess;
+  void* read = cuda::begin_read(*context->staging, from, bytes, error);
+  if (!read) fail(failure, "copy from the device", error == cudaSuccess ? cudaErrorMemoryAllocation : error);
+  return read;
+}
+
+bool has_arrived(void* read) {
+  const cudaError_t state = cuda::poll_read(*static_cast<cuda::PendingRead*>(read));
+  if (state != cudaSuccess) cudaGetLastError();
+  return state != cudaErrorNotReady;
+}
+
+bool finish_read(void* read, void* to, Failure* failure) {
+  use_device();
+  const cudaError_t error = cuda::finish_read(*static_cast<cuda::PendingRead*>(read), to);
+  return error == cudaSuccess || fail(failure, "the device stopped", error);
+}
+
+void drop_read(PluginContext* context, void* read) { cuda::drop_read(*context->staging, static_cast<cuda::PendingRead*>(read)); }
 
 bool begin_graph(PluginContext* context, Failure* failure) {
   const cudaError_t error = cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal);
@@ -267,7 +290,7 @@ bool set(PluginContext* context, const char* name, double value) {
 }
 
 const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table, open,     close,       describe,  take,      give,       enter, upload,
-                       download,       wait,            begin_graph, end_graph, run_graph, drop_graph, get,   set};
+                       download,       begin_read, has_arrived, finish_read, drop_read, wait,            begin_graph, end_graph, run_graph, drop_graph, get,   set};
 
 }  // namespace
 }  // namespace flow

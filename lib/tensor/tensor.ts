@@ -170,9 +170,23 @@ export class Tensor {
     return result;
   }
 
-  /** Copies the values out. The form that also suits devices whose work is still under way. */
+  /**
+   * Copies the values out as they are after the work so far, in row-major order. The event loop goes on while a GPU works; the tensor
+   * may be disposed, or written to, at once.
+   */
   async data(): Promise<TypedArray> {
-    return this.dataSync();
+    if (this.device === 'cpu') return this.dataSync();
+    refuseWhileRecording('data');
+    const { rows, cols, rowStride, dtype, contiguous } = this;
+    const size = rows * cols;
+    const span = contiguous || size === 0 ? size : (rows - 1) * rowStride + cols;
+    const found = typedArray(dtype, span);
+    await readFromGpu([this], [found], 0);
+    if (span === size) return found;
+    const result = typedArray(dtype, size);
+    for (let r = 0; r < rows; r++)
+      result.set(found.subarray(r * rowStride, r * rowStride + cols), r * cols);
+    return result;
   }
 
   /** The values as plain numbers, in row-major order. */
@@ -227,6 +241,28 @@ export class Tensor {
   toString(): string {
     return `Tensor(${formatShape(this.shape)}, ${this.dtype}${this.disposed ? ', disposed' : ''})`;
   }
+}
+
+/**
+ * Reads tensors of the GPU into arrays, from their first element on.
+ *
+ * @param seconds how long to wait for them before others get the event loop
+ * @returns a promise where it takes longer
+ * @throws FlowError NATIVE, or rejects with it
+ */
+export function readFromGpu(
+  tensors: readonly Tensor[],
+  targets: readonly TypedArray[],
+  seconds: number,
+): Promise<void> | undefined {
+  const handles = tensors.map(({ storage }) => storage.handle);
+  const offsets = tensors.map(({ offset }) => offset);
+  const pending = onGpu(() => native.readAsync(handles, offsets, targets, seconds));
+  return pending?.catch((error: unknown) => {
+    onGpu(() => {
+      throw error;
+    });
+  });
 }
 
 let recording = false;

@@ -174,7 +174,8 @@ async function trained(
       learner.optimizer.setLearningRate(learningRate);
       learner.average?.prepare(progress.step);
       model.beforeStep?.(progress.step);
-      if (!step.run()) {
+      const taken = step.take();
+      if (!(typeof taken === 'boolean' ? taken : await taken)) {
         const finding = diagnose(model, () => loss(stream), learner.parameters);
         learner.guard.restore();
         const at = { step: progress.step + 1, learningRate, clips: learner.clips };

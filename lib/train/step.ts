@@ -4,13 +4,14 @@
  */
 import { valueAndGradient } from '../autograd/gradient';
 import type { ActivationMemory } from '../bijections/activations';
+import { type TypedArray, typedArray } from '../dtype';
 import { isFlowError } from '../errors';
 import type { Module } from '../nn/module';
 import { cast, checkFinite, gradNorm, type RandomStream, zeros } from '../ops';
 import { onDevice } from '../tensor/device';
 import { type Program, record } from '../tensor/program';
 import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
+import { readFromGpu, type Tensor } from '../tensor/tensor';
 import { MovingAverage } from './ema';
 import { MemoryPlan } from './memoryPlan';
 import type { Optimizer, OptimizerSpec } from './optimizer';
@@ -74,6 +75,16 @@ interface Outcome {
   readonly driftAt: number;
 }
 
+/** What the host reads of it. */
+function tensorsOf({ bad, loss, drift }: Outcome): Tensor[] {
+  return drift ? [bad, loss, drift] : [bad, loss];
+}
+const item = (tensor: Tensor): number => tensor.item();
+const first = (values: TypedArray): number => values[0] as number;
+
+/** A GPU's step that is done by then is waited for: a turn of the event loop takes as long. */
+const shortStepSeconds = 200e-6;
+
 /** One kind of step: fixed loss, fixed shapes. */
 export class Step {
   readonly #learner: Learner;
@@ -95,13 +106,31 @@ export class Step {
 
   /** Takes the step. False: loss or gradients are not finite, and nothing was changed. */
   run(): boolean {
+    const outcome = this.#start();
+    if (!outcome) return this.#runEagerly();
+    return this.#judge(outcome, tensorsOf(outcome).map(item)) ?? this.run();
+  }
+
+  /** As `run`; while a GPU works at a long step, the event loop has its turns. */
+  take(): boolean | Promise<boolean> {
+    const outcome = this.#start();
+    if (!outcome) return this.#runEagerly();
+    const tensors = tensorsOf(outcome);
+    if (outcome.bad.device === 'cpu') return this.#judge(outcome, tensors.map(item)) ?? this.take();
+    const numbers = tensors.map(({ dtype }) => typedArray(dtype, 1));
+    const judge = () => this.#judge(outcome, numbers.map(first)) ?? this.take();
+    const pending = readFromGpu(tensors, numbers, shortStepSeconds);
+    return pending ? pending.then(judge) : judge();
+  }
+
+  /** Runs the program, or makes it. Null: the loss cannot be recorded, and nothing ran. */
+  #start(): Outcome | null {
     const learner = this.#learner;
-    if (!learner.compile) return this.#runEagerly();
+    if (!learner.compile) return null;
     if (this.#recordedMemory !== learner.memory.memory) this.dispose();
     if (this.#program) this.#program.run();
-    else if (!this.#record()) return this.#runEagerly();
-    const outcome = (this.#program as unknown as Program<Outcome>).result;
-    return this.#judge(outcome) ?? this.run();
+    else if (!this.#record()) return null;
+    return (this.#program as unknown as Program<Outcome>).result;
   }
 
   /** The loss of the latest step. */
@@ -129,23 +158,27 @@ export class Step {
   }
 
   #runEagerly(): boolean {
-    return scope(() => this.#judge(this.#take())) ?? this.#runEagerly();
+    const taken = scope(() => {
+      const outcome = this.#take();
+      return this.#judge(outcome, tensorsOf(outcome).map(item));
+    });
+    return taken ?? this.#runEagerly();
   }
 
   /**
-   * What came out. Null: an input could not be rebuilt well enough; nothing was changed but the plan, and the step is to be taken
-   * again.
+   * What came out, with the numbers of `tensorsOf`. Null: an input could not be rebuilt well enough; nothing was changed but the plan,
+   * and the step is to be taken again.
    */
-  #judge({ loss, bad, drift, driftAt }: Outcome): boolean | null {
+  #judge({ driftAt }: Outcome, [at, loss, drift]: readonly number[]): boolean | null {
     const { guard, lossSum, memory } = this.#learner;
-    const at = bad.item();
+    if (at === undefined || loss === undefined) return false;
     if (at < 0 || at === driftAt) {
-      if (drift && !memory.accept(drift.item(), 'in a step')) {
+      if (drift !== undefined && !memory.accept(drift, 'in a step')) {
         guard.restore();
         this.dispose();
         return null;
       }
-      this.#lastLoss = loss.item();
+      this.#lastLoss = loss;
       lossSum.write(Float64Array.of(lossSum.item() + this.#lastLoss * this.#weight));
       return true;
     }

@@ -191,7 +191,7 @@ export class Training {
         return reason;
       }
       const rows = this.#batches.rowsAt(order, progress.position);
-      const loss = this.#takeStep(rows);
+      const loss = await this.#takeStep(rows);
       if (this.#options.onStep) await this.#report(loss);
       if (this.#pacer.due) await this.#pacer.turn();
       if (this.#checkpointIsDue(false)) {
@@ -204,7 +204,7 @@ export class Training {
     return null;
   }
 
-  #takeStep(rows: Int32Array): () => number {
+  async #takeStep(rows: Int32Array): Promise<() => number> {
     const progress = this.#progress;
     const learner = this.#learner;
     const { schedule } = this.#options;
@@ -218,7 +218,8 @@ export class Training {
     this.#model.beforeStep?.(step);
     const sized = this.#batches.stepFor(rows.length);
     sized.indices.write(rows);
-    if (!sized.step.run()) {
+    const taken = sized.step.take();
+    if (!(typeof taken === 'boolean' ? taken : await taken)) {
       const finding = diagnose(this.#model, sized.loss, learner.parameters);
       learner.guard.restore();
       throw numericError('fit', finding, {

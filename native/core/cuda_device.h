@@ -20,6 +20,11 @@ class CudaDevice final : private BlockSource {
   void enter() { plugin_.enter(context_); }
   bool upload(void* to, const void* from, size_t bytes, Failure& failure);
   bool download(void* to, const void* from, size_t bytes, Failure& failure);
+  // See core/plugin.h; null after filling in the failure.
+  void* begin_read(const void* from, size_t bytes, Failure& failure) { return plugin_.begin_read(context_, from, bytes, &failure); }
+  bool has_arrived(void* read) const { return plugin_.has_arrived(read); }
+  bool finish_read(void* read, void* to, Failure& failure) const { return plugin_.finish_read(read, to, &failure); }
+  void drop_read(void* read) { plugin_.drop_read(context_, read); }
   // Writes down the work that `body` (Status()) puts into the stream; the number of the graph, or −1.
   template <class F>
   int capture(Failure& failure, const F& body) {

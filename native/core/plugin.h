@@ -8,7 +8,7 @@
 namespace flow {
 
 // Both sides must have been built with the same number.
-inline constexpr int plugin_version = 2;
+inline constexpr int plugin_version = 3;
 
 /** Of a list of names (FNV-1a, 64 bits): opcodes are places in it, so both sides must have been built from one. */
 class Fingerprint {
@@ -46,6 +46,12 @@ struct Plugin {
   // `upload` has read `from` when it returns; `download` has written `to`.
   bool (*upload)(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure);
   bool (*download)(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure);
+  // A read in the stream's order that nobody waits for: begin_read (null after filling in the failure), then finish_read, which waits and
+  // writes to `to`, then drop_read. has_arrived: finish_read will not wait. These two may be called by any thread.
+  void* (*begin_read)(PluginContext* context, const void* from, size_t bytes, Failure* failure);
+  bool (*has_arrived)(void* read);
+  bool (*finish_read)(void* read, void* to, Failure* failure);
+  void (*drop_read)(PluginContext* context, void* read);
   // Waits for all work. False: something failed since the last wait.
   bool (*wait)(PluginContext* context, Failure* failure);
 

@@ -7,11 +7,13 @@
 namespace emulation {
 
 bool get(const char* name, double& value) {
+  const Turn turn;
   const auto is = [name](const char* other) { return strcmp(name, other) == 0; };
   const Counters& all = counters();
   if (is("launches")) value = static_cast<double>(all.launches);
   else if (is("graphLaunches")) value = static_cast<double>(all.graph_launches);
   else if (is("captured")) value = static_cast<double>(all.captured);
+  else if (is("waits")) value = static_cast<double>(all.waits);
   else if (is("loaded")) value = static_cast<double>(all.loaded);
   else if (is("stored")) value = static_cast<double>(all.stored);
   else if (is("wide")) value = static_cast<double>(all.wide);
@@ -22,6 +24,7 @@ bool get(const char* name, double& value) {
 }
 
 bool set(const char* name, double value) {
+  const Turn turn;
   const auto is = [name](const char* other) { return strcmp(name, other) == 0; };
   Settings& own = settings();
   if (is("order")) own.order = static_cast<Order>(static_cast<int>(value));

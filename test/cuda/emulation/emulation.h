@@ -33,6 +33,8 @@ struct Counters {
   int64_t graph_launches = 0;
   /** Launches that were written into graphs. */
   int64_t captured = 0;
+  /** How often the thread that made the stream waited for work. */
+  int64_t waits = 0;
   int64_t loaded = 0;
   int64_t stored = 0;
   /** Loads and stores of 16 bytes. */
@@ -84,6 +86,11 @@ struct Where {
 extern Where now;
 
 // --- stream.cc ---
+/** One thread at a time: a worker may wait for an event while the main thread goes on. */
+struct Turn {
+  Turn();
+  ~Turn();
+};
 /** Puts work of the host over device memory into the stream, in the place of a launch. False: the launch was made to fail. */
 bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work);
 

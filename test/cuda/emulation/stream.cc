@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <deque>
+#include <mutex>
+#include <thread>
 #include <vector>
 
 namespace emulation {
@@ -21,22 +23,29 @@ struct Graph {
 struct Stream {
   std::deque<Task> queue;
   Graph* capture = nullptr;
+  std::thread::id maker = std::this_thread::get_id();
+  int64_t put_count = 0, done_count = 0;
 
   void put(Task task) {
     if (capture) capture->tasks.push_back(std::move(task));
-    else queue.push_back(std::move(task));
+    else queue.push_back(std::move(task)), ++put_count;
   }
-  void drain() {
-    while (!queue.empty()) {
+  /** Runs the queue up to the task of this number. */
+  void drain_to(int64_t number) {
+    if (done_count < number && std::this_thread::get_id() == maker) ++counters().waits;
+    while (done_count < number) {
       Task task = std::move(queue.front());
       queue.pop_front();
+      ++done_count;
       task();
     }
   }
+  void drain() { drain_to(put_count); }
 };
 
 struct Event {
   Stream* stream = nullptr;
+  int64_t number = 0;
 };
 
 namespace {
@@ -59,6 +68,15 @@ cudaError_t note(cudaError_t error) {
   return error;
 }
 }  // namespace
+
+namespace {
+std::recursive_mutex& mutex() {
+  static auto* instance = new std::recursive_mutex;
+  return *instance;
+}
+}  // namespace
+Turn::Turn() { mutex().lock(); }
+Turn::~Turn() { mutex().unlock(); }
 
 Settings& settings() {
   static Settings instance;
@@ -85,6 +103,7 @@ void clear_error() {
 }
 
 void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work) {
+  const Turn turn;
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
   const bool fits = threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
                     grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
@@ -122,6 +141,7 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream
 }
 
 bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) {
+  const Turn turn;
   if (settings().fail_launch == 0) {
     settings().fail_launch = -1;
     return false;
@@ -150,26 +170,31 @@ static bool opens_with(cudaError_t error) {
 }
 
 cudaError_t emulation::allow_shared(const void* kernel, int bytes) {
+  const Turn turn;
   if (bytes < 0 || static_cast<size_t>(bytes) > most_shared_bytes) return note(cudaErrorInvalidValue);
   allowed_shared[kernel] = static_cast<size_t>(bytes);
   return cudaSuccess;
 }
 cudaError_t emulation::attributes_of(const void* kernel, cudaFuncAttributes& attributes) {
+  const Turn turn;
   if (opens_with(cudaErrorNoKernelImageForDevice)) return note(cudaErrorNoKernelImageForDevice);
   attributes = {static_cast<int>(shared_limit(kernel))};
   return cudaSuccess;
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
+  const Turn turn;
   if (opens_with(cudaErrorInsufficientDriver)) return note(cudaErrorInsufficientDriver);
   if (opens_with(cudaErrorNoDevice)) settings().devices = 0;
   *count = settings().devices;
   return note(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
 }
 cudaError_t cudaSetDevice(int device) {
+  const Turn turn;
   return note(device >= 0 && device < settings().devices ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
+  const Turn turn;
   *properties = {};
   snprintf(properties->name, sizeof properties->name, "host emulation");
   const char* capability = getenv("FLOW_EMULATION_CAPABILITY");  // 75: 7.5
@@ -182,38 +207,46 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
   return cudaSuccess;
 }
 cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
+  const Turn turn;
   *value = attribute == cudaDevAttrMultiProcessorCount ? 4 : 163 << 10;
   return cudaSuccess;
 }
 cudaError_t cudaDriverGetVersion(int* version) {
+  const Turn turn;
   *version = 13000;
   return cudaSuccess;
 }
 cudaError_t cudaRuntimeGetVersion(int* version) {
+  const Turn turn;
   *version = 13000;
   return cudaSuccess;
 }
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
+  const Turn turn;
   *total = settings().memory;
   *free = *total - device_bytes();
   return cudaSuccess;
 }
 
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
+  const Turn turn;
   if (failed()) return note(pending);
   *pointer = allocate_device(bytes);
   return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFree(void* pointer) {
+  const Turn turn;
   if (!pointer) return cudaSuccess;
   return note(release_device(pointer) ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
+  const Turn turn;
   *pointer = malloc(bytes ? bytes : 1);
   if (*pointer) pinned[static_cast<char*>(*pointer)] = bytes;
   return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
 }
 cudaError_t cudaFreeHost(void* pointer) {
+  const Turn turn;
   if (pinned.erase(static_cast<char*>(pointer)) == 0) return note(cudaErrorInvalidValue);
   free(pointer);
   return cudaSuccess;
@@ -221,6 +254,7 @@ cudaError_t cudaFreeHost(void* pointer) {
 
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream) {
+  const Turn turn;
   if (failed()) return note(pending);
   if (width == 0 || height == 0) return cudaSuccess;
   const size_t to_bytes = to_pitch * (height - 1) + width, from_bytes = from_pitch * (height - 1) + width;
@@ -248,9 +282,11 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  const Turn turn;
   return cudaMemcpy2DAsync(to, bytes, from, bytes, bytes, 1, kind, stream);
 }
 cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
+  const Turn turn;
   if (failed()) return note(pending);
   if (width == 0 || height == 0) return cudaSuccess;
   if (pitch < width || !on_device(to, pitch * (height - 1) + width)) return note(cudaErrorInvalidValue);
@@ -263,73 +299,97 @@ cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, s
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
+  const Turn turn;
   return cudaMemset2DAsync(to, bytes, value, bytes, 1, stream);
 }
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
+  const Turn turn;
   if (opens_with(cudaErrorMemoryAllocation)) return note(cudaErrorMemoryAllocation);
   *stream = new Stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  const Turn turn;
   stream->drain();
   delete stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  const Turn turn;
   if (stream->capture) return note(cudaErrorStreamCaptureUnsupported);
   stream->drain();
   return note(pending);
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  const Turn turn;
   // The work before the event is in its stream's queue: it runs before anything that comes after here.
-  if (event->stream && event->stream != stream) stream->put([other = event->stream] { other->drain(); });
+  if (event->stream && event->stream != stream) stream->put([other = event->stream, number = event->number] { other->drain_to(number); });
   return cudaSuccess;
 }
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+  const Turn turn;
   *event = new Event;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  const Turn turn;
   delete event;
   return cudaSuccess;
 }
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  const Turn turn;
   event->stream = stream;
+  event->number = stream->put_count;
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
-  return event->stream ? cudaStreamSynchronize(event->stream) : cudaSuccess;
+  const Turn turn;
+  if (!event->stream) return cudaSuccess;
+  event->stream->drain_to(event->number);
+  return note(pending);
+}
+cudaError_t cudaEventQuery(cudaEvent_t event) {
+  const Turn turn;
+  if (!event->stream || event->stream->done_count >= event->number) return note(pending);
+  return note(cudaErrorNotReady);
 }
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
+  const Turn turn;
   stream->capture = new Graph;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
+  const Turn turn;
   *graph = stream->capture;
   stream->capture = nullptr;
   return note(*graph ? cudaSuccess : cudaErrorInvalidValue);
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
+  const Turn turn;
   *executable = new Graph(*graph);
   return cudaSuccess;
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
+  const Turn turn;
   ++counters().graph_launches;
   for (const Task& task : executable->tasks) stream->put(task);
   return note(pending);
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
+  const Turn turn;
   delete graph;
   return cudaSuccess;
 }
 cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
+  const Turn turn;
   delete executable;
   return cudaSuccess;
 }
 
 cudaError_t cudaGetLastError() {
+  const Turn turn;
   const cudaError_t error = last;
   if (pending == cudaSuccess) last = cudaSuccess;
   return error;
