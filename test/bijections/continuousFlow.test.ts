@@ -6,14 +6,14 @@ import {
   type OdeGradient,
   type OdeSolver,
 } from '../../lib/bijections';
-import { combined, dopri5, rk4, stagesOf, stepOf } from '../../lib/bijections/rungeKutta';
+import { Activations, withActivations } from '../../lib/bijections/activations';
 import { type FfjordOptions, Flow, ffjord } from '../../lib/flows';
 import { VectorField, type VectorFieldOptions } from '../../lib/nn';
-import { add, affineScalar, mul, RandomStream, sum } from '../../lib/ops';
+import { add, mul, RandomStream, sum } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
-import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
 import { expectClose, fixture } from '../reference/close';
 import { integrate1d, integrate2d } from '../reference/quadrature';
@@ -45,32 +45,7 @@ function flowOf(
 const rows = (values: Float64Array, width = 2) =>
   own(tensorOfArray(values, [values.length / width, width]));
 
-describe('the methods', () => {
-  // dy/dt = y·(cos t + ½): y = exp(sin t + t/2).
-  const at = (times: readonly number[]) =>
-    times.map((t) => (y: Tensor) => [affineScalar(y, Math.cos(t) + 0.5)]);
-  const start = () => tensorOfArray(Float64Array.of(1), [1, 1]);
-  const exact = (t: number) => Math.exp(Math.sin(t) + t / 2);
-
-  it('have their order', () => {
-    const errorOf = (tableau: typeof rk4, h: number) =>
-      scope(() => Math.abs(stepOf(tableau, at, 0, h, start())[0]!.item() - exact(h)));
-    const embedded = (h: number) =>
-      scope(() => {
-        const y = start();
-        const stages = stagesOf(dopri5, at(dopri5.c.map((c) => c * h)), h, y).map((k) => k[0]!);
-        const next = combined(y, h, dopri5.b, stages)!;
-        const all = [...stages, at([h])[0]!(next)[0]!];
-        return next.item() - combined(null, h, dopri5.error!, all)!.item() - exact(h);
-      });
-    const order = (error: (h: number) => number) => Math.log2(Math.abs(error(0.2) / error(0.1)));
-    // Of one step: one more than that of the method.
-    expect(order((h) => errorOf(rk4, h))).toBeGreaterThan(4.8);
-    expect(order((h) => errorOf(dopri5, h))).toBeGreaterThan(5.7);
-    expect(order(embedded)).toBeGreaterThan(4.6);
-    expect(order(embedded)).toBeLessThan(5.5);
-  });
-
+describe('steps', () => {
   it('by the error come as near as they are told', () => {
     const x = rows(fixture(3)(12));
     const of = (use: OdeSolver) =>
@@ -105,8 +80,14 @@ describe('the methods', () => {
 
 describe('gradients', () => {
   const x = fixture(4)(10);
-  const gradientsOf = (gradient: OdeGradient, use: OdeSolver) => {
-    const flow = flowOf({ use, gradient }, { contextFeatures: 1, hidden: [4, 3] });
+  const gradientsOf = (
+    gradient: OdeGradient,
+    use: OdeSolver,
+    options: Partial<ContinuousFlowOptions> = {},
+  ) => {
+    const own = { use, training: use, gradient, ...options };
+    const flow = flowOf(own, { contextFeatures: 1, hidden: [4, 3] });
+    flow.train(options.regularization !== undefined);
     return scope(() => {
       const input = tensorOfArray(x, [5, 2]);
       const context = tensorOfArray(fixture(5)(5), [5, 1]);
@@ -130,6 +111,26 @@ describe('gradients', () => {
       100,
       'checkpoints',
     );
+  });
+
+  it('are those with a probe and penalties, which the steps have again', () => {
+    const options = {
+      trainingTrace: { kind: 'hutchinson' },
+      regularization: { kinetic: 300, jacobian: 200 },
+    } as const;
+    const of = (gradient: OdeGradient, steps: number) =>
+      gradientsOf(gradient, { method: 'midpoint', steps }, options);
+    const direct = of('direct', 40);
+    expectClose(of('checkpoints', 40), direct, 200, 'checkpoints');
+    const exact = gradientsOf('direct', { method: 'midpoint', steps: 40 });
+    const apart = (a: number[], b: number[]) => Math.max(...a.map((v, i) => Math.abs(v - b[i]!)));
+    expect(apart(direct, of('adjoint', 40))).toBeLessThan(0.02 * apart(direct, exact));
+  });
+
+  it('are from checkpoints where fit keeps few activations', () => {
+    const fixed: OdeSolver = { method: 'rk4', steps: 5 };
+    const few = withActivations(new Activations('checkpoints'), () => gradientsOf('direct', fixed));
+    expect(few).toEqual(gradientsOf('checkpoints', fixed));
   });
 
   it('of the adjoint equation are those of the solution', () => {
