@@ -204,7 +204,7 @@ struct SlopesOut {
 
 /** What w_term gives to both results; w_0 = v begins them. A block a sample. */
 template <class T>
-__global__ void __launch_bounds__(block_threads)
+__global__ void __launch_bounds__(block_threads, 2)
     add_term(Chances chances, int term, Matrix<const T> v, Matrix<const T> w, Matrix<T> weighted, Vector<double> series, int64_t samples,
              int64_t positions, int64_t columns) {
   FLOW_SHARED(memory);
