@@ -132,8 +132,12 @@ PluginContext* open(Failure* failure) {
     if (error == cudaSuccess) error = cudaErrorNoDevice;
     fail(failure, "device: none was found", error);
     if (error == cudaErrorInsufficientDriver) {
+      // The runtime says so of a driver that is missing, too.
+      int driver = 0;
+      cudaDriverGetVersion(&driver);
       const size_t used = std::strlen(failure->message);
-      std::snprintf(failure->message + used, sizeof failure->message - used, ": update the driver of the GPU");
+      std::snprintf(failure->message + used, sizeof failure->message - used,
+                    driver == 0 ? ": there is no driver: install that of the GPU" : ": update the driver of the GPU");
     }
     return nullptr;
   }

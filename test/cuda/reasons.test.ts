@@ -63,6 +63,11 @@ describe('backends() says', () => {
       /none was found: .*InsufficientDriver.*update the driver/s,
     ],
     [
+      'no driver',
+      { FLOW_EMULATION_OPEN: 'cudaErrorInsufficientDriver', FLOW_EMULATION_DRIVER: '0' },
+      /none was found: .*there is no driver: install/s,
+    ],
+    [
       'no memory',
       { FLOW_EMULATION_OPEN: 'cudaErrorMemoryAllocation' },
       /cannot be opened: .*MemoryAllocation/,
