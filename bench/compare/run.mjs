@@ -7,7 +7,7 @@
 // A second is one of the processor, so that other work on the machine takes no steps away (one thread, unless --threads says
 // otherwise). Each flow gets as many steps as fit, Adam with a short warm-up and a cosine, and keeps its best weights on
 // the validation rows. Writes OUT/results.json, table.md, chart.svg (default runs/compare/…) after each flow; a run that was stopped
-// goes on with the same command, in the middle of a flow by its checkpoint.
+// goes on with the same command, in the middle of a flow by its checkpoint; what failed is tried again.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -177,7 +177,7 @@ function timeSamples(model) {
 }
 
 async function measure(row) {
-  if (results.done[row.name]) return;
+  if (results.done[row.name] && !results.done[row.name].failed) return;
   try {
     const { model, steps, stepMs, best } = await train(row);
     const parameters = model.parameters().reduce((sum, { size }) => sum + size, 0);

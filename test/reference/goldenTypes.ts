@@ -374,6 +374,28 @@ export interface GoldenNeural {
   readonly gradients: Readonly<Record<'params' | 'inputs', GoldenTensors>>;
 }
 
+/** An autoregressive, emerging or periodic convolution: test/goldens/invertibleConvs.py. */
+export interface GoldenInvertibleConv {
+  readonly name: string;
+  readonly type: 'autoregressive' | 'periodic';
+  readonly image: { readonly height: number; readonly width: number; readonly channels: number };
+  readonly parts: readonly [
+    {
+      readonly kernel: number;
+      readonly rotation?: 0 | 1 | 2 | 3;
+      readonly lower?: boolean;
+      readonly bias: boolean;
+    },
+    ...unknown[],
+  ];
+  readonly params: GoldenTensors;
+  readonly inputs: GoldenTensors;
+  readonly outputs: GoldenTensors;
+  readonly outputWeights: GoldenTensor;
+  readonly logDetWeights: GoldenTensor;
+  readonly gradients: Readonly<Record<'params' | 'inputs', GoldenTensors>>;
+}
+
 /** What each file holds. */
 export interface GoldenFiles {
   readonly neural: GoldenNeural;
@@ -396,4 +418,5 @@ export interface GoldenFiles {
   convNet: GoldenConvNetCase;
   vae: GoldenVae;
   readonly splines: GoldenSpline | GoldenAmortized;
+  readonly invertibleConvs: GoldenInvertibleConv;
 }
