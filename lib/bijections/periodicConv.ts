@@ -3,8 +3,8 @@
  * 4.1. Where the image wraps around its edges, the Fourier transform takes a convolution apart into one complex matrix of
  * the channels a frequency: the log-det is the sum of theirs, the inverse a solution in each.
  *
- * Images of flows have some hundred to some thousand pixels, so the transform is a product with its matrix: two products
- * of pixels × frequencies, which run at the speed of any other.
+ * The transform goes along the rows of the image and then along its columns, each a product with the matrix of so short a transform: 2·P·(W + 2H)
+ * multiplications for P pixels of a channel, at the speed of any product. docs/benchmarks.md has what a fast transform would change.
  */
 import { pullback } from '../autograd/gradient';
 import { isTracked, record, withoutTape } from '../autograd/tape';
@@ -60,12 +60,17 @@ interface Constants {
   /** [pixel, channel] → [channel, pixel], and back. */
   readonly planes: Tensor;
   readonly pixels: Tensor;
-  /** [channel, (part, frequency)] → [frequency, part, channel], and back; parts are the real and the imaginary one. */
+  /** [channel, h, part, x] → [channel, x, part, h], and back; parts are the real and the imaginary one. */
+  readonly byColumn: Tensor;
+  readonly byRow: Tensor;
+  /** [channel, x, part, y] → [frequency, part, channel], and back. */
   readonly byFrequency: Tensor;
   readonly byChannel: Tensor;
-  /** [pixels, 2F] and [2F, pixels], of the map's type. */
-  readonly transform: Tensor;
-  readonly inverse: Tensor;
+  /** Of real rows, [W, 2·half], and back; of complex columns, [2H, 2H], and back; of the map's type. */
+  readonly rows: Tensor;
+  readonly rowsBack: Tensor;
+  readonly columns: Tensor;
+  readonly columnsBack: Tensor;
   /** cos and sin of the phase of each tap, [F, d²] float64. */
   readonly cos: Tensor;
   readonly sin: Tensor;
@@ -106,8 +111,17 @@ function constantsOf(image: ImageShape, side: number, dtype: FloatDType): Consta
     ),
   );
   const planes = range(channels).flatMap((c) => range(pixels).map((p) => p * channels + c));
+  const byColumn = range(channels).flatMap((c) =>
+    range(half).flatMap((x) =>
+      [0, 1].flatMap((part) => range(height).map((h) => ((c * height + h) * 2 + part) * half + x)),
+    ),
+  );
   const byFrequency = range(frequencies).flatMap((f) =>
-    [0, 1].flatMap((part) => range(channels).map((c) => (c * 2 + part) * frequencies + f)),
+    [0, 1].flatMap((part) =>
+      range(channels).map(
+        (c) => ((c * half + (f % half)) * 2 + part) * height + Math.floor(f / half),
+      ),
+    ),
   );
   const phase = (f: number, h: number, w: number) => {
     const [y, x] = [Math.floor(f / half), f % half];
@@ -116,16 +130,34 @@ function constantsOf(image: ImageShape, side: number, dtype: FloatDType): Consta
   };
   /** A column that is its own mirror image counts once. */
   const times = (f: number) => (f % half === 0 || 2 * (f % half) === width ? 1 : 2);
-  const transform = new Float64Array(pixels * 2 * frequencies);
-  const back = new Float64Array(2 * frequencies * pixels);
-  for (let p = 0; p < pixels; p++)
-    for (let f = 0; f < frequencies; f++) {
-      const angle = phase(f, Math.floor(p / width), p % width);
-      transform[p * 2 * frequencies + f] = Math.cos(angle);
-      transform[(p * 2 + 1) * frequencies + f] = -Math.sin(angle);
-      back[f * pixels + p] = (times(f) * Math.cos(angle)) / pixels;
-      back[(frequencies + f) * pixels + p] = (-times(f) * Math.sin(angle)) / pixels;
+  /** The angle of place p at frequency f of a transform of that length, whole turns taken out. */
+  const angle = (p: number, f: number, length: number) =>
+    (2 * Math.PI * ((p * f) % length)) / length;
+  const along = new Float64Array(width * 2 * half);
+  const alongBack = new Float64Array(2 * half * width);
+  for (let p = 0; p < width; p++)
+    for (let x = 0; x < half; x++) {
+      const [cos, sin] = [Math.cos(angle(p, x, width)), Math.sin(angle(p, x, width))];
+      along[p * 2 * half + x] = cos;
+      along[(p * 2 + 1) * half + x] = -sin;
+      alongBack[x * width + p] = (times(x) * cos) / width;
+      alongBack[(half + x) * width + p] = (-times(x) * sin) / width;
     }
+  // (Re, Im) · e^(∓iφ) as a real matrix of twice the size.
+  const down = (sign: number, factor: number) => {
+    const matrix = new Float64Array(4 * height * height);
+    for (let p = 0; p < height; p++)
+      for (let y = 0; y < height; y++) {
+        const cos = factor * Math.cos(angle(p, y, height));
+        const sin = sign * factor * Math.sin(angle(p, y, height));
+        const at = (part: number, to: number) => ((part * height + p) * 2 + to) * height + y;
+        matrix[at(0, 0)] = cos;
+        matrix[at(0, 1)] = sin;
+        matrix[at(1, 0)] = -sin;
+        matrix[at(1, 1)] = cos;
+      }
+    return matrix;
+  };
   const taps = side ** 2;
   const phases = range(frequencies).flatMap((f) =>
     range(taps).map((t) => phase(f, Math.floor(t / side) - reach, (t % side) - reach)),
@@ -138,10 +170,14 @@ function constantsOf(image: ImageShape, side: number, dtype: FloatDType): Consta
     middle: int32(inside),
     planes: int32(planes),
     pixels: int32(inverted(planes)),
+    byColumn: int32(byColumn),
+    byRow: int32(inverted(byColumn)),
     byFrequency: int32(byFrequency),
     byChannel: int32(inverted(byFrequency)),
-    transform: held(transform, [pixels, 2 * frequencies], dtype),
-    inverse: held(back, [2 * frequencies, pixels], dtype),
+    rows: held(along, [width, 2 * half], dtype),
+    rowsBack: held(alongBack, [2 * half, width], dtype),
+    columns: held(down(-1, 1), [2 * height, 2 * height], dtype),
+    columnsBack: held(down(1, 1 / height), [2 * height, 2 * height], dtype),
     cos: held(Float64Array.from(phases, Math.cos), [frequencies, taps], 'float64'),
     sin: held(Float64Array.from(phases, Math.sin), [frequencies, taps], 'float64'),
     counts: held(
@@ -198,7 +234,7 @@ export class PeriodicConv extends Bijection {
     this.seed = seed;
     this.dtype = dtype;
     const places = kernel ** 2;
-    claimElements(channels * places * channels + (height * width) ** 2);
+    claimElements(channels * places * channels + 8 * height * height + 4 * width * width);
     const stream = new RandomStream(seed);
     const start = scope(() => {
       const values = Float64Array.from(
@@ -252,15 +288,22 @@ export class PeriodicConv extends Bijection {
   /** A⁻¹·y, or A⁻ᵀ·y, given the inverses. */
   #unmixed(y: Tensor, inverses: Tensor, transpose: boolean): Tensor {
     const { height, width, channels } = this.image;
-    const { planes, pixels, byFrequency, byChannel, transform, inverse, cos } = this.#constants;
-    const [rows, size, frequencies] = [y.rows, height * width, cos.rows];
-    const byPlane = reshape(gatherColumns(y, planes), [rows * channels, size]);
-    const spectrum = reshape(matmul(byPlane, transform), [rows, channels * 2 * frequencies]);
-    const solved = blockMatmul(gatherColumns(spectrum, byFrequency), inverses, frequencies, {
+    const { planes, pixels, byColumn, byRow, byFrequency, byChannel, cos } = this.#constants;
+    const { rows, rowsBack, columns, columnsBack } = this.#constants;
+    const samples = y.rows;
+    /** The numbers of each sample in another order, cut into rows for a product. */
+    const turned = (x: Tensor, order: Tensor, cols: number, matrix: Tensor) => {
+      const whole = reshape(x, [samples, x.size / samples]);
+      return matmul(reshape(gatherColumns(whole, order), [x.size / cols, cols]), matrix);
+    };
+    const columnwise = turned(turned(y, planes, width, rows), byColumn, 2 * height, columns);
+    const spectrum = reshape(columnwise, [samples, channels * 2 * cos.rows]);
+    const solved = blockMatmul(gatherColumns(spectrum, byFrequency), inverses, cos.rows, {
       transpose,
     });
-    const back = reshape(gatherColumns(solved, byChannel), [rows * channels, 2 * frequencies]);
-    return gatherColumns(reshape(matmul(back, inverse), [rows, channels * size]), pixels);
+    const back = turned(solved, byChannel, 2 * height, columnsBack);
+    const made = turned(back, byRow, rows.cols, rowsBack);
+    return gatherColumns(reshape(made, [samples, y.cols]), pixels);
   }
 
   /** A⁻¹·y on the tape: the gradient by the weight is that of the implicit function theorem. */
