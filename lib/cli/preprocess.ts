@@ -6,9 +6,9 @@ import { Logit } from '../bijections/logit';
 import { columnLabel } from '../data/table';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { Dequantization } from '../flows';
+import type { Dequantization, FlowParts } from '../flows';
 import { BernoulliLikelihood, type GenerativeModel, Vae } from '../models';
-import { type Dataset, placeOf } from './dataset';
+import { type Dataset, type Matrix, placeOf } from './dataset';
 import type { TrainOptions } from './grammar/train';
 import { UsageError } from './status';
 
@@ -45,11 +45,15 @@ export function buildPreprocess(
   preprocess: Preprocess,
   train: Dataset,
   dtype: FloatDType,
-): { preprocessing: Bijection | null; dequantization: Dequantization | null } {
+): Partial<Pick<FlowParts, 'preprocessing' | 'contextPreprocessing' | 'dequantization'>> {
   const { cols } = train.rows;
   if (preprocess.kind === 'standardize') {
     const { mean, deviation } = columnStatistics(train);
-    return { preprocessing: Affine.standardize(mean, deviation, dtype), dequantization: null };
+    return {
+      preprocessing: Affine.standardize(mean, deviation, dtype),
+      contextPreprocessing: standardizedContext(train, dtype),
+      dequantization: null,
+    };
   }
   if (preprocess.kind === 'logit') {
     return { preprocessing: new Logit(cols, preprocess.lambda), dequantization: null };
@@ -61,17 +65,30 @@ export function buildPreprocess(
   return { preprocessing, dequantization: { levels } };
 }
 
-/** Mean and deviation of each column; a column that does not vary has no density. */
-function columnStatistics(train: Dataset): { mean: Float64Array; deviation: Float64Array } {
-  const { data, rows, cols } = train.rows;
+/** Mean and deviation of each column. */
+function momentsOf({ data, rows, cols }: Matrix): { mean: Float64Array; deviation: Float64Array } {
   const mean = new Float64Array(cols);
-  const deviation = new Float64Array(cols);
+  const variance = new Float64Array(cols);
   for (let i = 0; i < data.length; i++) mean[i % cols]! += (data[i] as number) / rows;
   for (let i = 0; i < data.length; i++) {
-    deviation[i % cols]! += ((data[i] as number) - mean[i % cols]!) ** 2 / rows;
+    variance[i % cols]! += ((data[i] as number) - mean[i % cols]!) ** 2 / rows;
   }
+  return { mean, deviation: variance.map(Math.sqrt) };
+}
+
+/** Numbers that are conditioned on, to mean 0 and deviation 1; one that does not vary to 0. Classes stay 0 and 1. */
+function standardizedContext(train: Dataset, dtype: FloatDType): Bijection | null {
+  if (!train.context || train.classes) return null;
+  const { mean, deviation } = momentsOf(train.context);
+  const varies = deviation.map((one, c) => (one > 1e-12 * Math.abs(mean[c]!) ? one : 1));
+  return Affine.standardize(mean, varies, dtype);
+}
+
+/** Mean and deviation of each column; a column that does not vary has no density. */
+function columnStatistics(train: Dataset): { mean: Float64Array; deviation: Float64Array } {
+  const { data, cols } = train.rows;
+  const { mean, deviation } = momentsOf(train.rows);
   for (let c = 0; c < cols; c++) {
-    deviation[c] = Math.sqrt(deviation[c]!);
     // Rounding alone gives a constant column a deviation of some eps.
     if (deviation[c]! > 1e-12 * Math.abs(mean[c]!)) continue;
     const label = columnLabel(c, train.columns ?? undefined);

@@ -38,7 +38,7 @@ export function scoreOf(
   return scope(() => {
     let logProb: Tensor | undefined;
     const { gradients } = valueAndGradient(() => {
-      const { y, logDet } = flow.bijection.forward(z, context);
+      const { y, logDet } = flow.bijection.forward(z, flow.conditions(context));
       const each = add(flow.base.logProb(y), logDet);
       logProb = each.alias();
       return sum(each);

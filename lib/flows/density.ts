@@ -22,6 +22,9 @@ export interface DensityModel extends Module {
    */
   bijectionRows?(x: Tensor, stream: RandomStream): Tensor;
 
+  /** The context as the bijection takes it, where a fixed map is between. */
+  conditions?(context: Tensor | null): Tensor | null;
+
   /** Rows as they are stored → rows as the model takes them (noise, conversion), drawn anew for each batch. */
   dequantize(rows: Tensor, stream: RandomStream): Tensor;
 

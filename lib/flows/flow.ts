@@ -9,25 +9,20 @@
  */
 import '../bijections';
 import { Bijection, type Forward, type Inverse } from '../bijections/bijection';
-import {
-  mergeSolves,
-  type Solved,
-  type SolveReport,
-  solved,
-  unsolvedRows,
-} from '../bijections/solve';
+import { mergeSolves, type Solved, type SolveReport, solved } from '../bijections/solve';
 import { Distribution } from '../distributions';
 import type { FloatDType } from '../dtype';
-import { emitWarning, expected, FlowError, type Warn } from '../errors';
+import { expected, FlowError, type Warn } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, cast, clamp, floor, RandomStream } from '../ops';
 import { type Rows, rowsTensor } from '../tensor/input';
-import { isRecording, type Tensor } from '../tensor/tensor';
+import type { Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
 import { freshSeed, requireSamples } from './draws';
 import { loadModuleOf, type ModelFileOptions, saveModule } from './modelFile';
+import { reportOf, reportTensors, warnOfUnsolved } from './reports';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
 export interface Dequantization {
@@ -40,6 +35,11 @@ export interface FlowParts {
   /** Data space → model space; fixed. */
   readonly preprocessing?: Bijection | null;
   readonly dequantization?: Dequantization | null;
+  /**
+   * Context as users have it → as the networks see it, for instance of mean 0 and deviation 1 (`Affine.standardize`); fixed.
+   * Its log-det does not count: the density is that of the rows.
+   */
+  readonly contextPreprocessing?: Bijection | null;
   /** What the rows are, for whoever opens the file: column names, image shape. */
   readonly description?: Readonly<Record<string, string>>;
 }
@@ -78,6 +78,7 @@ export class Flow extends Module {
   readonly base: Distribution;
   readonly bijection: Bijection;
   readonly preprocessing: Bijection | null;
+  readonly contextPreprocessing: Bijection | null;
   readonly dequantization: Dequantization | null;
   readonly description: Readonly<Record<string, string>>;
 
@@ -87,41 +88,16 @@ export class Flow extends Module {
       base,
       bijection,
       preprocessing = null,
+      contextPreprocessing = null,
       dequantization = null,
       description = {},
     } = parts;
-    for (const [name, part] of [
-      ['bijection', bijection],
-      ['preprocessing', preprocessing],
-    ] as const) {
-      if (part !== null && part.features !== base.features) {
-        throw new FlowError(
-          'SHAPE',
-          expected(
-            'Flow',
-            name,
-            `${base.features} features, as the base`,
-            `${part.features}`,
-            'build all parts with the same number of features',
-          ),
-        );
-      }
-    }
-    if (preprocessing && preprocessing.parameters().length > 0) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'Flow',
-          'preprocessing',
-          'bijections without parameters',
-          `${preprocessing.parameters().length} parameters`,
-          'put learned bijections into the chain',
-        ),
-      );
-    }
+    checkParts({ base, bijection, preprocessing, contextPreprocessing });
     this.base = this.child('base', base);
     this.bijection = this.child('bijection', bijection);
     this.preprocessing = preprocessing ? this.child('preprocessing', preprocessing) : null;
+    this.contextPreprocessing =
+      contextPreprocessing && this.child('contextPreprocessing', contextPreprocessing);
     this.dequantization = dequantization;
     this.description = description;
   }
@@ -155,7 +131,8 @@ export class Flow extends Module {
   forward(x: Rows, context: Rows | null = null): Forward {
     return this.here(() => {
       const rows = this.#toModel(this.#floatRows('forward', 'x', x));
-      const step = this.bijection.forward(rows.x, this.#context(context, rows.x.rows));
+      const conditions = this.conditions(this.#context(context, rows.x.rows));
+      const step = this.bijection.forward(rows.x, conditions);
       const solve = mergeSolves(rows.solve, step.solve);
       warnOfUnsolved('forward', solve);
       return {
@@ -176,7 +153,8 @@ export class Flow extends Module {
   inverse(y: Rows, context: Rows | null = null): Inverse {
     return this.here(() => {
       const z = this.#floatRows('inverse', 'y', y);
-      const step = this.#toData(this.bijection.inverse(z, this.#context(context, z.rows)));
+      const conditions = this.conditions(this.#context(context, z.rows));
+      const step = this.#toData(this.bijection.inverse(z, conditions));
       warnOfUnsolved('inverse', step.solve);
       return step;
     });
@@ -228,13 +206,19 @@ export class Flow extends Module {
   ): { logProb: Tensor } & Solved {
     return this.here(() => {
       const rows = this.#toModel(x);
-      const { y, logDet, solve } = this.bijection.forward(rows.x, context);
+      const { y, logDet, solve } = this.bijection.forward(rows.x, this.conditions(context));
       const inModel = add(this.base.logProb(y, stream), logDet);
       return {
         logProb: space === 'data' && rows.logDet ? add(inModel, rows.logDet) : inModel,
         ...solved(mergeSolves(rows.solve, solve)),
       };
     });
+  }
+
+  /** The context as the bijection takes it. @param context [N, contextFeatures] as users have it */
+  conditions(context: Tensor | null): Tensor | null {
+    const { contextPreprocessing } = this;
+    return context && contextPreprocessing ? contextPreprocessing.forward(context).y : context;
   }
 
   /** x + U[0, 1) for integer rows, as floats; the rows themselves where the flow has no dequantisation. */
@@ -266,7 +250,7 @@ export class Flow extends Module {
       const noise = this.base.sample(samples, stream, temperature);
       stream.dispose();
       const [x, ...solve] = allInChunks(noise, context, (part, itsContext) => {
-        const step = this.#toData(this.bijection.inverse(part, itsContext));
+        const step = this.#toData(this.bijection.inverse(part, this.conditions(itsContext)));
         return [step.x, ...reportTensors(step.solve)];
       }) as [Tensor, ...Tensor[]];
       const report = reportOf(solve);
@@ -300,6 +284,9 @@ export class Flow extends Module {
       base: this.base.config(),
       bijection: this.bijection.config(),
       preprocessing: this.preprocessing?.config() ?? null,
+      ...(this.contextPreprocessing && {
+        contextPreprocessing: this.contextPreprocessing.config(),
+      }),
       dequantization: this.dequantization ? { levels: this.dequantization.levels } : null,
       description: { ...this.description },
     };
@@ -331,28 +318,33 @@ export class Flow extends Module {
   }
 }
 
-const reportTensors = (report: SolveReport | undefined) =>
-  report ? [report.iterations, report.residual, report.converged] : [];
-
-function reportOf([iterations, residual, converged]: readonly Tensor[]): SolveReport | undefined {
-  if (!iterations || !residual || !converged) return undefined;
-  return { iterations, residual, converged };
-}
-
-/** One warning with the number of rows that a solver did not solve. A recorded program cannot be asked. */
-function warnOfUnsolved(
-  where: string,
-  report: SolveReport | undefined,
-  onWarning: Warn = emitWarning,
+/** @throws FlowError SHAPE, ARGUMENT for parts that do not go together */
+function checkParts(
+  parts: Required<Pick<FlowParts, 'base' | 'bijection' | 'preprocessing' | 'contextPreprocessing'>>,
 ): void {
-  if (!report || isRecording()) return;
-  const count = unsolvedRows(report);
-  if (count === 0) return;
-  const { size } = report.converged;
-  onWarning(
-    `[${where}] ${count} of ${size} rows did not converge: the numerical inverse left a residual above its tolerance; ` +
-      'the report (solve) flags them and has the residual of each',
-  );
+  const { base, bijection, preprocessing, contextPreprocessing } = parts;
+  const { contextFeatures } = bijection;
+  for (const [name, part, wanted, of] of [
+    ['bijection', bijection, base.features, 'features, as the base'],
+    ['preprocessing', preprocessing, base.features, 'features, as the base'],
+    ['contextPreprocessing', contextPreprocessing, contextFeatures, 'columns of the context'],
+  ] as const) {
+    if (!part || part.features === wanted) continue;
+    const remedy = 'build all parts with the same number of features';
+    throw new FlowError(
+      'SHAPE',
+      expected('Flow', name, `${wanted} ${of}`, `${part.features}`, remedy),
+    );
+  }
+  for (const [name, part] of Object.entries({ preprocessing, contextPreprocessing })) {
+    const count = part?.parameters().length ?? 0;
+    if (count === 0) continue;
+    const remedy = 'put learned bijections into the chain';
+    throw new FlowError(
+      'ARGUMENT',
+      expected('Flow', name, 'bijections without parameters', `${count} parameters`, remedy),
+    );
+  }
 }
 
 /** A flow that scores and trains in one plain pass; its samples are an inverse: MAF. */
@@ -366,6 +358,7 @@ type FlowConfig = {
   base: Config;
   bijection: Config;
   preprocessing: Config | null;
+  contextPreprocessing?: Config;
   dequantization: Dequantization | null;
   description: Record<string, string>;
 };
@@ -373,11 +366,16 @@ type FlowConfig = {
 register<FlowConfig & Config>('flow', (config) => {
   const base = build(config.base);
   const bijection = build(config.bijection);
-  const preprocessing = config.preprocessing ? build(config.preprocessing) : null;
+  const optional = (part: Config | null | undefined) => (part ? build(part) : null);
+  const preprocessing = optional(config.preprocessing);
+  const contextPreprocessing = optional(config.contextPreprocessing);
+  const isMap = (part: Module | null): part is Bijection | null =>
+    part === null || part instanceof Bijection;
   if (
     !(base instanceof Distribution) ||
     !(bijection instanceof Bijection) ||
-    (preprocessing !== null && !(preprocessing instanceof Bijection))
+    !isMap(preprocessing) ||
+    !isMap(contextPreprocessing)
   ) {
     throw new FlowError(
       'FORMAT',
@@ -394,6 +392,7 @@ register<FlowConfig & Config>('flow', (config) => {
     base,
     bijection,
     preprocessing,
+    contextPreprocessing,
     dequantization: config.dequantization,
     description: config.description,
   });

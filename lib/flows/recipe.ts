@@ -7,7 +7,10 @@ import { Flow, type FlowParts } from './flow';
 
 /** What every recipe takes beside the shape of its flow. */
 export interface RecipeOptions
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  extends Pick<
+    FlowParts,
+    'preprocessing' | 'contextPreprocessing' | 'dequantization' | 'description'
+  > {
   /** Default: the standard normal. */
   readonly base?: Distribution;
 }
@@ -17,6 +20,7 @@ export function ownOptions<O extends RecipeOptions>(options: O): Omit<O, keyof R
   const {
     base: _base,
     preprocessing: _preprocessing,
+    contextPreprocessing: _context,
     dequantization: _dequantization,
     description: _description,
     ...own
@@ -34,6 +38,7 @@ export function flowOf(
     base: options.base ?? new StandardNormal(bijection.features, dtype),
     bijection,
     preprocessing: options.preprocessing ?? null,
+    contextPreprocessing: options.contextPreprocessing ?? null,
     dequantization: options.dequantization ?? null,
     description: options.description ?? {},
   });

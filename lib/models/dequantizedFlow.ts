@@ -105,6 +105,11 @@ export class DequantizedFlow extends Module implements GenerativeModel {
     return this.flow.bijection;
   }
 
+  /** The context as the flow's bijection takes it. */
+  conditions(context: Tensor | null): Tensor | null {
+    return this.flow.conditions(context);
+  }
+
   /** Integers as floats: the noise comes with the bound. */
   dequantize(x: Tensor): Tensor {
     return cast(x, this.dtype);

@@ -15,6 +15,11 @@ export function rowsOfBijection(model: DensityModel, x: Tensor, stream: RandomSt
   return model.preprocessing ? model.preprocessing.forward(x).y : x;
 }
 
+/** What the bijection sees of a context. */
+export function conditionsOf(model: DensityModel, context: Tensor | null): Tensor | null {
+  return model.conditions ? model.conditions(context) : context;
+}
+
 /** Whether `calibrate` has something to set in this model. */
 export function needsCalibration(model: DensityModel): boolean {
   return model.bijection?.calibrates ?? false;
@@ -37,7 +42,8 @@ export async function calibrate(
   model.train(false);
   const stream = streamFor(seed, 'calibration');
   const rows = emptyTensor([train.rows, model.features], model.dtype);
-  const context = train.context;
+  const context = bijection.contextFeatures > 0 ? train.context : null;
+  const conditions = scope(() => conditionsOf(model, context));
   try {
     for (let start = 0; start < train.rows; start += chunkRows) {
       const end = Math.min(train.rows, start + chunkRows);
@@ -47,9 +53,9 @@ export async function calibrate(
       });
       await pacer.breathe();
     }
-    for (const _piece of bijection.calibrate(rows, bijection.contextFeatures > 0 ? context : null))
-      await pacer.breathe();
+    for (const _piece of bijection.calibrate(rows, conditions)) await pacer.breathe();
   } finally {
+    if (conditions !== context) conditions?.dispose();
     rows.dispose();
     stream.dispose();
   }

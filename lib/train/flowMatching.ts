@@ -89,7 +89,7 @@ export function flowMatching(options: FlowMatchingOptions = {}): Loss {
         return [z, sub(ends, affineScalar(noise, 1 - spread))];
       }) as [Tensor, Tensor];
       const moments = endTime === 1 ? times : affineScalar(times, endTime);
-      const found = field.apply(z, moments, context);
+      const found = field.apply(z, moments, model.conditions ? model.conditions(context) : context);
       const off = sub(endTime === 1 ? found : affineScalar(found, endTime), velocity);
       return mean(sum(square(off), -1, { dtype: 'float64' }));
     });

@@ -4,7 +4,7 @@ import type { DensityModel } from '../flows/density';
 import { copyInto, rowsView } from '../ops';
 import { scope } from '../tensor/scope';
 import { emptyTensor, tensorOfArray } from '../tensor/tensor';
-import { rowsOfBijection } from './calibrate';
+import { conditionsOf, rowsOfBijection } from './calibrate';
 import type { Pacer } from './pause';
 import type { RowSet } from './rowSet';
 import { epochOrder, streamFor } from './seeds';
@@ -38,7 +38,10 @@ export async function initialize(
   // The rows that the first steps will see.
   const first = epochOrder(seed, 0, train.rows).subarray(0, count);
   const indices = tensorOfArray(Int32Array.from(first), [count]);
-  const contextRows = bijection.contextFeatures > 0 ? scope(() => train.contextOf(indices)) : null;
+  const contextRows =
+    bijection.contextFeatures > 0
+      ? scope(() => conditionsOf(model, train.contextOf(indices)))
+      : null;
   try {
     scope(() => {
       const { x } = train.batch(indices, stream);

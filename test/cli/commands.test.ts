@@ -1,6 +1,8 @@
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tensor } from '../../lib';
+import type { Bijection } from '../../lib/bijections';
 import { readNpy } from '../../lib/data/readers/npy';
 import { writeNpy } from '../../lib/data/writers/npy';
 import { Flow } from '../../lib/flows';
@@ -99,6 +101,11 @@ describe('train', () => {
       ...['train', folder.at('conditional.csv'), ...words, '--lr', '1e-2', '--out', out, '-q'],
     );
     expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const flow = await Flow.load(`${out}/model.safetensors`);
+    const { y: seen } = (flow.contextPreprocessing as Bijection).forward(tensor([[-1], [1]]));
+    expect(Math.abs(seen.toArray()[0]! + 1)).toBeLessThan(0.1);
+    expect(seen.toArray()[0]).not.toBe(-1);
+    for (const each of [seen, flow]) each.dispose();
     for (const c of [-1, 1]) {
       const drawn = await flowKernels(
         'sample',

@@ -10,7 +10,10 @@ import { UsageError } from '../status';
 
 /** What a model is made for. */
 export interface ModelInput
-  extends Pick<FlowParts, 'preprocessing' | 'dequantization' | 'description'> {
+  extends Pick<
+    FlowParts,
+    'preprocessing' | 'contextPreprocessing' | 'dequantization' | 'description'
+  > {
   readonly features: number;
   readonly contextFeatures: number;
   /** Set where the rows are images. */
