@@ -134,9 +134,9 @@ describe('the bound', () => {
 describe('training', () => {
   // Four bits: the first two agree, the others are their exclusive or with noise.
   const stream = new RandomStream(5);
-  const u = stream.uniformArray(3 * 4000);
+  const u = stream.uniformArray(3 * 2500);
   stream.dispose();
-  const rows = Uint8Array.from({ length: 4 * 4000 }, (_, k) => {
+  const rows = Uint8Array.from({ length: 4 * 2500 }, (_, k) => {
     const [a, b, c] = [0, 1, 2].map((j) => (u[3 * (k >> 2) + j] as number) < 0.3) as [
       boolean,
       boolean,
