@@ -22,10 +22,13 @@ function isThere(library) {
   return known.get(library);
 }
 
-async function startPeer(name, variant, threads) {
+async function startPeer(name, variant, threads, device) {
   const child = spawn(
     python,
-    [script, '--case', name, '--variant', variant, '--threads', String(threads)],
+    [
+      ...[script, '--case', name, '--variant', variant],
+      ...['--threads', String(threads), '--device', device],
+    ],
     {
       stdio: ['pipe', 'pipe', 'ignore'],
     },
@@ -57,7 +60,7 @@ export async function startPeers(
 ) {
   const started = [];
   for (const variant of [...variants, ...libraries.filter(isThere)]) {
-    const peer = await startPeer(name, variant, threads);
+    const peer = await startPeer(name, variant, threads, device);
     if (peer) started.push(peer);
     else console.error(`no peer ${name} ${variant}: it did not start`);
   }

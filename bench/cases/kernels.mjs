@@ -45,6 +45,7 @@ export function kernel(op, label, cost, make, { reference = true } = {}) {
   return {
     name: `kernel:${op} ${label}`,
     op,
+    cost,
     setUp() {
       operands = make();
       const instruction = words(op, ...operands);
@@ -141,9 +142,13 @@ const elementwise = [
 const sums = [
   kernel('reduce', `sum of columns ${size}`, each(1), () => [[hidden()], [vector(H)], [0, 0, 1]]),
   kernel('reduce', `sum of rows ${size}`, each(1), () => [[hidden()], [vector(N, f64)], [0, 1, 1]]),
-  kernel('reduce', `sum of all ${size}`, each(1), () => [[hidden()], [vector(1, f64)], [0, 2]]),
-  kernel('reduce', `max of rows ${size}`, each(1), () => [[hidden()], [vector(N)], [2, 1]]),
-  kernel('reduce', `logsumexp of rows ${size}`, each(1), () => [[hidden()], [vector(N)], [3, 1]]),
+  kernel('reduce', `sum of all ${size}`, each(1), () => [[hidden()], [vector(1, f64)], [0, 2, 1]]),
+  kernel('reduce', `max of rows ${size}`, each(1), () => [[hidden()], [vector(N)], [2, 1, 1]]),
+  kernel('reduce', `logsumexp of rows ${size}`, each(1), () => [
+    [hidden()],
+    [vector(N)],
+    [3, 1, 1],
+  ]),
   kernel('reduce_grad', `logsumexp of rows ${size}`, each(2), () => [
     [hidden(), vector(N, { fill: () => 6 }), vector(N)],
     [hidden()],

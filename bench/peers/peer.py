@@ -140,11 +140,20 @@ def main():
     parser.add_argument("--case", required=True, choices=CASES)
     parser.add_argument("--variant", default="eager", choices=["eager", "channels-last", "compile", *LIBRARIES])
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     options = parser.parse_args()
 
     torch.manual_seed(0)
     torch.set_num_threads(options.threads)
-    run = repetition(options.case, options.variant)
+    torch.set_default_device(options.device)
+    repeat = repetition(options.case, options.variant)
+
+    def run():
+        value = repeat()
+        if options.device == "cuda":
+            torch.cuda.synchronize()
+        return value
+
     warm_up(run)
     print("ready", flush=True)
     for line in sys.stdin:

@@ -11,6 +11,7 @@
 #include <memory>
 
 #include "cuda/core/blas.h"
+#include "cuda/core/clock.h"
 #include "cuda/core/context.h"
 #include "cuda/core/launch.h"
 #include "cuda/core/staging.h"
@@ -97,6 +98,7 @@ void close(PluginContext* context) {
   use_device();
   if (context->stream) cudaStreamSynchronize(context->stream);  // what still reads or writes pinned memory
   context->staging.reset();
+  cuda::close_clock();
   cuda::close_blas(context->blas);
   if (context->stream) cudaStreamDestroy(context->stream);
   free_retired(context);
@@ -280,12 +282,14 @@ double get(PluginContext* context, const char* name) {
   double value;
   if (emulation::get(name, value)) return value;
 #endif
+  if (double ms; cuda::get_clock(name, ms)) return ms;
   if (std::strcmp(name, "tf32") == 0) return cuda::allows_tf32(context->blas);
   return std::strcmp(name, "launches") == 0 ? static_cast<double>(context->launches) : std::nan("");
 }
 
 bool set(PluginContext* context, const char* name, double value) {
   if (std::strcmp(name, "tf32") == 0) return cuda::set_tf32(context->blas, value != 0), true;
+  if (cuda::set_clock(context->stream, name, value)) return true;
 #if defined(FLOW_CUDA_EMULATION)
   return emulation::set(name, value);
 #else

@@ -1,8 +1,10 @@
 // Streams, events, copies and graphs. Work is queued and runs when somebody waits for it: so a host that does not wait reads old
 // numbers here, too.
 #include "emulation.h"
+#include "emulation_control.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -46,6 +48,8 @@ struct Stream {
 struct Event {
   Stream* stream = nullptr;
   int64_t number = 0;
+  bool timed = false;
+  double ms = 0;
 };
 
 namespace {
@@ -328,9 +332,10 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
   if (event->stream && event->stream != stream) stream->put([other = event->stream, number = event->number] { other->drain_to(number); });
   return cudaSuccess;
 }
-cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned) {
+cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   const Turn turn;
   *event = new Event;
+  (*event)->timed = (flags & cudaEventDisableTiming) == 0;
   return cudaSuccess;
 }
 cudaError_t cudaEventDestroy(cudaEvent_t event) {
@@ -341,6 +346,11 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Turn turn;
   event->stream = stream;
+  if (event->timed)
+    stream->put([event] {
+      using Milliseconds = std::chrono::duration<double, std::milli>;
+      event->ms = Milliseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+    });
   event->number = stream->put_count;
   return cudaSuccess;
 }
@@ -348,6 +358,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Turn turn;
   if (!event->stream) return cudaSuccess;
   event->stream->drain_to(event->number);
+  return note(pending);
+}
+cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t start, cudaEvent_t stop) {
+  const Turn turn;
+  *ms = static_cast<float>(stop->ms - start->ms);
   return note(pending);
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
