@@ -1,7 +1,8 @@
 // Compiles every kernel by nvcc and says what ptxas made of it: registers, shared memory, stack, spills.
 //
-//   node scripts/cuda-report.mjs [--arch=80,86,89,90,100,120] [--write] [NAME…]
+//   node scripts/cuda-report.mjs [--arch=80,86,89,90,100,120] [--write] [--seconds=S] [NAME…]
 //
+// With --seconds it begins with what changed last in git, and leaves out what it has not begun by then.
 // Fails on a warning, on a spill, on a stack in local memory, and where a kernel that moves memory has no access of 16 bytes in its PTX.
 // --write puts the table into docs/cuda-kernels.md, with the architectures that were compiled. NAME…: these ops only.
 // What was compiled is kept in build/cuda-report and taken from there until a file that it was made of changes: so it can be stopped
@@ -159,10 +160,30 @@ async function widths(op) {
 }
 
 mkdirSync(out, { recursive: true });
-const tasks = [
-  ...ops.flatMap((op) => architectures.map((arch) => ({ op, arch }))),
-  ...wideOps.map((op) => ({ op, arch: null })),
-];
+/** When the file of each op changed last, of a checkout with its history; 0 where git does not say. */
+function ages() {
+  const { stdout } = spawnSync('git', ['log', '--format=%ct', '--name-only', '--', 'cuda/ops'], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+  const found = new Map();
+  let time = 0;
+  for (const line of (stdout ?? '').split('\n')) {
+    if (/^\d+$/.test(line)) time = Number(line);
+    const op = /^cuda\/ops\/(\w+)\.cu$/.exec(line)?.[1];
+    if (op && !found.has(op)) found.set(op, time);
+  }
+  return found;
+}
+
+const seconds = Number(option('seconds') ?? Infinity);
+const end = performance.now() + 1000 * seconds;
+const changed = seconds < Infinity ? ages() : new Map();
+const inOrder = ops.toSorted((a, b) => (changed.get(b) ?? 0) - (changed.get(a) ?? 0));
+const tasks = inOrder.flatMap((op) => [
+  ...architectures.map((arch) => ({ op, arch })),
+  ...(wideOps.includes(op) ? [{ op, arch: null }] : []),
+]);
 const compiled = new Map(ops.map((op) => [op, new Map()]));
 const wide = new Map();
 const problems = [];
@@ -170,6 +191,7 @@ const queue = [...tasks];
 await Promise.all(
   Array.from({ length: availableParallelism() }, async () => {
     for (let task = queue.shift(); task; task = queue.shift()) {
+      if (performance.now() > end) break;
       const { op, arch } = task;
       if (arch === null) wide.set(op, await widths(op));
       else compiled.get(op).set(arch, await compile(op, arch));
@@ -188,12 +210,14 @@ for (const [op, { loads, stores }] of wide)
   if (loads === 0 || stores === 0)
     problems.push(`${op}: ${loads} loads and ${stores} stores of 16 bytes in its PTX`);
 
+const leftOut = ops.filter((op) => compiled.get(op).size < architectures.length);
+const done = ops.filter((op) => !leftOut.includes(op));
 for (const arch of architectures)
-  if (ops.every((op) => compiled.get(op).get(arch).kernels.length === 0))
+  if (done.length > 0 && done.every((op) => compiled.get(op).get(arch).kernels.length === 0))
     problems.push(`sm_${arch}: ptxas named no kernel`);
 
 const most = (kernels, key) => kernels.reduce((value, kernel) => Math.max(value, kernel[key]), 0);
-const rows = ops.map((op) => {
+const rows = done.map((op) => {
   const all = [...compiled.get(op).values()].flatMap(({ kernels }) => kernels);
   const registers = architectures.map((arch) =>
     most(compiled.get(op).get(arch).kernels, 'registers'),
@@ -209,7 +233,7 @@ const table = [
   ...rows,
 ].join('\n');
 
-if (process.argv.includes('--write')) {
+if (process.argv.includes('--write') && leftOut.length === 0) {
   const version = /release ([\d.]+)/.exec(
     spawnSync(nvcc, ['--version'], { encoding: 'utf8' }).stdout,
   )?.[1];
@@ -228,7 +252,8 @@ ${table}
   console.log(table);
 }
 console.log(
-  `${ops.length} ops for ${architectures.length} architectures, ${problems.length} problems`,
+  `${done.length} ops for ${architectures.length} architectures, ${problems.length} problems`,
 );
+if (leftOut.length > 0) console.log(`left out after ${seconds} s: ${leftOut.join(', ')}`);
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length > 0 ? 1 : 0;

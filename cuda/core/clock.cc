@@ -2,9 +2,6 @@
 
 #include <cmath>
 #include <cstring>
-#if defined(FLOW_CUDA_EMULATION)
-#include "emulation_control.h"
-#endif
 
 namespace flow::cuda {
 namespace {

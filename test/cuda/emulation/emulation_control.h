@@ -1,8 +1,5 @@
-// The switches and counters of the emulation by their names, for tests that run in Node, and what benches alone need of the runtime.
+// The switches and counters of the emulation by their names, for tests that run in Node.
 #pragma once
-#include "cuda_runtime.h"
-
-cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t start, cudaEvent_t stop);
 
 namespace emulation {
 bool get(const char* name, double& value);

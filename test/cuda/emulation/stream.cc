@@ -1,7 +1,6 @@
 // Streams, events, copies and graphs. Work is queued and runs when somebody waits for it: so a host that does not wait reads old
 // numbers here, too.
 #include "emulation.h"
-#include "emulation_control.h"
 
 #include <algorithm>
 #include <chrono>
