@@ -303,8 +303,8 @@ __global__ void __launch_bounds__(block_threads)
   }
 }
 
-/** The most parts that the last block of a tile adds: a batch of loads or two, each less than a launch. A guess, not measured. */
-inline constexpr int64_t few_parts = 8;
+/** The most parts that the last block of a tile adds: one batch of loads, whose wait is less than a launch. A guess, not measured. */
+inline constexpr int64_t few_parts = 4;
 
 /** Into how many parts k is cut: so many that the device is full, if they are long enough to be worth it. */
 inline int64_t parts_of(int64_t tiles, int64_t k) {
