@@ -9,10 +9,12 @@ import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { MultiScale, type MultiScaleEntry } from '../bijections/multiScale';
+import { Permutation } from '../bijections/permutation';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import type { FloatDType } from '../dtype';
 import { ResidualConvNet } from '../nn/residualConvNet';
 import type { ImageShape } from '../shape';
+import { oneOf } from './choice';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 import { flowOf, type RecipeOptions } from './recipe';
@@ -30,6 +32,11 @@ export interface RealNvpImageOptions extends RecipeOptions {
   readonly batchNorm?: boolean;
   /** Weights of the networks as direction and length. Default true. */
   readonly weightNorm?: boolean;
+  /**
+   * What leaves after a scale. 'alternating': of each square of 2 × 2 pixels one diagonal, the other stays, as in the paper's code:
+   * both halves are images of the whole. 'half' (default): the lower two pixels of the square.
+   */
+  readonly factorOut?: 'half' | 'alternating';
   /** Columns of the context, for instance one-hot classes, which all networks see. */
   readonly contextFeatures?: number;
   /** λ of the logit that the pixels go through; default 0.05. Images of many black pixels, as MNIST: 1e-6. */
@@ -87,8 +94,17 @@ class Links {
   }
 }
 
+/** Of a squeezed image: the upper left and the lower right pixel of each square, then the other two. */
+function diagonalsFirst({ height, width, channels }: ImageShape): Permutation {
+  const colors = channels / 4;
+  const order = [0, 3, 1, 2].flatMap((pixel) =>
+    Array.from({ length: colors }, (_, c) => pixel * colors + c),
+  );
+  return new Permutation(order, { positions: height * width });
+}
+
 function scalesOf(options: RealNvpImageOptions): MultiScale {
-  const { scales = 2, hidden = 32 } = options;
+  const { scales = 2, hidden = 32, factorOut = 'half' } = options;
   const links = new Links(options);
   const parts: MultiScaleEntry[] = [];
   let { image } = options;
@@ -99,6 +115,7 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
     image = squeezed(image);
     width *= 2;
     links.halves(image, 3, width);
+    if (factorOut === 'alternating') links.bijections.push(diagonalsFirst(image));
     parts.push({ bijection: links.chain(), channels: image.channels });
     image = { ...image, channels: image.channels / 2 };
   }
@@ -116,6 +133,7 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
 export function realnvpImage(options: RealNvpImageOptions): Flow {
   const { image, scales = 2, lambda = 0.05, dtype = 'float32' } = options;
   requireHalving('realnvpImage', image, scales, 1);
+  oneOf('realnvpImage', 'factorOut', options.factorOut ?? 'half', ['half', 'alternating']);
   const features = imageFeatures(image);
   const usual = ({ levels }: Dequantization) => pixelLogit(features, levels, lambda, dtype);
   return flowOf(scalesOf(options), imageParts(options, usual), dtype);

@@ -8,7 +8,6 @@
  */
 import { expected, FlowError } from '../errors';
 import { loadModuleOf } from '../flows/modelFile';
-import { ContextLayer } from '../nn/contextLayer';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import { type Config, type Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
@@ -29,8 +28,6 @@ export interface PixelCnnOptions extends PixelModelOptions {
   readonly kernel?: number;
   /** Channels of the 1×1 layer before the last. Default 2·hidden. */
   readonly head?: number;
-  /** Width of a context, as of classes; gated only. Default 0. */
-  readonly contextFeatures?: number;
 }
 
 type Kernel = readonly [number, number];
@@ -41,7 +38,6 @@ type ConvOptions = Partial<MaskedConv2dOptions> & {
 };
 
 export class PixelCnn extends PixelModel {
-  readonly contextFeatures: number;
   readonly #options: PixelCnnOptions;
   readonly #stream: RandomStream;
 
@@ -52,15 +48,13 @@ export class PixelCnn extends PixelModel {
     requireOdd('PixelCnn', { firstKernel, kernel });
     this.requireGroups('PixelCnn', { hidden, head });
     this.#options = structuredClone(options);
-    this.contextFeatures = options.contextFeatures ?? 0;
-    const countable = Number.isSafeInteger(this.contextFeatures) && this.contextFeatures >= 0;
-    if (!countable || (this.contextFeatures > 0 && !options.gated)) {
+    if (this.contextFeatures > 0 && !options.gated) {
       throw new FlowError(
         'ARGUMENT',
         expected(
           'PixelCnn',
           'contextFeatures',
-          options.gated ? 'a whole number ≥ 0' : '0 without gates',
+          '0 without gates',
           String(this.contextFeatures),
           'set gated to condition on a context',
         ),
@@ -175,11 +169,11 @@ export class PixelCnn extends PixelModel {
       });
       const out = this.#conv(name('out'), { inputs: hidden, outputs: hidden, kernel: [1, 1] });
       const below = graph.conv(v, vertical, {
-        addend: this.#context(name('verticalContext'), outputs),
+        addend: this.contextMap(name('verticalContext'), outputs, this.#stream),
         phase: 'row',
       });
       const seen = graph.conv(below, across, {
-        addend: this.#context(name('context'), outputs),
+        addend: this.contextMap(name('context'), outputs, this.#stream),
         phase: 'row',
       });
       const gates = graph.conv(h, horizontal, { addend: seen, parts: 2 });
@@ -188,16 +182,6 @@ export class PixelCnn extends PixelModel {
       if (k < layers) v = graph.gate(below, 'row');
     }
     return h;
-  }
-
-  #context(name: string, units: number): number | null {
-    if (this.contextFeatures === 0) return null;
-    return this.graph.context(
-      this.child(
-        name,
-        new ContextLayer(this.contextFeatures, units, this.positions, this.dtype, this.#stream),
-      ),
-    );
   }
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */

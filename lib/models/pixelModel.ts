@@ -7,6 +7,7 @@ import { contextRows } from '../flows/context';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import type { Dequantization } from '../flows/flow';
 import { type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { ContextLayer } from '../nn/contextLayer';
 import { Module } from '../nn/module';
 import {
   abs,
@@ -37,6 +38,8 @@ export interface PixelModelOptions extends PixelLikelihoodOptions {
    * papers do for MNIST ("dynamic binarisation"). Default: the data are what the likelihood describes.
    */
   readonly binarization?: { readonly levels: number } | null;
+  /** Width of a context, as of classes. Default 0. */
+  readonly contextFeatures?: number;
   /** What the rows are, for whoever opens the file. */
   readonly description?: Readonly<Record<string, string>>;
   readonly seed?: number;
@@ -60,7 +63,7 @@ export interface PixelSampleOptions {
 export abstract class PixelModel extends Module implements GenerativeModel {
   readonly image: ImageShape;
   readonly features: number;
-  abstract readonly contextFeatures: number;
+  readonly contextFeatures: number;
   readonly dtype: FloatDType;
   readonly description: Readonly<Record<string, string>>;
   readonly likelihood: PixelLikelihood;
@@ -76,6 +79,15 @@ export abstract class PixelModel extends Module implements GenerativeModel {
     this.image = { height, width, channels };
     this.features = height * width * channels;
     this.dtype = options.dtype ?? 'float32';
+    this.contextFeatures = options.contextFeatures ?? 0;
+    if (!Number.isSafeInteger(this.contextFeatures) || this.contextFeatures < 0) {
+      const got = String(this.contextFeatures);
+      const remedy = 'pass the columns of the context';
+      throw new FlowError(
+        'ARGUMENT',
+        expected(where, 'contextFeatures', 'a whole number ≥ 0', got, remedy),
+      );
+    }
     this.description = options.description ?? {};
     this.likelihood = new PixelLikelihood(where, channels, options);
     this.binarization = options.binarization ?? null;
@@ -107,6 +119,14 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   /** height·width. */
   get positions(): number {
     return this.image.height * this.image.width;
+  }
+
+  /** The map of what a context adds to so many units at each pixel, alike at all; null for a model without one. */
+  protected contextMap(name: string, units: number, stream: RandomStream): number | null {
+    if (this.contextFeatures === 0) return null;
+    const { contextFeatures, positions, dtype } = this;
+    const layer = new ContextLayer(contextFeatures, units, positions, dtype, stream);
+    return this.graph.context(this.child(name, layer));
   }
 
   /** Throws unless `hidden` channels can stand in equal groups, one a colour. */

@@ -1,6 +1,7 @@
 /**
  * PixelRNN: Row LSTM and Diagonal BiLSTM (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", sections 3.1 to 3.4,
- * table 1): a 7×7 convolution of mask A, LSTM layers with residual connections, two 1×1 layers.
+ * table 1): a 7×7 convolution of mask A, LSTM layers with residual connections, two 1×1 layers. A context adds a linear map of
+ * itself to the input of the gates of each layer, as that of a gated PixelCNN (van den Oord et al. 2016b, section 2.3).
  */
 import { loadModuleOf } from '../flows/modelFile';
 import { uniformByFanIn } from '../nn/initialization';
@@ -50,7 +51,6 @@ class Recurrence extends Module {
 }
 
 export class PixelRnn extends PixelModel {
-  readonly contextFeatures = 0;
   readonly #options: PixelRnnOptions;
   readonly #stream: RandomStream;
 
@@ -127,7 +127,9 @@ export class PixelRnn extends PixelModel {
       taps: rasterTaps(kernel, { self: true }),
       groups: { count: this.likelihood.groups, own: true, parts: 4 },
     });
-    return this.#lstm(`${name}.down`, this.graph.conv(x, toState, { parts: 4 }), hidden, 'down');
+    const addend = this.contextMap(`${name}.context`, 4 * hidden, this.#stream);
+    const gates = this.graph.conv(x, toState, { parts: 4, addend });
+    return this.#lstm(`${name}.down`, gates, hidden, 'down');
   }
 
   /** Input-to-state 1×1; state-to-state from the state before on the row and the one above. */
@@ -140,10 +142,15 @@ export class PixelRnn extends PixelModel {
         kernel: [1, 1],
         groups: { count, own: true, parts: 4 },
       });
-    const right = graph.conv(x, toState('right', this.likelihood.groups), { parts: 4 });
+    const contextOf = (side: string) =>
+      this.contextMap(`${name}.${side}Context`, 4 * hidden, this.#stream);
+    const right = graph.conv(x, toState('right', this.likelihood.groups), {
+      parts: 4,
+      addend: contextOf('right'),
+    });
     const fromLeft = this.#lstm(`${name}.right`, right, hidden, 'right');
     // What comes from the right is used one row below, where all colours of its row are known.
-    const left = graph.conv(x, toState('left', 1), { phase: 'above' });
+    const left = graph.conv(x, toState('left', 1), { phase: 'above', addend: contextOf('left') });
     return graph.add(fromLeft, this.#lstm(`${name}.left`, left, hidden, 'left'));
   }
 

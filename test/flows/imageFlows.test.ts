@@ -231,9 +231,35 @@ describe('realnvpImage', () => {
     flow.dispose();
   });
 
+  it('keeps one diagonal of each square and lets the other leave, where it is asked to', () => {
+    const plain = { ...options, batchNorm: false, preprocessing: null, dequantization: null };
+    const flow = realnvpImage({ ...plain, factorOut: 'alternating' });
+    // Couplings that start as the identity: y is what left, then what stayed on the last scale, both in raster order of the squares.
+    const x = Float32Array.from({ length: 16 }, (_, k) => k);
+    const y = scope(() => flow.forward(x).y.toArray());
+    const pixels = (of: readonly (readonly [number, number])[]) =>
+      [0, 1, 2, 3].flatMap((square) =>
+        of.map(([dy, dx]) => 4 * (2 * Math.floor(square / 2) + dy) + 2 * (square % 2) + dx),
+      );
+    const leaves = pixels([
+      [0, 1],
+      [1, 0],
+    ]);
+    const stays = pixels([
+      [0, 0],
+      [1, 1],
+    ]);
+    expect(y).toEqual([...leaves, ...stays]);
+    flow.dispose();
+    expect(() => realnvpImage({ ...plain, factorOut: 'all' as never })).toThrow(
+      /factorOut: expected half or alternating, got all/,
+    );
+  });
+
   it('has the log-det of its Jacobian, both ways', () => {
     const flow = realnvpImage({
       ...options,
+      factorOut: 'alternating',
       preprocessing: null,
       dequantization: null,
       dtype: 'float64',

@@ -81,11 +81,11 @@ export const pixelCases: readonly PixelCase[] = [
       new PixelRnn({ ...rnn, scan: 'row', image, hidden: 5, likelihood: 'bernoulli', dtype }),
   },
   {
-    name: 'row LSTM, softmax of two channels',
+    name: 'row LSTM, softmax of two channels, of classes',
     channels: 2,
     sees: none,
     build: (image, dtype) =>
-      new PixelRnn({ ...rnn, scan: 'row', image, hidden: 8, levels: 3, dtype }),
+      new PixelRnn({ ...rnn, scan: 'row', image, hidden: 8, levels: 3, contextFeatures: 2, dtype }),
   },
   {
     name: 'diagonal BiLSTM, binary',
@@ -95,10 +95,11 @@ export const pixelCases: readonly PixelCase[] = [
       new PixelRnn({ ...rnn, image, hidden: 5, likelihood: 'bernoulli', dtype }),
   },
   {
-    name: 'diagonal BiLSTM, softmax of colours',
+    name: 'diagonal BiLSTM, softmax of colours, of classes',
     channels: 3,
     sees: rowsAbove,
-    build: (image, dtype) => new PixelRnn({ ...rnn, image, hidden: 6, levels: 4, dtype }),
+    build: (image, dtype) =>
+      new PixelRnn({ ...rnn, image, hidden: 6, levels: 4, contextFeatures: 3, dtype }),
   },
 ];
 

@@ -77,9 +77,9 @@ export const pixelModels = {
     takes: ['likelihood', 'layers', 'scan'],
     defaults: () => ({ hidden: [16], batchSize: 16 }),
     build(options, input, defaults) {
-      if (input.contextFeatures > 0) throw new UsageError('--model pixelrnn takes no context');
       return new PixelRnn({
         ...common(options, input, defaults),
+        contextFeatures: input.contextFeatures,
         ...(options.scan && { scan: options.scan }),
       });
     },
