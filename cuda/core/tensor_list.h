@@ -165,7 +165,6 @@ __global__ void __launch_bounds__(block_threads)
   else add(float{});
   total = block_fold(total, fold, reinterpret_cast<double*>(memory));
   if (threadIdx.x == 0) partials[table.chunks_before + blockIdx.x] = total;
-  static_assert(fold_bytes<double>(block_threads) >= last_block_bytes);
   if (is_last_block(done, static_cast<unsigned>(chunks), memory)) fold_parts(f, partials, chunks, memory);
 }
 
@@ -267,6 +266,7 @@ bool fold_tensors(const Call& call, const Operand* list, int n, const F& f) {
     return launched(call);
   }
   FLOW_CHECK(call, chunks <= INT32_MAX, "tensors: %lld chunks are too many", ll(chunks));
+  static_assert(fold_bytes<double>(block_threads) >= last_block_bytes);
   double* partials = static_cast<double*>(workspace(static_cast<size_t>(chunks) * sizeof(double)));
   if (!partials) return call.fail("the GPU has no memory for the sums of %lld chunks", ll(chunks));
   return for_tables<1>(call, lists, nullptr, n, [&](const TensorTable<1>& table, unsigned own) {
