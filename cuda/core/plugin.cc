@@ -29,6 +29,9 @@ cudaError_t find_kernel_image();
 
 namespace {
 thread_local PluginContext* entered = nullptr;
+// Of this thread's environment, which has one context.
+thread_local void (*release_kept)(void*) = nullptr;
+thread_local void* owner_of_kept = nullptr;
 }  // namespace
 
 PluginContext& current() { return *entered; }
@@ -45,10 +48,11 @@ void* workspace(size_t bytes) {
     context.workspace = nullptr;
     context.workspace_bytes = 0;
   }
-  for (const size_t size : {wanted, bytes}) {
+  for (const size_t size : {wanted, bytes, bytes}) {
     void* block = nullptr;
     if (cudaMalloc(&block, size) != cudaSuccess) {
       cudaGetLastError();
+      if (size == bytes && release_kept) release_kept(owner_of_kept);
       continue;
     }
     if (context.workspace) context.retired.push_back(context.workspace);
@@ -106,6 +110,7 @@ void close(PluginContext* context) {
   if (context->counters) cudaFree(context->counters);
   cudaGetLastError();
   if (cuda::entered == context) cuda::entered = nullptr;
+  cuda::release_kept = nullptr;
   delete context;
 }
 
@@ -200,6 +205,11 @@ void give(PluginContext* context, void* block) {
   cudaStreamSynchronize(context->stream);  // work that still uses it
   cudaFree(block);
   cudaGetLastError();
+}
+
+void on_shortage(PluginContext*, void (*release)(void*), void* owner) {
+  cuda::release_kept = release;
+  cuda::owner_of_kept = owner;
 }
 
 void enter(PluginContext* context) {
@@ -297,7 +307,7 @@ bool set(PluginContext* context, const char* name, double value) {
 #endif
 }
 
-const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table, open,     close,       describe,  take,      give,       enter, upload,
+const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table, open,     close,       describe,  take,      give,       on_shortage, enter, upload,
                        download,       begin_read, has_arrived, finish_read, drop_read, wait,            begin_graph, end_graph, run_graph, drop_graph, get,   set};
 
 }  // namespace

@@ -44,7 +44,9 @@ std::unique_ptr<CudaDevice> CudaDevice::open(const char* path, const OpTable& ow
   }
   PluginContext* context = plugin->open(&failure);
   if (!context) return nullptr;
-  return std::unique_ptr<CudaDevice>(new CudaDevice(*plugin, context));
+  std::unique_ptr<CudaDevice> device(new CudaDevice(*plugin, context));
+  plugin->on_shortage(context, [](void* owner) { static_cast<CudaDevice*>(owner)->pool_.trim(); }, device.get());
+  return device;
 }
 
 CudaDevice::~CudaDevice() {

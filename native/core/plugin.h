@@ -8,7 +8,7 @@
 namespace flow {
 
 // Both sides must have been built with the same number.
-inline constexpr int plugin_version = 3;
+inline constexpr int plugin_version = 4;
 
 /** Of a list of names (FNV-1a, 64 bits): opcodes are places in it, so both sides must have been built from one. */
 class Fingerprint {
@@ -40,6 +40,9 @@ struct Plugin {
   // Memory of the device; null where there is none. Blocks given back may be taken again at once: work is ordered by the stream.
   void* (*take)(PluginContext* context, size_t bytes);
   void (*give)(PluginContext* context, void* block);
+
+  // What to call where the device is short of memory: the owner gives back blocks that it only keeps.
+  void (*on_shortage)(PluginContext* context, void (*release)(void* owner), void* owner);
 
   // Makes the context the one that kernels of this thread use.
   void (*enter)(PluginContext* context);
