@@ -39,7 +39,8 @@ describe('the table of the plain loops', () => {
 
   it('is what bench/cases measures: each op has a row there', () => {
     const folder = join(__dirname, '../bench/cases');
-    const bench = readdirSync(folder)
+    const bench = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.mjs'))
       .map((file) => readFileSync(join(folder, file), 'utf8'))
       .join('\n');
     // The affine maps are made by suffix.
