@@ -35,7 +35,7 @@ describe('the packed package', () => {
       /^dist\/.*\.(js|d\.ts)$/,
       /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/flow-kernels\.[a-z0-9.]*node$/,
       /^native\/.*\.(cc|h|def|inc|md)$/,
-      /^scripts\/(build-native\.mjs|lock\.mjs|nodedir\.mjs|sources\.cjs)$/,
+      /^scripts\/(build-native\.mjs|lock\.mjs|machine-sets\.cjs|nodedir\.mjs|sources\.cjs)$/,
       /^(binding\.gyp|CMakeLists\.txt|package\.json|LICENSE|README\.md|CHANGELOG\.md)$/,
     ];
     expect(files.filter((path) => !allowed.some((one) => one.test(path)))).toEqual([]);
