@@ -57,6 +57,7 @@ async function startPeer(name, variant, threads, device) {
 export async function startPeers(
   { name, variants = ['eager', 'compile'], libraries = [] },
   threads,
+  device = 'cpu',
 ) {
   const started = [];
   for (const variant of [...variants, ...libraries.filter(isThere)]) {
