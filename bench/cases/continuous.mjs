@@ -1,6 +1,6 @@
 // Continuous flows, at the sizes of bench/peers/continuous.py: 6 features, batches of 256, 8 steps of Runge–Kutta 4.
 import flow from '../../dist/index.js';
-import { Learner, Step } from '../../dist/train/step.js';
+import { noise, trainingStep } from './step.mjs';
 
 const [features, batch] = [6, 256];
 
@@ -9,18 +9,7 @@ function stepOf(hidden, trainingTrace, loss = flow.negativeLogLikelihood) {
     ...{ features, hidden, activation: 'softplus', seed: 1 },
     ...{ training: { method: 'rk4', steps: 8 }, trainingTrace },
   });
-  model.train();
-  const stream = new flow.RandomStream(7);
-  const x = stream.normal([batch, features], 'float32');
-  const learner = new Learner(model, {
-    optimizer: flow.adam({ lr: 1e-4 }),
-    clipNorm: Infinity,
-    ema: null,
-    stream,
-    compile: true,
-  });
-  const step = new Step(learner, () => loss({ model, x, context: null, stream }), batch);
-  return () => step.run();
+  return trainingStep(model, noise(batch, features), { loss });
 }
 
 const probe = { kind: 'hutchinson' };

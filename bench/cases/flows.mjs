@@ -1,7 +1,7 @@
 // The cases of the flow families: training steps, scoring and sampling at the sizes that the peers run (bench/peers/peer.py
 // has the same table). A step is the one that fit runs: recorded once, then replayed in one native call.
 import flow from '../../dist/index.js';
-import { Learner, Step } from '../../dist/train/step.js';
+import { noise, trainingStep } from './step.mjs';
 
 const sizes = {
   maf: { features: 63, hidden: [512, 512], batch: 256 },
@@ -63,13 +63,6 @@ function model(name) {
   });
 }
 
-function noise(rows, features) {
-  const stream = new flow.RandomStream(7);
-  const x = stream.normal([rows, features], 'float32');
-  stream.dispose();
-  return x;
-}
-
 /** Bits, one draw of the ELBO; last layers at random, as the peer's are. */
 function iafVaeStep() {
   const features = 784;
@@ -80,36 +73,15 @@ function iafVaeStep() {
     posterior: { transforms: 4, hidden: [320, 320], contextFeatures: 64 },
     seed: 1,
   });
-  model.train();
   const stream = new flow.RandomStream(5);
   const x = stream.bernoulli(flow.full([100, features], 0.13, 'float32'));
-  const learner = new Learner(model, {
-    optimizer: flow.adam({ lr: 1e-4 }),
-    clipNorm: Infinity,
-    ema: null,
-    stream,
-    compile: true,
-  });
-  const loss = () => flow.negativeLogLikelihood({ model, x, context: null, stream });
-  const step = new Step(learner, loss, 100);
-  return () => step.run();
+  return trainingStep(model, x, { stream });
 }
 
 const work = {
   step(name) {
     const { batch, features } = sizes[name];
-    const trained = model(name);
-    const x = noise(batch, features);
-    const learner = new Learner(trained, {
-      optimizer: flow.adam({ lr: 1e-4 }),
-      clipNorm: Infinity,
-      ema: null,
-      stream: new flow.RandomStream(5),
-      compile: true,
-    });
-    const loss = () => flow.negativeLogLikelihood({ model: trained, x, context: null });
-    const step = new Step(learner, loss, batch);
-    return () => step.run();
+    return trainingStep(model(name), noise(batch, features));
   },
   /** Of 16 images, or of the noise that they are mapped to: as they come in sampling. */
   through(name, direction) {

@@ -2,9 +2,9 @@
 // (bench/peers/pixels.py), and the kernels that they are made of. A draw is of 16 images, one pixel of all of them a repetition;
 // PyTorch draws it, as such code is written, by a pass over the whole images.
 import flow from '../../dist/index.js';
-import { Learner, Step } from '../../dist/train/step.js';
 import { matrix, vector } from '../instruction.mjs';
 import { kernel } from './kernels.mjs';
+import { trainingStep } from './step.mjs';
 
 const image = { height: 28, width: 28, channels: 1 };
 const pixels = 28 * 28;
@@ -27,18 +27,8 @@ const models = {
 };
 
 function step(build) {
-  const model = build();
   const x = matrix(batch, pixels, { fill: (i) => ((i * 7919) % 10 < 3 ? 1 : 0) });
-  const learner = new Learner(model, {
-    optimizer: flow.adam({ lr: 1e-4 }),
-    clipNorm: Number.POSITIVE_INFINITY,
-    ema: null,
-    stream: new flow.RandomStream(5),
-    compile: true,
-  });
-  const loss = () => flow.negativeLogLikelihood({ model, x, context: null });
-  const one = new Step(learner, loss, batch);
-  return () => one.run();
+  return trainingStep(build(), x);
 }
 
 const trained = Object.entries(models).flatMap(([name, build]) => [

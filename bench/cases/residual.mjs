@@ -1,6 +1,6 @@
 // Residual flows and invertible convolutions, at the sizes of bench/peers/residual.py.
 import flow from '../../dist/index.js';
-import { Learner, Step } from '../../dist/train/step.js';
+import { noise, trainingStep } from './step.mjs';
 
 /** Four blocks of 64 → 128 → 128 → 128 → 64, unbiased log-dets: two terms and a Poisson of rate 2, one probe. */
 function residualStep() {
@@ -14,29 +14,12 @@ function residualStep() {
     iterations: 1,
     seed: 1,
   });
-  model.train();
-  const stream = new flow.RandomStream(7);
-  const x = stream.normal([batch, features], 'float32');
-  const learner = new Learner(model, {
-    optimizer: flow.adam({ lr: 1e-4 }),
-    clipNorm: Infinity,
-    ema: null,
-    stream,
-    compile: true,
-  });
-  const loss = () => flow.negativeLogLikelihood({ model, x, context: null });
-  const step = new Step(learner, loss, batch);
-  return () => step.run();
+  return trainingStep(model, noise(batch, features));
 }
 
 const image = { height: 16, width: 16, channels: 12 };
 const images = 16;
-const rows = () => {
-  const stream = new flow.RandomStream(3);
-  const x = stream.normal([images, 16 * 16 * 12], 'float32');
-  stream.dispose();
-  return x;
-};
+const rows = () => noise(images, 16 * 16 * 12, 3);
 
 /** Forward and all gradients. */
 function convStep(map) {

@@ -1,9 +1,9 @@
 // Sequences: a WaveNet of 3 × 10 layers of 64 channels and 256 levels on 16,000 samples, and its residual layers as single
 // instructions. wavenet:sample is one sample; PyTorch draws it from a pass over the 3070 samples that it depends on.
 import flow from '../../dist/index.js';
-import { Learner, Step } from '../../dist/train/step.js';
 import { matrix, vector } from '../instruction.mjs';
 import { kernel } from './kernels.mjs';
+import { trainingStep } from './step.mjs';
 
 const channels = 64;
 
@@ -96,20 +96,7 @@ const drawn = 500;
 
 const model = () => new flow.WaveNet({ length, seed: 1 });
 
-function step() {
-  const trained = model();
-  const x = matrix(1, length, { fill: (i) => (i * 7919) % 256 });
-  const learner = new Learner(trained, {
-    optimizer: flow.adam({ lr: 1e-4 }),
-    clipNorm: Number.POSITIVE_INFINITY,
-    ema: null,
-    stream: new flow.RandomStream(5),
-    compile: true,
-  });
-  const loss = () => flow.negativeLogLikelihood({ model: trained, x, context: null });
-  const one = new Step(learner, loss, 1);
-  return () => one.run();
-}
+const step = () => trainingStep(model(), matrix(1, length, { fill: (i) => (i * 7919) % 256 }));
 
 export const sequenceCases = [
   { name: 'wavenet:step', peer: { name: 'wavenet:step' }, setUp: step },

@@ -8,10 +8,11 @@
 // otherwise). Each flow gets as many steps as fit, Adam with a short warm-up and a cosine, and keeps its best weights on
 // the validation rows. Writes OUT/results.json, table.md, chart.svg (default runs/compare/…) after each flow; a run that was stopped
 // goes on with the same command, in the middle of a flow by its checkpoint; what failed is tried again.
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import flow from '../../dist/index.js';
+import { earlierResults, writeResults } from '../results.mjs';
 import { chart } from './chart.mjs';
 import { mnistComponents, tableOf } from './data.mjs';
 import { comparedFlows } from './flows.mjs';
@@ -68,17 +69,13 @@ const settings = {
   rows,
 };
 const resultsPath = join(out, 'results.json');
-const results = loaded();
-
-/** What an earlier run of the same settings has done. */
-function loaded() {
-  try {
-    const before = JSON.parse(readFileSync(resultsPath, 'utf8'));
-    if (JSON.stringify(before.settings) === JSON.stringify(settings)) return before;
-  } catch {}
-  return { settings, threads: Number(options.threads), done: {}, running: null };
-}
-const save = () => writeFileSync(resultsPath, `${JSON.stringify(results, null, 1)}\n`);
+const results = earlierResults(resultsPath, settings) ?? {
+  settings,
+  threads: Number(options.threads),
+  done: {},
+  running: null,
+};
+const save = () => writeResults(resultsPath, results);
 
 const checkpoint = join(out, 'checkpoint.safetensors');
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];

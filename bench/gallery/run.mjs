@@ -6,10 +6,11 @@
 //   npm run gallery -- --only planar,NSF-C --out runs/some --steps 1000
 //
 // Writes OUT/index.html and OUT/results.json (default runs/gallery).
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import flow from '../../dist/index.js';
+import { earlierResults, writeResults } from '../results.mjs';
 import { densities, energies } from './densities.mjs';
 import { galleryFlows } from './flows.mjs';
 
@@ -41,16 +42,7 @@ const cells = Array.from({ length: side * side }, (_, k) => {
 mkdirSync(options.out, { recursive: true });
 const resultsPath = join(options.out, 'results.json');
 const settings = { steps, full: options.full };
-const results = loaded();
-
-/** What an earlier run of the same settings has done. */
-function loaded() {
-  try {
-    const before = JSON.parse(readFileSync(resultsPath, 'utf8'));
-    if (JSON.stringify(before.settings) === JSON.stringify(settings)) return before;
-  } catch {}
-  return { settings, done: {} };
-}
+const results = earlierResults(resultsPath, settings) ?? { settings, done: {} };
 
 /** Densities of the cells as a picture of greys, 0 to 1. */
 function picture(logDensities) {
@@ -158,7 +150,7 @@ async function fill(kind, row, target, fit) {
   const seconds = (performance.now() - started) / 1000;
   const { kl, failed } = results.done[key];
   console.log(`${key}: ${failed ?? `KL ${fixed(kl)}`}, ${seconds.toFixed(1)} s`);
-  writeFileSync(resultsPath, JSON.stringify(results));
+  writeResults(resultsPath, results);
 }
 
 for (const target of targets) target.logZ = logZ(target);
