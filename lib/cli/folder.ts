@@ -36,6 +36,8 @@ export interface RunRecord {
   readonly data: string;
   /** SHA-256 of the numbers that were read: another file cannot take the run over. */
   readonly fingerprint: string;
+  /** SHA-256 of the teacher, of a run that has one. */
+  readonly teacher?: string;
   readonly options: TrainOptions;
 }
 

@@ -45,15 +45,11 @@ export function buildPreprocess(
   preprocess: Preprocess,
   train: Dataset,
   dtype: FloatDType,
-): Partial<Pick<FlowParts, 'preprocessing' | 'contextPreprocessing' | 'dequantization'>> {
+): Partial<Pick<FlowParts, 'preprocessing' | 'dequantization'>> {
   const { cols } = train.rows;
   if (preprocess.kind === 'standardize') {
     const { mean, deviation } = columnStatistics(train);
-    return {
-      preprocessing: Affine.standardize(mean, deviation, dtype),
-      contextPreprocessing: standardizedContext(train, dtype),
-      dequantization: null,
-    };
+    return { preprocessing: Affine.standardize(mean, deviation, dtype), dequantization: null };
   }
   if (preprocess.kind === 'logit') {
     return { preprocessing: new Logit(cols, preprocess.lambda), dequantization: null };
@@ -77,7 +73,7 @@ function momentsOf({ data, rows, cols }: Matrix): { mean: Float64Array; deviatio
 }
 
 /** Numbers that are conditioned on, to mean 0 and deviation 1; one that does not vary to 0. Classes stay 0 and 1. */
-function standardizedContext(train: Dataset, dtype: FloatDType): Bijection | null {
+export function standardizedContext(train: Dataset, dtype: FloatDType): Bijection | null {
   if (!train.context || train.classes) return null;
   const { mean, deviation } = momentsOf(train.context);
   const varies = deviation.map((one, c) => (one > 1e-12 * Math.abs(mean[c]!) ? one : 1));

@@ -1,7 +1,7 @@
 /** Progress on stderr: a bar on a terminal, plain lines elsewhere. */
 import { SingleBar } from 'cli-progress';
 import type { Terminal } from './status';
-import { duration } from './text';
+import { duration, lossText } from './text';
 
 /** Where a training is. */
 export interface Progress {
@@ -39,7 +39,7 @@ export function openDisplay(terminal: Terminal, quiet: boolean): Display {
 function describe(progress: Progress): string {
   const { epoch, loss, validation, samplesPerSecond, secondsLeft } = progress;
   const parts = [`epoch ${epoch}`];
-  if (loss !== null) parts.push(`loss ${loss.toFixed(2)}`);
+  if (loss !== null) parts.push(`loss ${lossText(loss)}`);
   if (validation !== null) parts.push(`validation ${validation}`);
   parts.push(`${Math.round(samplesPerSecond)} samples/s`);
   if (secondsLeft !== null) parts.push(`${duration(secondsLeft)} left`);

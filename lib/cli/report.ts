@@ -16,6 +16,8 @@ export interface Likelihood {
   readonly standardError: number;
   /** −log p / (D·ln 2) in the data's units; for dequantised integers a bound on the bits of the integers. */
   readonly bitsPerDim: number;
+  /** Of sequences: mean log p of one of their numbers, in the data's units. */
+  readonly natsPerMoment?: number;
 }
 
 export interface Report {
@@ -99,9 +101,10 @@ export function describeDataset(
 
 /** −1300.52 ± 1.10 nats, 1.234 bits/dim (logit space …). */
 export function likelihoodLine(name: string, likelihood: Likelihood): string {
-  const { nats, standardError, bitsPerDim, rows } = likelihood;
+  const { nats, standardError, bitsPerDim, natsPerMoment, rows } = likelihood;
+  const moment = natsPerMoment === undefined ? '' : ` (${natsPerMoment.toFixed(4)} a moment)`;
   return (
     `${name}: ${nats.model.toFixed(2)} ± ${standardError.toFixed(2)} nats in the model's space, ` +
-    `${nats.data.toFixed(2)} in the data's units, ${bitsPerDim.toFixed(3)} bits/dim (${grouped(rows)} rows)`
+    `${nats.data.toFixed(2)} in the data's units${moment}, ${bitsPerDim.toFixed(3)} bits/dim (${grouped(rows)} rows)`
   );
 }

@@ -13,6 +13,11 @@ export function grouped(value: number): string {
   return Math.round(value).toLocaleString('en-US');
 }
 
+/** A loss: small ones, as those of one moment of a sequence, have more digits. */
+export function lossText(loss: number): string {
+  return loss.toFixed(Math.abs(loss) < 10 ? 4 : 2);
+}
+
 /** Bytes: 12.3 MB. */
 export function megabytes(bytes: number): string {
   return bytes < 1e6 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;

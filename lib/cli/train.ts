@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { expected, FlowError } from '../errors';
 import { bytesOf } from '../io/bytes';
-import type { GenerativeModel } from '../models';
+import type { GenerativeModel, WaveNet } from '../models';
 import { withoutUndefined } from '../nn/module';
 import { setThreads } from '../runtime';
 import { adam, cosine, linearWarmup, type Schedule } from '../train';
@@ -13,19 +13,22 @@ import {
   makeFolder,
   mergeOptions,
   type RunFiles,
+  type RunRecord,
   readRunRecord,
   refuseUsedFolder,
   runFiles,
   writeRunRecord,
 } from './folder';
 import type { TrainOptions } from './grammar/train';
-import { buildModel, modelDefaults, modelLoss, modelPreprocess } from './models';
+import { buildModel, modelDefaults, modelLoss, modelPreprocess, modelSelects } from './models';
+import { optionsOfStudent, readForStudent, readTeacher, type Teacher } from './models/teacher';
 import { optionsOfSound } from './models/wavenet';
 import {
   buildPreprocess,
   choosePreprocess,
   type Preprocess,
   prepareRows,
+  standardizedContext,
   warningsAbout,
 } from './preprocess';
 import { holdsSound } from './sound';
@@ -66,33 +69,49 @@ export async function train(
   if (chosen.threads) setThreads(chosen.threads);
 
   const path = data ?? (record as { data: string }).data;
-  if (chosen.model === 'wavenet' && holdsSound(path)) chosen = optionsOfSound(chosen);
-  const raw = await readDataset(path, chosen);
+  const teacher = await readTeacher(chosen, files);
+  try {
+    if (teacher) chosen = optionsOfStudent(chosen, given, teacher.net);
+    else if (chosen.model === 'wavenet' && holdsSound(path)) chosen = optionsOfSound(chosen);
+    return await trainOn(terminal, { command, path, options: chosen, files, record, teacher });
+  } finally {
+    teacher?.net.dispose();
+  }
+}
+
+/** One run, its options complete but for what suits the data. */
+interface Run {
+  readonly command: string;
+  readonly path: string;
+  readonly options: TrainOptions;
+  readonly files: RunFiles;
+  /** Of the run that goes on. */
+  readonly record: RunRecord | null;
+  readonly teacher: Teacher | null;
+}
+
+async function trainOn(terminal: Terminal, run: Run): Promise<number> {
+  const { command, path, options: chosen, files, record, teacher } = run;
+  const net = teacher?.net ?? null;
+  const raw = net ? await readForStudent(path, chosen, net) : await readDataset(path, chosen);
   const preprocess = modelPreprocess(chosen, raw.image) ?? choosePreprocess(chosen, raw);
   const parts = await partsOf(raw, chosen, preprocess);
   const fingerprint = fingerprintOf(parts);
-  if (record && record.fingerprint !== fingerprint) {
-    throw new FlowError(
-      'DATA',
-      expected(
-        'train --resume',
-        path,
-        'the data that the run was started with',
-        'other numbers',
-        'go on with the same data, or start another run',
-      ),
-    );
+  if (record) {
+    requireSame(path, 'data', record.fingerprint === fingerprint);
+    requireSame(`${chosen.teacher}`, 'teacher', record.teacher === teacher?.fingerprint);
   }
   if (!chosen.quiet) {
     for (const warning of warningsAbout(parts.train, preprocess, chosen.dtype)) {
       terminal.stderr.write(`warning: ${warning}\n`);
     }
   }
-  const build = () => buildFlow(chosen, preprocess, parts.train);
-  const plan = await completePlan(chosen, parts.train, build);
+  const build = () => buildFlow(chosen, preprocess, parts.train, net);
+  const plan = await completePlan(chosen, parts.train, build, net);
   await makeFolder(files.folder);
   if (!record) {
-    await writeRunRecord(files, { data: resolve(path), fingerprint, options: recorded(plan) });
+    const started = { data: resolve(path), fingerprint, options: recorded(plan) };
+    await writeRunRecord(files, { ...started, ...(teacher && { teacher: teacher.fingerprint }) });
   }
   const flow = build();
   try {
@@ -104,7 +123,8 @@ export async function train(
       preprocessing: inWords(preprocess),
       files,
       settings: { ...recorded(plan) },
-      fit: fitOptions(plan, files, record !== null),
+      fit: fitOptions(plan, files, record !== null, net),
+      selects: modelSelects(plan),
       quiet: plan.quiet ?? false,
       ...(plan.importance && { importance: plan.importance }),
       resumeCommand: `flow-kernels train --resume --out ${shellWord(files.folder)}`,
@@ -116,6 +136,21 @@ export async function train(
   } finally {
     flow.dispose();
   }
+}
+
+/** @throws FlowError DATA where a run would go on with something else */
+function requireSame(path: string, what: string, same: boolean): void {
+  if (same) return;
+  throw new FlowError(
+    'DATA',
+    expected(
+      'train --resume',
+      path,
+      `the ${what} that the run was started with`,
+      'other numbers',
+      `go on with the same ${what}, or start another run`,
+    ),
+  );
 }
 
 /** Training, validation and test parts: fractions of the file, or files of their own; as the flow takes them. */
@@ -156,7 +191,8 @@ async function partsOf(
 /** Files by their full paths: a run may go on from another folder. */
 function withAbsolutePaths<T extends Partial<TrainOptions>>(options: T): T {
   const paths = Object.entries(options).filter(
-    ([key, value]) => ['validation', 'test', 'labels'].includes(key) && typeof value === 'string',
+    ([key, value]) =>
+      ['validation', 'test', 'labels', 'teacher'].includes(key) && typeof value === 'string',
   );
   const resolved = paths.map(([key, value]) => [key, resolve(value as string)]);
   return { ...options, ...Object.fromEntries(resolved) };
@@ -182,20 +218,24 @@ function buildFlow(
   options: TrainOptions,
   preprocess: Preprocess,
   trainPart: Dataset,
+  teacher: WaveNet | null,
 ): GenerativeModel {
-  return buildModel(options, {
+  const input = {
     features: trainPart.rows.cols,
     contextFeatures: trainPart.context?.cols ?? 0,
     image: trainPart.image,
     ...buildPreprocess(preprocess, trainPart, options.dtype),
+    contextPreprocessing: options.preprocess ? standardizedContext(trainPart, options.dtype) : null,
     description: describeData(trainPart, options),
-  });
+  };
+  return buildModel(options, input, teacher);
 }
 
 async function completePlan(
   options: TrainOptions,
   trainPart: Dataset,
   build: () => GenerativeModel,
+  teacher: WaveNet | null,
 ): Promise<Plan> {
   const image = trainPart.image !== null;
   const { batchSize: usual = image ? 128 : 256, ...defaults } = modelDefaults(options, image);
@@ -212,11 +252,12 @@ async function completePlan(
   };
   const { timeLimit, epochs, steps } = options;
   // A schedule that ends with the time that there is scores better than one that is cut off.
-  const loss = modelLoss(options);
+  const loss = modelLoss(options, teacher);
+  const overhead = loss && modelSelects(options) ? 0.5 : 0.1;
   if (timeLimit && epochs === undefined && steps === undefined && plan.schedule !== 'constant') {
     plan.epochs = Math.min(
       plan.epochs,
-      await epochsWithin(0.9 * timeLimit, build, trainPart, batchSize, loss, loss ? 0.5 : 0.1),
+      await epochsWithin(0.9 * timeLimit, build, trainPart, batchSize, loss, overhead),
     );
   }
   return plan;
@@ -237,9 +278,9 @@ function scheduleOf(plan: Plan): Schedule | null {
   return linearWarmup(part(0.2), cosine(part(0.8)));
 }
 
-function fitOptions(plan: Plan, files: RunFiles, resume: boolean) {
+function fitOptions(plan: Plan, files: RunFiles, resume: boolean, teacher: WaveNet | null) {
   const schedule = scheduleOf(plan);
-  const loss = modelLoss(plan);
+  const loss = modelLoss(plan, teacher);
   return {
     // log p is then another computation, and may take longer than the epoch.
     ...(loss && { loss, validateEvery: 5 }),

@@ -1,5 +1,6 @@
 /** One training run: progress, interruption, and everything that it leaves in the run folder. */
 import type { GenerativeModel } from '../models';
+import { SequenceModel } from '../models/wave/sequenceModel';
 import { evaluate, type FitOptions, type FitResult, fit, type StepInfo } from '../train';
 import type { Dataset } from './dataset';
 import type { RunFiles } from './folder';
@@ -16,7 +17,7 @@ import {
 } from './report';
 import type { Parts } from './split';
 import { exitStatus, type Terminal } from './status';
-import { duration, grouped } from './text';
+import { duration, grouped, lossText } from './text';
 
 export interface Job {
   readonly command: string;
@@ -46,6 +47,8 @@ export interface Job {
     | 'resume'
   >;
   readonly quiet: boolean;
+  /** Whether the held-out rows say which epoch is best; else they are scored at the end. Default true. */
+  readonly selects?: boolean;
   /** Draws by which a bound is made tight in the report. */
   readonly importance?: number;
   /** How to go on after an interruption; null where no checkpoint is kept. */
@@ -72,11 +75,12 @@ export async function runTraining(terminal: Terminal, job: Job): Promise<Outcome
   let result: FitResult;
   try {
     const track = trackProgress(job, display);
+    const held = job.selects === false ? null : parts.validation;
     result = await fit(flow, rowsOf(parts.train), {
       ...job.fit,
       context: parts.train.context,
-      validation: parts.validation ? rowsOf(parts.validation) : null,
-      validationContext: parts.validation?.context ?? null,
+      validation: held ? rowsOf(held) : null,
+      validationContext: held?.context ?? null,
       signal: interrupts.signal,
       onWarning: (warning) => {
         if (!job.quiet) terminal.stderr.write(`warning: ${warning}\n`);
@@ -136,7 +140,7 @@ function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 
         validation = `${nats.toFixed(2)} nats ${bitsPerDim.toFixed(3)} bits/dim`;
       }
       display.epoch(
-        `epoch ${epoch.epoch}: loss ${trainLoss.toFixed(2)}` +
+        `epoch ${epoch.epoch}: loss ${lossText(trainLoss)}` +
           (validation ? `, validation ${validation}${isBest ? ' (best)' : ''}` : '') +
           `, ${Math.round(epoch.samplesPerSecond)} samples/s, ${duration(epoch.seconds)}`,
       );
@@ -154,6 +158,7 @@ async function likelihoodOf(job: Job, part: Dataset | null): Promise<Likelihood 
     nats: { model: found.logProbModel, data: found.logProb },
     standardError: found.standardError,
     bitsPerDim: found.bitsPerDim,
+    ...(flow instanceof SequenceModel && { natsPerMoment: found.logProb / flow.features }),
   };
 }
 

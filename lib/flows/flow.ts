@@ -21,6 +21,7 @@ import type { Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
 import { freshSeed, requireSamples } from './draws';
+import { fixedMapOf, mappedContext, requireFixedMap } from './fixedMap';
 import { loadModuleOf, type ModelFileOptions, saveModule } from './modelFile';
 import { reportOf, reportTensors, warnOfUnsolved } from './reports';
 
@@ -217,8 +218,7 @@ export class Flow extends Module {
 
   /** The context as the bijection takes it. @param context [N, contextFeatures] as users have it */
   conditions(context: Tensor | null): Tensor | null {
-    const { contextPreprocessing } = this;
-    return context && contextPreprocessing ? contextPreprocessing.forward(context).y : context;
+    return mappedContext(this.contextPreprocessing, context);
   }
 
   /** x + U[0, 1) for integer rows, as floats; the rows themselves where the flow has no dequantisation. */
@@ -323,28 +323,23 @@ function checkParts(
   parts: Required<Pick<FlowParts, 'base' | 'bijection' | 'preprocessing' | 'contextPreprocessing'>>,
 ): void {
   const { base, bijection, preprocessing, contextPreprocessing } = parts;
-  const { contextFeatures } = bijection;
-  for (const [name, part, wanted, of] of [
-    ['bijection', bijection, base.features, 'features, as the base'],
-    ['preprocessing', preprocessing, base.features, 'features, as the base'],
-    ['contextPreprocessing', contextPreprocessing, contextFeatures, 'columns of the context'],
-  ] as const) {
-    if (!part || part.features === wanted) continue;
+  const { features } = base;
+  const ofBase = 'features, as the base';
+  if (bijection.features !== features) {
     const remedy = 'build all parts with the same number of features';
-    throw new FlowError(
-      'SHAPE',
-      expected('Flow', name, `${wanted} ${of}`, `${part.features}`, remedy),
+    const sentence = expected(
+      'Flow',
+      'bijection',
+      `${features} ${ofBase}`,
+      `${bijection.features}`,
+      remedy,
     );
+    throw new FlowError('SHAPE', sentence);
   }
-  for (const [name, part] of Object.entries({ preprocessing, contextPreprocessing })) {
-    const count = part?.parameters().length ?? 0;
-    if (count === 0) continue;
-    const remedy = 'put learned bijections into the chain';
-    throw new FlowError(
-      'ARGUMENT',
-      expected('Flow', name, 'bijections without parameters', `${count} parameters`, remedy),
-    );
-  }
+  requireFixedMap('Flow', 'preprocessing', preprocessing, features, ofBase);
+  const { contextFeatures } = bijection;
+  const ofContext = 'columns of the context';
+  requireFixedMap('Flow', 'contextPreprocessing', contextPreprocessing, contextFeatures, ofContext);
 }
 
 /** A flow that scores and trains in one plain pass; its samples are an inverse: MAF. */
@@ -366,17 +361,9 @@ type FlowConfig = {
 register<FlowConfig & Config>('flow', (config) => {
   const base = build(config.base);
   const bijection = build(config.bijection);
-  const optional = (part: Config | null | undefined) => (part ? build(part) : null);
-  const preprocessing = optional(config.preprocessing);
-  const contextPreprocessing = optional(config.contextPreprocessing);
-  const isMap = (part: Module | null): part is Bijection | null =>
-    part === null || part instanceof Bijection;
-  if (
-    !(base instanceof Distribution) ||
-    !(bijection instanceof Bijection) ||
-    !isMap(preprocessing) ||
-    !isMap(contextPreprocessing)
-  ) {
+  const preprocessing = fixedMapOf('Flow', config.preprocessing);
+  const contextPreprocessing = fixedMapOf('Flow', config.contextPreprocessing);
+  if (!(base instanceof Distribution) || !(bijection instanceof Bijection)) {
     throw new FlowError(
       'FORMAT',
       expected(

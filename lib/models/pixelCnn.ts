@@ -7,11 +7,9 @@
  * before is out of sight.
  */
 import { expected, FlowError } from '../errors';
-import { loadModuleOf } from '../flows/modelFile';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
-import { type Config, type Module, withoutUndefined } from '../nn/module';
-import { register } from '../nn/registry';
 import { RandomStream, rasterTaps } from '../ops';
+import { registerOptions } from './optionsModel';
 import { requireOdd, requireSizes } from './pixelGraph';
 import { PixelModel, type PixelModelOptions } from './pixelModel';
 
@@ -37,17 +35,15 @@ type ConvOptions = Partial<MaskedConv2dOptions> & {
   kernel: Kernel;
 };
 
-export class PixelCnn extends PixelModel {
-  readonly #options: PixelCnnOptions;
+export class PixelCnn extends PixelModel<PixelCnnOptions> {
   readonly #stream: RandomStream;
 
   constructor(options: PixelCnnOptions) {
-    super(options);
+    super('pixelCnn', options);
     const { layers = 7, hidden = 64, firstKernel = 7, kernel = 3, head = 2 * hidden } = options;
     requireSizes('PixelCnn', { layers });
     requireOdd('PixelCnn', { firstKernel, kernel });
     this.requireGroups('PixelCnn', { hidden, head });
-    this.#options = structuredClone(options);
     if (this.contextFeatures > 0 && !options.gated) {
       throw new FlowError(
         'ARGUMENT',
@@ -183,19 +179,6 @@ export class PixelCnn extends PixelModel {
     }
     return h;
   }
-
-  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
-  static async load(path: string): Promise<PixelCnn> {
-    const isOne = (module: Module) => module instanceof PixelCnn;
-    return loadModuleOf('PixelCnn.load', path, 'a PixelCnn', isOne);
-  }
-
-  config(): Config {
-    return withoutUndefined({
-      kind: 'pixelCnn',
-      ...structuredClone(this.#options),
-    }) as unknown as Config;
-  }
 }
 
 interface Sizes {
@@ -205,7 +188,4 @@ interface Sizes {
   readonly kernel: number;
 }
 
-register<PixelCnnOptions & Config & { readonly kind: 'pixelCnn' }>(
-  'pixelCnn',
-  (config) => new PixelCnn(config),
-);
+registerOptions<PixelCnnOptions>('pixelCnn', PixelCnn);

@@ -5,10 +5,9 @@ import { oneOf } from '../flows/choice';
 import { inChunks } from '../flows/chunks';
 import { contextRows } from '../flows/context';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
+import { requireFixedMap } from '../flows/fixedMap';
 import type { Dequantization } from '../flows/flow';
-import { type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { ContextLayer } from '../nn/contextLayer';
-import { Module } from '../nn/module';
 import {
   abs,
   affineScalar,
@@ -27,10 +26,11 @@ import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
+import { type ModelOptions, OptionsModel } from './optionsModel';
 import { PixelGraph, requireSizes } from './pixelGraph';
 import { PixelLikelihood, type PixelLikelihoodOptions } from './pixelLikelihood';
 
-export interface PixelModelOptions extends PixelLikelihoodOptions {
+export interface PixelModelOptions extends PixelLikelihoodOptions, ModelOptions {
   /** Sides and channels. Rows are height·width·channels numbers, channels last. */
   readonly image: ImageShape;
   /**
@@ -60,7 +60,10 @@ export interface PixelSampleOptions {
   readonly temperature?: number;
 }
 
-export abstract class PixelModel extends Module implements GenerativeModel {
+export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions>
+  extends OptionsModel<O>
+  implements GenerativeModel
+{
   readonly image: ImageShape;
   readonly features: number;
   readonly contextFeatures: number;
@@ -71,8 +74,8 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   readonly preprocessing = null;
   protected readonly graph: PixelGraph;
 
-  constructor(options: PixelModelOptions) {
-    super();
+  constructor(kind: string, options: O) {
+    super(kind, options);
     const where = this.constructor.name;
     const { height, width, channels } = options.image;
     requireSizes(where, { height, width, channels });
@@ -88,6 +91,8 @@ export abstract class PixelModel extends Module implements GenerativeModel {
         expected(where, 'contextFeatures', 'a whole number ≥ 0', got, remedy),
       );
     }
+    const { contextPreprocessing: map, contextFeatures } = this;
+    requireFixedMap(where, 'contextPreprocessing', map, contextFeatures, 'columns of the context');
     this.description = options.description ?? {};
     this.likelihood = new PixelLikelihood(where, channels, options);
     this.binarization = options.binarization ?? null;
@@ -157,7 +162,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
   predict(x: Tensor, context: Tensor | null = null): Tensor {
     return scope(() => {
       const pixels = reshape(x, [x.rows * this.positions, this.image.channels]);
-      return this.graph.run(this.likelihood.scale(pixels), context);
+      return this.graph.run(this.likelihood.scale(pixels), this.conditions(context));
     });
   }
 
@@ -250,7 +255,7 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       values,
       this.image,
       this.likelihood.draws,
-      this.graph.encode(context),
+      this.graph.encode(this.conditions(context)),
     );
   }
 
@@ -276,11 +281,6 @@ export abstract class PixelModel extends Module implements GenerativeModel {
       }
     }
     return reshape(x, [uniform.rows, channels]);
-  }
-
-  /** Writes architecture and weights into one safetensors file, atomically. */
-  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
-    await saveModule(this, path, options);
   }
 }
 

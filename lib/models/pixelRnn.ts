@@ -3,13 +3,12 @@
  * table 1): a 7×7 convolution of mask A, LSTM layers with residual connections, two 1×1 layers. A context adds a linear map of
  * itself to the input of the gates of each layer, as that of a gated PixelCNN (van den Oord et al. 2016b, section 2.3).
  */
-import { loadModuleOf } from '../flows/modelFile';
 import { uniformByFanIn } from '../nn/initialization';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
-import { type Config, Module, withoutUndefined } from '../nn/module';
-import { register } from '../nn/registry';
+import { type Config, Module } from '../nn/module';
 import { RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
 import type { Tensor } from '../tensor/tensor';
+import { registerOptions } from './optionsModel';
 import { requireOdd, requireSizes } from './pixelGraph';
 import { PixelModel, type PixelModelOptions } from './pixelModel';
 
@@ -50,12 +49,11 @@ class Recurrence extends Module {
   }
 }
 
-export class PixelRnn extends PixelModel {
-  readonly #options: PixelRnnOptions;
+export class PixelRnn extends PixelModel<PixelRnnOptions> {
   readonly #stream: RandomStream;
 
   constructor(options: PixelRnnOptions) {
-    super(options);
+    super('pixelRnn', options);
     const {
       scan = 'diagonal',
       layers = 7,
@@ -66,7 +64,6 @@ export class PixelRnn extends PixelModel {
     requireSizes('PixelRnn', { layers });
     requireOdd('PixelRnn', { firstKernel });
     this.requireGroups('PixelRnn', { hidden, head });
-    this.#options = structuredClone(options);
     this.#stream = new RandomStream(options.seed ?? 0);
     const { graph } = this;
     const groups = this.likelihood.groups;
@@ -153,22 +150,6 @@ export class PixelRnn extends PixelModel {
     const left = graph.conv(x, toState('left', 1), { phase: 'above', addend: contextOf('left') });
     return graph.add(fromLeft, this.#lstm(`${name}.left`, left, hidden, 'left'));
   }
-
-  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
-  static async load(path: string): Promise<PixelRnn> {
-    const isOne = (module: Module) => module instanceof PixelRnn;
-    return loadModuleOf('PixelRnn.load', path, 'a PixelRnn', isOne);
-  }
-
-  config(): Config {
-    return withoutUndefined({
-      kind: 'pixelRnn',
-      ...structuredClone(this.#options),
-    }) as unknown as Config;
-  }
 }
 
-register<PixelRnnOptions & Config & { readonly kind: 'pixelRnn' }>(
-  'pixelRnn',
-  (config) => new PixelRnn(config),
-);
+registerOptions<PixelRnnOptions>('pixelRnn', PixelRnn);

@@ -27,6 +27,7 @@ export const modelKinds = [
   'ffjord',
   'vae',
   'wavenet',
+  'parallel-wavenet',
   'pixelcnn',
   'pixelrnn',
 ] as const;
@@ -74,7 +75,12 @@ export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly klWarmup?: number;
   readonly importance?: number;
   readonly layers?: number;
-  readonly stacks?: number;
+  /** Of each flow of a Parallel WaveNet; of a WaveNet one. Runs of earlier versions have a number. */
+  readonly stacks?: number[] | number;
+  readonly teacher?: string;
+  readonly power?: number;
+  readonly draws?: number;
+  readonly regularization?: number;
   readonly gated?: boolean;
   readonly scan?: 'row' | 'diagonal';
   readonly dtype: 'float32' | 'float64';
@@ -175,7 +181,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .addOption(
       new Option(
         '--base <kind>',
-        'of a flow: student-t has learned degrees of freedom, mixture learned Gaussians (--components), resampled a network that accepts draws (default: normal, nice logistic)',
+        'of a flow, or the noise of a parallel-wavenet: student-t has learned degrees of freedom, mixture learned Gaussians (--components), resampled a network that accepts draws (default: normal, nice logistic; parallel-wavenet normal, or logistic for a teacher of logistics)',
       ).choices(['normal', 'logistic', 'student-t', 'mixture', 'resampled']),
     )
     .option('--components <count>', 'of --base mixture (default: 10)', whole(1, 4096))
@@ -221,15 +227,37 @@ export function addTrain(program: Command, actions: Actions<void>): void {
         'pixelrnn: Row LSTM or Diagonal BiLSTM (default: diagonal)',
       ).choices(['row', 'diagonal']),
     )
-    .optionsGroup('WaveNets (--model wavenet; --hidden: channels, default 64):')
+    .optionsGroup(
+      'WaveNets (--model wavenet, parallel-wavenet; --hidden: channels, default 64; normal and logistic can teach):',
+    )
     .option('--layers <count>', 'of a stack, dilations 1, 2, 4, … (default: 10)', whole(1, 20))
-    .option('--stacks <count>', 'stacks (default: 3)', whole(1, 64));
+    .option(
+      '--stacks <counts>',
+      'stacks (default: 3); parallel-wavenet: of each of its flows (default: 1,1,1,3)',
+      widths,
+    )
+    .option('--teacher <model>', 'parallel-wavenet: the WaveNet that it learns to sound like')
+    .option(
+      '--power <weight>',
+      "parallel-wavenet: of the distance of its spectra from the data's (default: 1)",
+      number(0, 1e6),
+    )
+    .option(
+      '--draws <count>',
+      "parallel-wavenet: draws a sample by which the teacher's density is estimated; with normal noise and teacher it is exact (default: 8)",
+      whole(1, 1e4),
+    )
+    .option(
+      '--regularization <weight>',
+      'parallel-wavenet, normal noise and teacher: of (log σ − log σ of the teacher)² (default: 4)',
+      number(0, 1e6),
+    );
   addContinuous(command);
   command
     .optionsGroup('Training:')
     .option(
       '--batch-size <rows>',
-      'rows a step (default: 256; images 128; wavenet 8, pixelcnn, pixelrnn 16)',
+      'rows a step (default: 256; images 128; wavenet, parallel-wavenet 8, pixelcnn, pixelrnn 16)',
       whole(2),
     )
     .option('--lr <rate>', 'learning rate of Adam (default: 1e-3)', number(0, 10, true))
@@ -285,7 +313,8 @@ Examples:
   flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
   flow-kernels train photos --size 32 --model realnvp --time-limit 1h
   flow-kernels train train-images-idx3-ubyte.gz --model vae --posterior iaf --latents 32
-  flow-kernels train speech --model wavenet --window 8000 --time-limit 1h
+  flow-kernels train speech --model wavenet --likelihood normal --window 8000 --out runs/teacher
+  flow-kernels train speech --model parallel-wavenet --teacher runs/teacher --time-limit 1h
   flow-kernels train --resume --out runs/first`,
     )
     .action((data: string | undefined, options: TrainOptions, self: Command) =>

@@ -36,7 +36,7 @@ const autoregressive: Pick<Model, 'takes' | 'defaults'> = {
 };
 
 export const autoregressiveModels = {
-  maf: { ...autoregressive, build: (...given) => maf(mafOptions(...given)) },
-  iaf: { ...autoregressive, build: (...given) => iaf(mafOptions(...given)) },
-  made: { ...autoregressive, takes: networks, build: (...given) => made(mafOptions(...given)) },
+  maf: { ...autoregressive, build: (o, i, d) => maf(mafOptions(o, i, d)) },
+  iaf: { ...autoregressive, build: (o, i, d) => iaf(mafOptions(o, i, d)) },
+  made: { ...autoregressive, takes: networks, build: (o, i, d) => made(mafOptions(o, i, d)) },
 } satisfies Record<string, Model>;

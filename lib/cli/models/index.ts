@@ -1,5 +1,5 @@
 /** The models that `train --model` makes: a file a family; their names stand in grammar/train.ts. */
-import type { GenerativeModel } from '../../models';
+import type { GenerativeModel, WaveNet } from '../../models';
 import type { Loss } from '../../train';
 import type { ImageShape } from '../dataset';
 import type { ModelKind, TrainOptions } from '../grammar/train';
@@ -11,10 +11,10 @@ import { couplingModels } from './coupling';
 import { flowppModels } from './flowpp';
 import { type Model, type ModelDefaults, type ModelInput, refuseOthers } from './model';
 import { monotoneModels } from './monotone';
+import { parallelWaveNetModels } from './parallelWavenet';
 import { pixelModels } from './pixel';
 import { residualModels } from './residual';
 import { splineModels } from './spline';
-
 import { vaeModels } from './vae';
 import { waveNetModels } from './wavenet';
 
@@ -24,6 +24,7 @@ const models: Record<ModelKind, Model> = {
   ...couplingModels,
   ...flowppModels,
   ...monotoneModels,
+  ...parallelWaveNetModels,
   ...pixelModels,
   ...residualModels,
   ...splineModels,
@@ -36,8 +37,13 @@ export function modelDefaults(options: TrainOptions, image: boolean): ModelDefau
 }
 
 /** What training makes small; null: −log p. */
-export function modelLoss(options: TrainOptions): Loss | null {
-  return models[options.model].loss?.(options) ?? null;
+export function modelLoss(options: TrainOptions, teacher: WaveNet | null): Loss | null {
+  return models[options.model].loss?.(options, teacher) ?? null;
+}
+
+/** Whether log p of held-out rows says which epoch is best. */
+export function modelSelects(options: TrainOptions): boolean {
+  return models[options.model].selects ?? true;
 }
 
 /** What a model of its own does with the data; null: what suits flows. @throws UsageError */
@@ -49,10 +55,16 @@ export function modelPreprocess(
 }
 
 /** @throws UsageError where an option does not belong to the model */
-export function buildModel(options: TrainOptions, input: ModelInput): GenerativeModel {
+export function buildModel(
+  options: TrainOptions,
+  input: ModelInput,
+  teacher: WaveNet | null,
+): GenerativeModel {
   const { takes, build } = models[options.model];
   refuseOthers(options, takes);
-  const base = baseOf(options, input.features);
+  // Of models that are no flows, the option means what they make of it.
+  const base = takes.includes('components') ? baseOf(options, input.features) : null;
   const parts = base ? { ...input, base } : input;
-  return withNoise(options, build(options, parts, modelDefaults(options, input.image !== null)));
+  const defaults = modelDefaults(options, input.image !== null);
+  return withNoise(options, build(options, parts, defaults, teacher));
 }

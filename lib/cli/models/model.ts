@@ -1,7 +1,7 @@
 /** What `train --model` asks of a model: which options it takes, its defaults, and how it is built. */
 import type { Distribution } from '../../distributions';
 import type { FlowParts } from '../../flows';
-import type { GenerativeModel } from '../../models';
+import type { GenerativeModel, WaveNet } from '../../models';
 import type { Loss } from '../../train';
 import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
@@ -56,6 +56,10 @@ const words = {
   importance: '--importance',
   layers: '--layers',
   stacks: '--stacks',
+  teacher: '--teacher',
+  power: '--power',
+  draws: '--draws',
+  regularization: '--regularization',
   gated: '--gated',
   scan: '--scan',
   solver: '--solver',
@@ -84,9 +88,17 @@ export interface Model {
   /** How the data come to it, where not as to a flow. */
   preprocess?(options: TrainOptions, image: ImageShape | null): Preprocess | null;
   defaults(image: boolean, options: Pick<TrainOptions, 'flat'>): ModelDefaults;
-  build(options: TrainOptions, input: ModelInput, defaults: ModelDefaults): GenerativeModel;
+  /** @param teacher of a student */
+  build(
+    options: TrainOptions,
+    input: ModelInput,
+    defaults: ModelDefaults,
+    teacher: WaveNet | null,
+  ): GenerativeModel;
   /** What training makes small, where it is not −log p. */
-  loss?(options: TrainOptions): Loss | null;
+  loss?(options: TrainOptions, teacher: WaveNet | null): Loss | null;
+  /** False: log p of held-out rows is reported, but does not say which epoch is best. */
+  readonly selects?: false;
 }
 
 /** @throws UsageError where one of the options is set */

@@ -35,6 +35,7 @@ function common(options: TrainOptions, input: ModelInput, defaults: ModelDefault
     hidden: channelsOf(options, defaults),
     ...pass(options, 'layers'),
     ...(input.description && { description: input.description }),
+    contextPreprocessing: input.contextPreprocessing,
     dtype,
     seed,
   };

@@ -46,7 +46,7 @@ export const vaeModels = {
       return { kind: 'bits', levels: levels ?? (image ? usualLevels : null) };
     },
     build(options, input, { hidden }) {
-      const { image, dequantization: _none, contextPreprocessing: _raw, ...rest } = input;
+      const { image, dequantization: _none, ...rest } = input;
       const likelihood = likelihoodOf(options, image !== null);
       const { conv, freeBits, klWarmup, posterior, prior, transforms, dtype, seed } = options;
       if (conv && !image) throw new UsageError('--conv is for images');

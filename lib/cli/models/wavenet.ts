@@ -33,6 +33,16 @@ export function optionsOfSound(options: TrainOptions): TrainOptions {
   return { ...options, likelihood, encoding: encodings[likelihood] };
 }
 
+/** @throws UsageError for more than one number */
+function stacksOf({ stacks }: TrainOptions): { stacks?: number } {
+  if (stacks === undefined) return {};
+  const [count, ...more] = [stacks].flat();
+  if (more.length === 0) return { stacks: count as number };
+  throw new UsageError(
+    `--stacks ${[stacks].flat().join(',')}: --model wavenet takes one number here`,
+  );
+}
+
 export const waveNetModels = {
   wavenet: {
     takes: ['likelihood', 'layers', 'stacks'],
@@ -49,15 +59,17 @@ export const waveNetModels = {
       if (kind === 'normal') return { kind: 'none' };
       return { kind: 'integers', levels: levels ?? usualLevels[kind] };
     },
-    build(options, { features, contextFeatures, description }, defaults) {
+    build(options, input, defaults) {
+      const { features, contextFeatures, contextPreprocessing, description } = input;
       const { levels, dtype, seed } = options;
       const kind = likelihoodOf(options);
       return new WaveNet({
         length: features,
         likelihood: { kind, ...(kind !== 'normal' && levels !== undefined && { levels }) },
         hidden: channelsOf(options, defaults),
-        ...pass(options, 'layers', 'stacks'),
-        ...(contextFeatures > 0 && { global: contextFeatures }),
+        ...pass(options, 'layers'),
+        ...stacksOf(options),
+        ...(contextFeatures > 0 && { global: contextFeatures, contextPreprocessing }),
         ...(description && { description }),
         dtype,
         seed,

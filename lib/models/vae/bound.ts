@@ -41,13 +41,23 @@ export interface Draw {
   readonly logQ: Tensor;
 }
 
+/** Columns of the means and of the raw log σ: int32 [L] each. */
+export function latentIndices(latents: number): { means: Tensor; raws: Tensor } {
+  const from = (first: number) =>
+    tensorOfArray(
+      Int32Array.from({ length: latents }, (_, i) => 2 * i + first),
+      [latents],
+    );
+  return { means: from(0), raws: from(1) };
+}
+
 export class Bound {
   /** L. */
   readonly latents: number;
   readonly #dtype: FloatDType;
   readonly #indices: { readonly means: Tensor; readonly raws: Tensor };
 
-  /** @param indices int32 [L] each: the columns of means and of raw log σ */
+  /** @param indices {@link latentIndices} */
   constructor(
     readonly parts: Required<VaeParts>,
     dtype: FloatDType,

@@ -1,6 +1,7 @@
 /** A VAE from what a file says of it. */
 import { Bijection } from '../../bijections/bijection';
 import { expected, FlowError } from '../../errors';
+import { fixedMapOf } from '../../flows/fixedMap';
 import { Flow } from '../../flows/flow';
 import { Conditioner } from '../../nn/conditioner';
 import type { Config, Module } from '../../nn/module';
@@ -17,6 +18,7 @@ interface VaeConfig extends Config {
   readonly posterior: Config | null;
   readonly prior: Config | null;
   readonly preprocessing: Config | null;
+  readonly contextPreprocessing?: Config;
   readonly binarization: { readonly levels: number } | null;
   readonly freeBits: (FreeBits & Config) | null;
   readonly warmup: (Warmup & Config) | null;
@@ -30,20 +32,18 @@ register<VaeConfig>('vae', (config) => {
   const optional = (part: Config | null) => (part ? build(part) : null);
   const posterior = optional(config.posterior);
   const prior = optional(config.prior);
-  const preprocessing = optional(config.preprocessing);
+  const preprocessing = fixedMapOf('Vae', config.preprocessing);
+  const contextPreprocessing = fixedMapOf('Vae', config.contextPreprocessing);
   const fits = <T>(
     part: Module | null,
-    kind: new (...args: never[]) => T,
+    kind: abstract new (...args: never[]) => T,
   ): part is (Module & T) | null => part === null || part instanceof kind;
-  const isBijection = (part: Module | null): part is Bijection | null =>
-    part === null || part instanceof Bijection;
   if (
     !(encoder instanceof Conditioner) ||
     !(decoder instanceof Conditioner) ||
     !(likelihood instanceof Likelihood) ||
-    !isBijection(posterior) ||
-    !fits(prior, Flow) ||
-    !isBijection(preprocessing)
+    !fits(posterior, Bijection) ||
+    !fits(prior, Flow)
   ) {
     throw new FlowError(
       'FORMAT',
@@ -58,7 +58,8 @@ register<VaeConfig>('vae', (config) => {
   }
   const { binarization, freeBits, warmup, description } = config;
   return new Vae({
-    ...{ encoder, decoder, likelihood, posterior, prior, preprocessing },
+    ...{ encoder, decoder, likelihood, posterior, prior },
+    ...{ preprocessing, contextPreprocessing },
     ...{ binarization, freeBits, warmup, description },
   });
 });

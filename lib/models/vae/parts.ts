@@ -4,6 +4,7 @@ import { isByFeature } from '../../bijections/byFeature';
 import { Invert } from '../../bijections/invert';
 import { StandardNormal } from '../../distributions';
 import { expected, FlowError } from '../../errors';
+import { requireFixedMap } from '../../flows/fixedMap';
 import type { Flow } from '../../flows/flow';
 import type { Conditioner } from '../../nn/conditioner';
 import type { Rows } from '../../tensor/input';
@@ -26,6 +27,8 @@ export interface VaeParts {
   readonly prior?: Flow | null;
   /** Fixed map from the data's space to that of the likelihood. */
   readonly preprocessing?: Bijection | null;
+  /** Context as users have it → as the networks see it, as of flows (FlowParts). */
+  readonly contextPreprocessing?: Bijection | null;
   /** Integers 0 … levels − 1 become bits, 1 with probability value/(levels − 1), drawn anew for each batch. */
   readonly binarization?: { readonly levels: number } | null;
   /** In training, a group of latents costs at least so much (Kingma et al. 2016, appendix C.8). */
@@ -115,6 +118,10 @@ export function checkParts(parts: Required<VaeParts>): void {
     check(`${what}.features`, `${latents}, the latents`, own, own === latents);
   }
   const context = encoder.contextFeatures;
+  const { preprocessing, contextPreprocessing } = parts;
+  requireFixedMap('Vae', 'preprocessing', preprocessing, features, 'features');
+  const ofContext = 'columns of the context';
+  requireFixedMap('Vae', 'contextPreprocessing', contextPreprocessing, context, ofContext);
   const others = [decoder.contextFeatures, prior?.contextFeatures || context];
   for (const own of others)
     check('contextFeatures', `${context}, as of the encoder`, own, own === context);

@@ -117,7 +117,15 @@ export interface VaeConvOptions {
 }
 
 export interface VaeOptions
-  extends Pick<VaeParts, 'preprocessing' | 'binarization' | 'freeBits' | 'warmup' | 'description'> {
+  extends Pick<
+    VaeParts,
+    | 'preprocessing'
+    | 'contextPreprocessing'
+    | 'binarization'
+    | 'freeBits'
+    | 'warmup'
+    | 'description'
+  > {
   /** D; of images it may be left out. */
   readonly features?: number;
   /** Needed for convolutions. */
@@ -178,10 +186,12 @@ export function vae(options: VaeOptions): Vae {
     decoded: likelihood.outputs,
   };
   const { encoder, decoder } = networks(options, features, sizes, seeds);
-  const { preprocessing, binarization, freeBits, warmup, description } = options;
+  const { preprocessing, contextPreprocessing } = options;
+  const { binarization, freeBits, warmup, description } = options;
   return new Vae({
     ...{ encoder, decoder, likelihood, posterior, prior },
     ...(preprocessing !== undefined && { preprocessing }),
+    ...(contextPreprocessing !== undefined && { contextPreprocessing }),
     ...(binarization !== undefined && { binarization }),
     ...(freeBits !== undefined && { freeBits }),
     ...(warmup !== undefined && { warmup }),

@@ -17,6 +17,7 @@ import { inChunks } from '../../flows/chunks';
 import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
 import { freshSeed, requireDrawn, requireSamples } from '../../flows/draws';
+import { mappedContext } from '../../flows/fixedMap';
 import type { Flow } from '../../flows/flow';
 import { loadModuleOf, type ModelFileOptions, saveModule } from '../../flows/modelFile';
 import type { Conditioner } from '../../nn/conditioner';
@@ -34,8 +35,8 @@ import {
 } from '../../ops';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
-import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
-import { Bound } from './bound';
+import { isRecording, type Tensor } from '../../tensor/tensor';
+import { Bound, latentIndices } from './bound';
 import type { Likelihood } from './likelihood';
 import {
   checkObjective,
@@ -64,6 +65,7 @@ export class Vae extends Module implements DensityModel {
   readonly posterior: Bijection | null;
   readonly prior: Flow | null;
   readonly preprocessing: Bijection | null;
+  readonly contextPreprocessing: Bijection | null;
   readonly binarization: { readonly levels: number } | null;
   readonly freeBits: FreeBits | null;
   readonly warmup: Warmup | null;
@@ -78,12 +80,14 @@ export class Vae extends Module implements DensityModel {
   constructor(parts: VaeParts) {
     super();
     const { posterior = null, prior = null, preprocessing = null, freeBits = null } = parts;
+    const { contextPreprocessing: ofContext = null } = parts;
     this.encoder = this.child('encoder', parts.encoder);
     this.decoder = this.child('decoder', parts.decoder);
     this.likelihood = this.child('likelihood', parts.likelihood);
     this.posterior = posterior && this.child('posterior', posterior);
     this.prior = prior && this.child('prior', prior);
     this.preprocessing = preprocessing && this.child('preprocessing', preprocessing);
+    this.contextPreprocessing = ofContext && this.child('contextPreprocessing', ofContext);
     this.binarization = parts.binarization ?? null;
     this.freeBits = freeBits;
     this.warmup = parts.warmup ?? null;
@@ -93,13 +97,9 @@ export class Vae extends Module implements DensityModel {
     checkParts(this);
     checkObjective(freeBits, this.warmup, this.latents);
     if (freeBits && (freeBits.groups ?? this.latents) > 1) checkGroups(this);
-    const pairs = (first: number) =>
-      tensorOfArray(
-        Int32Array.from({ length: this.latents }, (_, i) => 2 * i + first),
-        [this.latents],
-      );
     this.#weight = this.own(full([1], 1, 'float64'));
-    const indices = { means: this.own(pairs(0)), raws: this.own(pairs(1)) };
+    const { means, raws } = latentIndices(this.latents);
+    const indices = { means: this.own(means), raws: this.own(raws) };
     this.#bound = new Bound(this, this.dtype, indices);
   }
 
@@ -125,6 +125,11 @@ export class Vae extends Module implements DensityModel {
       if (!this.binarization) return floats;
       return stream.bernoulli(affineScalar(floats, 1 / (this.binarization.levels - 1)));
     });
+  }
+
+  /** The context as the networks take it. */
+  conditions(context: Tensor | null): Tensor | null {
+    return mappedContext(this.contextPreprocessing, context);
   }
 
   /** Sets the weight of the divergence. */
@@ -153,9 +158,10 @@ export class Vae extends Module implements DensityModel {
     }
     return this.here(() => {
       const { rows, logDet } = this.#toModel(x);
+      const given = this.conditions(context);
       const bound = this.training
-        ? this.#objective(rows, context, stream)
-        : this.#bound.terms(rows, context, stream).elbo;
+        ? this.#objective(rows, given, stream)
+        : this.#bound.terms(rows, given, stream).elbo;
       return space === 'data' && logDet ? add(bound, logDet) : bound;
     });
   }
@@ -175,6 +181,7 @@ export class Vae extends Module implements DensityModel {
   ): Tensor {
     return this.here(() => {
       const { rows } = this.#toModel(x);
+      const conditions = this.conditions(context);
       const whole = isTracked([rows, ...this.parameters()]) || isRecording();
       const most = whole ? Infinity : Math.max(64, Math.floor(mostNumbers / this.features));
       const draws = Math.min(samples, most);
@@ -185,7 +192,7 @@ export class Vae extends Module implements DensityModel {
         const part = scope(() => {
           const all = atOnce === rows.rows;
           const own = all ? rows : rowsView(rows, first, last);
-          const given = all || !context ? context : rowsView(context, first, last);
+          const given = all || !conditions ? conditions : rowsView(conditions, first, last);
           return this.#bound.importance(own, given, samples, draws, stream);
         });
         parts.push(part);
@@ -217,30 +224,16 @@ export class Vae extends Module implements DensityModel {
 
   /** The terms of the bound, in the model's space, by one draw a row. */
   terms(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): ElboTerms {
-    return this.here(() => {
-      const stream = new RandomStream(options.seed ?? 0);
-      try {
-        const rows = this.#rows('terms', x, stream);
-        const given = contextRows('Vae', this, context, rows.rows);
-        return this.#bound.terms(this.#toModel(rows).rows, given, stream);
-      } finally {
-        stream.dispose();
-      }
-    });
+    return this.#withRows('terms', x, context, options.seed ?? 0, (rows, given, stream) =>
+      this.#bound.terms(this.#toModel(rows).rows, this.conditions(given), stream),
+    );
   }
 
   /** q(z | x) of each row, and a draw of it. */
   encode(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Encoding {
-    return this.here(() => {
-      const stream = new RandomStream(options.seed ?? 0);
-      try {
-        const rows = this.#rows('encode', x, stream);
-        const given = contextRows('Vae', this, context, rows.rows);
-        const gaussian = this.#bound.encode(this.#toModel(rows).rows, given);
-        return { ...this.#bound.moments(gaussian), ...this.#bound.draw(gaussian, stream) };
-      } finally {
-        stream.dispose();
-      }
+    return this.#withRows('encode', x, context, options.seed ?? 0, (rows, given, stream) => {
+      const gaussian = this.#bound.encode(this.#toModel(rows).rows, this.conditions(given));
+      return { ...this.#bound.moments(gaussian), ...this.#bound.draw(gaussian, stream) };
     });
   }
 
@@ -256,7 +249,7 @@ export class Vae extends Module implements DensityModel {
         rowsTensor('posteriorLogProb', 'z', z, this.latents, this.dtype),
         this.dtype,
       );
-      const gaussian = this.#bound.encode(this.#toModel(rows).rows, given);
+      const gaussian = this.#bound.encode(this.#toModel(rows).rows, this.conditions(given));
       return this.#bound.posteriorLogProb(latents, gaussian);
     });
   }
@@ -265,7 +258,7 @@ export class Vae extends Module implements DensityModel {
   decode(z: Rows, context: Rows | null = null): Tensor {
     return this.here(() => {
       const latents = cast(rowsTensor('decode', 'z', z, this.latents, this.dtype), this.dtype);
-      const given = contextRows('Vae', this, context, latents.rows);
+      const given = this.conditions(contextRows('Vae', this, context, latents.rows));
       return inChunks(latents, given, (part, itsContext) =>
         this.#toData(this.likelihood.mean(this.decoder.apply(part, itsContext))),
       );
@@ -286,7 +279,7 @@ export class Vae extends Module implements DensityModel {
     const { temperature = 1, seed = freshSeed(), mean = false } = options;
     requireSamples(samples);
     return this.here(() => {
-      const given = contextRows('Vae', this, options.context ?? null, samples);
+      const given = this.conditions(contextRows('Vae', this, options.context ?? null, samples));
       const stream = new RandomStream(seed);
       try {
         const base = this.prior?.base ?? new StandardNormal(this.latents, this.dtype);
@@ -322,7 +315,7 @@ export class Vae extends Module implements DensityModel {
   }
 
   config(): Config {
-    const { binarization, freeBits, warmup } = this;
+    const { binarization, freeBits, warmup, contextPreprocessing: map } = this;
     return {
       kind: 'vae',
       encoder: this.encoder.config(),
@@ -331,6 +324,7 @@ export class Vae extends Module implements DensityModel {
       posterior: this.posterior?.config() ?? null,
       prior: this.prior?.config() ?? null,
       preprocessing: this.preprocessing?.config() ?? null,
+      ...(map && { contextPreprocessing: map.config() }),
       binarization: binarization && { levels: binarization.levels },
       freeBits: freeBits && { ...freeBits },
       warmup: warmup && { ...warmup },
@@ -345,13 +339,13 @@ export class Vae extends Module implements DensityModel {
     return integer ? this.dequantize(rows, stream) : cast(rows, this.dtype);
   }
 
-  #withRows(
+  #withRows<T>(
     where: string,
     x: Rows,
     context: Rows | null,
     seed: number,
-    map: (rows: Tensor, context: Tensor | null, stream: RandomStream) => Tensor,
-  ): Tensor {
+    map: (rows: Tensor, context: Tensor | null, stream: RandomStream) => T,
+  ): T {
     return this.here(() => {
       const stream = new RandomStream(seed);
       try {

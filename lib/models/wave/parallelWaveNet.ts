@@ -9,9 +9,7 @@ import { isTracked } from '../../autograd/tape';
 import { StandardLogistic, StandardNormal } from '../../distributions';
 import { expected, FlowError } from '../../errors';
 import { freshSeed } from '../../flows/draws';
-import { loadModuleOf } from '../../flows/modelFile';
-import { type Config, type Module, withoutUndefined } from '../../nn/module';
-import { register } from '../../nn/registry';
+import { withoutUndefined } from '../../nn/module';
 import { WaveNetwork } from '../../nn/waveNetwork';
 import {
   add,
@@ -30,6 +28,7 @@ import {
 } from '../../ops';
 import { scope } from '../../tensor/scope';
 import type { Tensor } from '../../tensor/tensor';
+import { registerOptions } from '../optionsModel';
 import {
   SequenceModel,
   type SequenceOptions,
@@ -55,15 +54,14 @@ export interface StudentPass {
   readonly logScale: Tensor;
 }
 
-export class ParallelWaveNet extends SequenceModel {
+export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
   readonly dequantization = null;
   readonly base: 'logistic' | 'normal';
-  readonly #options: ParallelWaveNetOptions;
   readonly #networks: readonly WaveNetwork[];
   readonly #least: number;
 
   constructor(options: ParallelWaveNetOptions) {
-    super(options);
+    super('parallelWaveNet', options);
     const { stacks = [1, 1, 1, 3], base = 'logistic', dtype = 'float32', seed = 0 } = options;
     const { initialLogScale = -3, leastLogScale = -7 } = options;
     if (stacks.length === 0) {
@@ -78,7 +76,6 @@ export class ParallelWaveNet extends SequenceModel {
         expected('ParallelWaveNet', 'base', 'logistic or normal', `${base}`, 'pass one of them'),
       );
     }
-    this.#options = structuredClone(options);
     this.base = base;
     this.#least = leastLogScale;
     const { layers, hidden, gates, skips, head } = options;
@@ -195,26 +192,6 @@ export class ParallelWaveNet extends SequenceModel {
       return this.bySequences(z, context, (part, its) => this.pass(part, its).x);
     });
   }
-
-  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
-  static async load(path: string): Promise<ParallelWaveNet> {
-    const isOne = (module: Module) => module instanceof ParallelWaveNet;
-    return loadModuleOf('ParallelWaveNet.load', path, 'a Parallel WaveNet', isOne);
-  }
-
-  config(): Config {
-    const { local, stacks, description, ...rest } = structuredClone(this.#options);
-    return withoutUndefined({
-      kind: 'parallelWaveNet',
-      ...rest,
-      stacks,
-      local,
-      description,
-    }) as Config;
-  }
 }
 
-register<ParallelWaveNetOptions & Config & { readonly kind: 'parallelWaveNet' }>(
-  'parallelWaveNet',
-  (config) => new ParallelWaveNet(config),
-);
+registerOptions<ParallelWaveNetOptions>('parallelWaveNet', ParallelWaveNet);

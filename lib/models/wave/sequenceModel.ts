@@ -5,14 +5,16 @@ import { expected, FlowError } from '../../errors';
 import { inPieces } from '../../flows/chunks';
 import { contextRows } from '../../flows/context';
 import { requireSamples } from '../../flows/draws';
+import { requireFixedMap } from '../../flows/fixedMap';
 import type { Dequantization } from '../../flows/flow';
-import { type ModelFileOptions, saveModule } from '../../flows/modelFile';
-import { Module, withoutUndefined } from '../../nn/module';
+import { withoutUndefined } from '../../nn/module';
 import { WaveCondition } from '../../nn/waveNetwork';
-import { cast, type RandomStream } from '../../ops';
+import { cast, columns, concatColumns, gatherRows, type RandomStream, reshape } from '../../ops';
 import { type Rows, rowsTensor } from '../../tensor/input';
-import { isRecording, type Tensor } from '../../tensor/tensor';
+import { scope } from '../../tensor/scope';
+import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
 import type { GenerativeModel } from '../generative';
+import { type ModelOptions, OptionsModel } from '../optionsModel';
 
 /** Frames that say what is to be heard when (local conditioning), and what is said of the whole sequence (global). */
 export interface WaveConditioning {
@@ -41,6 +43,8 @@ export interface WaveSizes {
 
 /** What a model of sequences is built with, whatever its networks. */
 export interface SequenceOptions extends WaveConditioning {
+  /** Of the numbers of a frame and of the whole sequence → as the layers see them, as of flows (FlowParts). */
+  readonly contextPreprocessing?: ModelOptions['contextPreprocessing'];
   /** T: moments of a training sequence. Samples may be longer. */
   readonly length: number;
   /** What the sequences are, for whoever opens the file. */
@@ -105,7 +109,10 @@ function checkSample(samples: number, options: WaveSampleOptions, hop = 1): void
   check('length', whole(length, 1) && length % hop === 0, wanted, length, remedy);
 }
 
-export abstract class SequenceModel extends Module implements GenerativeModel {
+export abstract class SequenceModel<O extends SequenceOptions = SequenceOptions>
+  extends OptionsModel<O>
+  implements GenerativeModel
+{
   readonly features: number;
   readonly contextFeatures: number;
   readonly dtype: FloatDType;
@@ -115,10 +122,9 @@ export abstract class SequenceModel extends Module implements GenerativeModel {
   /** Columns of the condition that the networks see at each moment; 0: none. */
   protected readonly conditionColumns: number;
   readonly #condition: WaveCondition | null;
-  readonly #hop: number;
 
-  constructor(options: SequenceOptions) {
-    super();
+  constructor(kind: string, options: O) {
+    super(kind, options);
     const { length, dtype = 'float32', seed = 0, description = {} } = options;
     if (!Number.isSafeInteger(length) || length < 1) {
       throw new FlowError(
@@ -135,11 +141,15 @@ export abstract class SequenceModel extends Module implements GenerativeModel {
     this.features = length;
     this.dtype = dtype;
     this.description = description;
-    this.#hop = options.local?.hop ?? 1;
     const condition = conditionOf({ ...options, seed: seed + 1, dtype });
     this.#condition = condition && this.child('condition', condition);
     this.conditionColumns = condition?.options.outputs ?? 0;
     this.contextFeatures = condition?.contextFeatures(length) ?? 0;
+    const { local, global = 0 } = options;
+    const told = (local?.channels ?? 0) + global;
+    const ofContext = 'numbers of a frame and of the whole sequence';
+    const { name } = this.constructor;
+    requireFixedMap(name, 'contextPreprocessing', this.contextPreprocessing, told, ofContext);
   }
 
   /** [N] float64 of sequences of any length. @param context [N, contextFeatures] of that length, or null */
@@ -169,14 +179,48 @@ export abstract class SequenceModel extends Module implements GenerativeModel {
     return cast(x, this.dtype);
   }
 
-  /** Writes architecture, weights and state into one safetensors file, atomically. */
-  async save(path: string, options: ModelFileOptions = {}): Promise<void> {
-    await saveModule(this, path, options);
+  /** What it is conditioned on, as it was built. */
+  get conditioning(): WaveConditioning {
+    const { local, global, condition } = this.options;
+    return structuredClone(withoutUndefined({ local, global, condition }));
+  }
+
+  /** `contextPreprocessing` takes each frame beside what is said of the whole sequence. */
+  override conditions(context: Tensor | null): Tensor | null {
+    const { contextPreprocessing: map, options } = this;
+    if (!context || !map) return context;
+    const { local, global = 0 } = options;
+    if (!local) return map.forward(context).y;
+    return scope(() => {
+      const { rows, cols } = context;
+      const inFrames = cols - global;
+      const count = inFrames / local.channels;
+      const frames = reshape(columns(context, 0, inFrames), [rows * count, local.channels]);
+      if (global === 0) return reshape(map.forward(frames).y, context.shape);
+      const rowsAt = (many: number, at: (k: number) => number) =>
+        tensorOfArray(
+          Int32Array.from({ length: many }, (_, k) => at(k)),
+          [many],
+        );
+      const whole = gatherRows(
+        columns(context, inFrames, cols),
+        rowsAt(rows * count, (k) => Math.floor(k / count)),
+      );
+      const { y } = map.forward(concatColumns([frames, whole]));
+      return concatColumns([
+        reshape(columns(y, 0, local.channels), [rows, inFrames]),
+        gatherRows(
+          columns(y, local.channels, y.cols),
+          rowsAt(rows, (n) => n * count),
+        ),
+      ]);
+    });
   }
 
   /** The condition at each moment of sequences of this length. */
   protected conditionAt(context: Tensor | null, length: number): Tensor | null {
-    return this.#condition && context && this.#condition.apply(context, length);
+    const given = this.#condition && this.conditions(context);
+    return this.#condition && given && this.#condition.apply(given, length);
   }
 
   /** The context of sequences that are drawn, of this length. */
@@ -187,7 +231,7 @@ export abstract class SequenceModel extends Module implements GenerativeModel {
 
   /** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
   protected checkSample(samples: number, options: WaveSampleOptions): void {
-    checkSample(samples, options, this.#hop);
+    checkSample(samples, options, this.options.local?.hop);
   }
 
   /** map over pieces of the sequences, so that memory does not grow with their number; in one piece under a tape. */

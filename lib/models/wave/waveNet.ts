@@ -7,9 +7,7 @@ import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
 import { freshSeed, requireDrawn } from '../../flows/draws';
 import type { Dequantization } from '../../flows/flow';
-import { loadModuleOf } from '../../flows/modelFile';
-import { type Config, type Module, withoutUndefined } from '../../nn/module';
-import { register } from '../../nn/registry';
+import { withoutUndefined } from '../../nn/module';
 import { receptiveField, WaveNetwork } from '../../nn/waveNetwork';
 import {
   add,
@@ -33,6 +31,7 @@ import {
 import { isTable, type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { Tensor, tensorOfArray } from '../../tensor/tensor';
+import { registerOptions } from '../optionsModel';
 import { distributionOf, type WaveDistribution, type WaveLikelihood } from './likelihood';
 import {
   SequenceModel,
@@ -67,20 +66,21 @@ function beginning(start: Rows, samples: number, length: number, dtype: FloatDTy
   );
 }
 
-export class WaveNet extends SequenceModel {
+export class WaveNet extends SequenceModel<WaveNetOptions> {
   readonly dequantization: Dequantization | null;
   readonly network: WaveNetwork;
   readonly likelihood: WaveDistribution;
-  readonly #options: WaveNetOptions;
+  /** Moments before t that the distribution at t depends on. */
+  readonly receptiveField: number;
 
   constructor(options: WaveNetOptions) {
-    super(options);
+    super('waveNet', options);
     const { likelihood = { kind: 'categorical' }, dtype = 'float32', seed = 0 } = options;
-    this.#options = structuredClone(options);
     this.likelihood = distributionOf(likelihood);
     const { levels: count } = this.likelihood;
     this.dequantization = this.likelihood.kind === 'normal' ? null : { levels: count };
     const { layers, stacks, hidden, gates, skips, head } = options;
+    this.receptiveField = receptiveField(layers ?? 10, stacks ?? 3);
     const levels = this.likelihood.kind === 'categorical' ? this.likelihood.levels : undefined;
     this.network = this.child(
       'network',
@@ -92,12 +92,6 @@ export class WaveNet extends SequenceModel {
         }),
       ),
     );
-  }
-
-  /** Moments before t that the distribution at t depends on. */
-  get receptiveField(): number {
-    const { layers = 10, stacks = 3 } = this.#options;
-    return receptiveField(layers, stacks);
   }
 
   /** Levels as the numbers that the network reads: of a mixture on [−1, 1]; others as they are. */
@@ -224,26 +218,6 @@ export class WaveNet extends SequenceModel {
       lastBias: add(mul(lastBias, factor), shift),
     };
   }
-
-  /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
-  static async load(path: string): Promise<WaveNet> {
-    const isOne = (module: Module) => module instanceof WaveNet;
-    return loadModuleOf('WaveNet.load', path, 'a WaveNet', isOne);
-  }
-
-  config(): Config {
-    const { likelihood, local, description, ...rest } = structuredClone(this.#options);
-    return withoutUndefined({
-      kind: 'waveNet',
-      ...rest,
-      likelihood,
-      local,
-      description,
-    }) as Config;
-  }
 }
 
-register<WaveNetOptions & Config & { readonly kind: 'waveNet' }>(
-  'waveNet',
-  (config) => new WaveNet(config),
-);
+registerOptions<WaveNetOptions>('waveNet', WaveNet);
