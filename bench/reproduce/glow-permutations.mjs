@@ -1,12 +1,12 @@
 // Glow's comparison of permutations and couplings (Kingma and Dhariwal 2018, figure 3), at a size for two cores: reverse, shuffle and a learned
 // 1×1 convolution, each with additive and with affine couplings, on MNIST padded to 32 × 32.
 //
-//     npm run build && node bench/reproduce/glow-permutations.mjs [--steps 600] [--seeds 3] [--images 20000] [--threads 2]
+//     npm run build && node bench/reproduce/glow-permutations.mjs [--steps 600] [--seeds 3] [--images 20000] [--hidden 32] [--threads 2]
 //
 // Pixels go through the logit, and the scales are bounded by tanh. L = 3 scales of K = 4 transforms, 32 hidden channels, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
 // a seed changes weights and order. Writes curves.svg (mean over seeds, dashed: lowest and highest) and report.json to
-// runs/reproduce/glow-permutations/.
-import { mkdir, writeFile } from 'node:fs/promises';
+// runs/reproduce/glow-permutations/, after each model: a run that was stopped goes on with the same command.
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import flow from '../../dist/index.js';
@@ -16,11 +16,11 @@ const { values: options } = parseArgs({
     steps: { type: 'string', default: '600' },
     seeds: { type: 'string', default: '3' },
     images: { type: 'string', default: '20000' },
+    hidden: { type: 'string', default: '32' },
     threads: { type: 'string', default: '2' },
   },
 });
 const steps = Number(options.steps);
-const seeds = Array.from({ length: Number(options.seeds) }, (_, k) => k + 1);
 const batchSize = 50;
 const warmUp = Math.ceil(steps / 10);
 const every = Math.max(1, Math.round(steps / 20));
@@ -38,7 +38,7 @@ async function learn(permutation, coupling, seed) {
     image,
     scales: 3,
     transforms: 4,
-    hidden: 32,
+    hidden: Number(options.hidden),
     permutation,
     coupling,
     scale: coupling === 'affine' ? { kind: 'tanh' } : undefined,
@@ -68,54 +68,87 @@ async function learn(permutation, coupling, seed) {
 }
 
 const folder = join('runs', 'reproduce', 'glow-permutations');
-await mkdir(folder, { recursive: true });
-const results = [];
-for (const coupling of ['additive', 'affine']) {
-  for (const permutation of ['reverse', 'random', 'lu']) {
-    const curves = [];
-    for (const seed of seeds) {
-      const start = performance.now();
-      const curve = await learn(permutation, coupling, seed);
-      curves.push(curve);
-      const seconds = (performance.now() - start) / 1000;
-      console.log(
-        JSON.stringify({ coupling, permutation, seed, seconds, bitsPerDim: curve.y.at(-1) }),
-      );
-    }
+const report = join(folder, 'report.json');
+const { threads, seeds, ...training } = options;
+
+/** The models of an earlier run with the same training; without one, none. */
+async function earlier() {
+  const text = await readFile(report, 'utf8').catch(() => null);
+  const found = text && JSON.parse(text);
+  const same = found && JSON.stringify(found.training) === JSON.stringify(training);
+  return same ? found.models : [];
+}
+
+const mean = (values) => values.reduce((a, b) => a + b) / values.length;
+const label = { reverse: 'reverse', random: 'shuffle', lu: '1×1 convolution' };
+const kinds = ['additive', 'affine'].flatMap((coupling) =>
+  ['reverse', 'random', 'lu'].map((permutation) => ({ coupling, permutation })),
+);
+const of = ({ coupling, permutation }) => {
+  const its = (model) => model.coupling === coupling && model.permutation === permutation;
+  return models.filter(its).map(({ curve }) => curve);
+};
+
+/** Mean, lowest and highest of the seeds for each kind that has some. */
+function summary() {
+  return kinds.flatMap((kind) => {
+    const curves = of(kind);
+    if (curves.length === 0) return [];
     const { x } = curves[0];
     const at = (fold) => x.map((_, k) => fold(curves.map((curve) => curve.y[k])));
-    results.push({
-      name: `${permutation === 'lu' ? '1×1 convolution' : permutation}, ${coupling}`,
-      x,
-      mean: at((values) => values.reduce((a, b) => a + b) / values.length),
-      low: at((values) => Math.min(...values)),
-      high: at((values) => Math.max(...values)),
-    });
-  }
+    const name = `${label[kind.permutation]}, ${kind.coupling}`;
+    const [low, high] = [Math.min, Math.max].map((side) => at((values) => side(...values)));
+    return [{ name, seeds: curves.length, x, mean: at(mean), low, high }];
+  });
 }
 
 const colors = ['#4269d0', '#efb118', '#ff725c', '#6cc5b0', '#3ca951', '#a463f2'];
-const series = results.flatMap(({ name, x, mean, low, high }, k) => {
-  const color = colors[k];
-  const spread = [low, high].map((y, side) => ({
-    name: `${name}, ${side === 0 ? 'lowest' : 'highest'} of the seeds`,
-    x,
-    y,
-    color,
-    dashed: true,
-  }));
-  return [{ name, x, y: mean, color }, ...(seeds.length > 1 ? spread : [])];
-});
-const chart = flow.lineChart({
-  title: `Glow on MNIST 32 × 32: permutations and couplings, ${seeds.length} seeds`,
-  xLabel: 'step',
-  yLabel: 'bits/dim, held out',
-  yRange: 'robust',
-  series,
-});
-await writeFile(join(folder, 'curves.svg'), chart);
-await writeFile(join(folder, 'report.json'), `${JSON.stringify({ options, results }, null, 1)}\n`);
-for (const { name, mean, low, high } of results) {
+
+async function write() {
+  const results = summary();
+  const most = Math.max(...results.map((result) => result.seeds));
+  const series = results.flatMap(({ name, x, mean, low, high }, k) => {
+    const color = colors[k];
+    const spread = [low, high].map((y, side) => ({
+      name: `${name}, ${side === 0 ? 'lowest' : 'highest'} of the seeds`,
+      x,
+      y,
+      color,
+      dashed: true,
+    }));
+    return [{ name, x, y: mean, color }, ...(most > 1 ? spread : [])];
+  });
+  const chart = flow.lineChart({
+    title: `Glow on MNIST 32 × 32: permutations and couplings, ${most} seed${most > 1 ? 's' : ''}`,
+    xLabel: 'step',
+    yLabel: 'bits/dim, held out',
+    yRange: 'robust',
+    series,
+  });
+  await writeFile(join(folder, 'curves.svg'), chart);
+  await writeFile(report, `${JSON.stringify({ training, results, models }, null, 1)}\n`);
+  return results;
+}
+
+await mkdir(folder, { recursive: true });
+const models = await earlier();
+for (let seed = 1; seed <= Number(seeds); seed++) {
+  for (const { coupling, permutation } of kinds) {
+    const done = (model) =>
+      model.seed === seed && model.coupling === coupling && model.permutation === permutation;
+    if (models.some(done)) continue;
+    const start = process.cpuUsage();
+    const curve = await learn(permutation, coupling, seed);
+    const { user, system } = process.cpuUsage(start);
+    const seconds = (user + system) / 1e6;
+    models.push({ coupling, permutation, seed, seconds, curve });
+    await write();
+    console.log(
+      JSON.stringify({ coupling, permutation, seed, seconds, bitsPerDim: curve.y.at(-1) }),
+    );
+  }
+}
+for (const { name, mean, low, high } of await write()) {
   const spread = `${low.at(-1).toFixed(3)} to ${high.at(-1).toFixed(3)}`;
   console.log(`${name}: ${mean.at(-1).toFixed(3)} bits/dim (${spread})`);
 }
