@@ -40,6 +40,14 @@ export function typedArray(dtype: DType, length: number): TypedArray {
   }
 }
 
+/** Numbers as an array of the type. */
+export function floatArray(
+  dtype: FloatDType,
+  values: ArrayLike<number>,
+): Float32Array | Float64Array {
+  return dtype === 'float32' ? Float32Array.from(values) : Float64Array.from(values);
+}
+
 /** The type of a typed array's elements, or undefined for one that the library does not store. */
 export function dtypeOfArray(array: unknown): DType | undefined {
   if (array instanceof Float32Array) return 'float32';

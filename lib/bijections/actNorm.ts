@@ -6,11 +6,12 @@
  * Until it was initialised it is the identity. `fit` initialises before the first step; that it was done is saved with the
  * model, so that neither loading nor resuming does it again.
  */
-import type { FloatDType } from '../dtype';
+import { type FloatDType, floatArray } from '../dtype';
+import { ChannelMoments, leastDeviation } from '../nn/channelMoments';
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { channelAffine, channelAffineInverse, columnMoments, reshape } from '../ops';
+import { channelAffine, channelAffineInverse, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -40,7 +41,7 @@ export class ActNorm extends Bijection {
 
   constructor(options: ActNormOptions) {
     super();
-    const { channels, positions = 1, floor = 1e-4, dtype = 'float32' } = options;
+    const { channels, positions = 1, floor = leastDeviation, dtype = 'float32' } = options;
     requirePositions('ActNorm', channels, 'channels');
     requirePositions('ActNorm', positions);
     this.channels = channels;
@@ -73,22 +74,14 @@ export class ActNorm extends Bijection {
   }
 
   #set(rows: Tensor): void {
-    scope(() => {
-      const { mean, variance } = columnMoments(this.#pixels(rows));
-      const deviations = (variance.dataSync() as Float64Array).map(Math.sqrt);
-      const logScale = deviations.map((d) => -Math.log(Math.max(d, this.floor)));
-      const shift = (mean.dataSync() as Float64Array).map(
-        (m, c) => -m * Math.exp(logScale[c] as number),
-      );
-      const held = (values: Float64Array) =>
-        this.dtype === 'float32' ? Float32Array.from(values) : values;
-      this.logScale.write(held(logScale));
-      this.shift.write(held(shift));
-      this.#initialized.write(Int32Array.of(1));
-      this.#constantChannels = [...deviations.keys()].filter(
-        (c) => !((deviations[c] as number) >= this.floor),
-      );
-    });
+    const moments = new ChannelMoments(this.channels);
+    scope(() => moments.add(this.#pixels(rows)));
+    const { logScale, constantChannels } = moments.logScale(this.floor);
+    const shift = moments.mean.map((m, c) => -m * Math.exp(logScale[c] as number));
+    this.logScale.write(floatArray(this.dtype, logScale));
+    this.shift.write(floatArray(this.dtype, shift));
+    this.#initialized.write(Int32Array.of(1));
+    this.#constantChannels = constantChannels;
   }
 
   #pixels(x: Tensor): Tensor {

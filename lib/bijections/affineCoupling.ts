@@ -26,6 +26,7 @@ import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
+import { visitRows } from './rowChunks';
 
 /**
  * Which part is transformed, and which the network sees:
@@ -113,7 +114,7 @@ export class AffineCoupling extends Bijection {
   readonly gain: Tensor | null;
   readonly #options: CouplingOptions;
   /** Columns that the network sees. */
-  readonly #seen: readonly [number, number];
+  readonly #seenColumns: readonly [number, number];
 
   constructor(options: AffineCouplingOptions) {
     super();
@@ -132,7 +133,7 @@ export class AffineCoupling extends Bijection {
     const { start, count } = isColumns
       ? transformedColumns('AffineCoupling', channels, split)
       : { start: 0, count: channels };
-    this.#seen = isColumns && start === 0 ? [count, channels] : [0, start];
+    this.#seenColumns = isColumns && start === 0 ? [count, channels] : [0, start];
     this.gain =
       scale.kind === 'tanh' && (!('learned' in scale) || scale.learned !== false)
         ? this.parameter('gain', constant([count], 1, dtype))
@@ -166,6 +167,21 @@ export class AffineCoupling extends Bijection {
     });
   }
 
+  override get initializes(): boolean {
+    return this.conditioner.initializes;
+  }
+
+  /** The network first: then the rows that go on are those of the layers behind it. */
+  override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    if (this.initializes)
+      yield* this.conditioner.initialize((visit) =>
+        visitRows(rows, context, (part, itsContext) =>
+          visit(this.#seen(this.#rows(part)), this.#condition(itsContext)),
+        ),
+      );
+    yield* super.initialize(rows, context);
+  }
+
   /** False where the network has batch norm: to run it again would move its running averages again. */
   override get rebuildable(): boolean {
     for (const [, module] of this.conditioner.modules())
@@ -194,12 +210,19 @@ export class AffineCoupling extends Bijection {
 
   /** The part that is not transformed is the same on both sides: so are the parameters. */
   #params(rows: Tensor, context: Tensor | null): Tensor {
-    const { split, conditioner } = this;
-    const seen =
-      split.kind === 'checkerboard'
-        ? checkerboard(rows, split.image, split.parity)
-        : columns(rows, ...this.#seen);
-    return conditioner.apply(seen, conditioner.contextFeatures > 0 ? context : null);
+    return this.conditioner.apply(this.#seen(rows), this.#condition(context));
+  }
+
+  /** What the network sees. */
+  #seen(rows: Tensor): Tensor {
+    const { split } = this;
+    return split.kind === 'checkerboard'
+      ? checkerboard(rows, split.image, split.parity)
+      : columns(rows, ...this.#seenColumns);
+  }
+
+  #condition(context: Tensor | null): Tensor | null {
+    return this.contextFeatures > 0 ? context : null;
   }
 
   #rows(x: Tensor): Tensor {

@@ -19,6 +19,7 @@ import {
 } from './affineCoupling';
 import { buildTransformer } from './autoregressive';
 import { Bijection, type Forward, type Inverse } from './bijection';
+import { visitRows } from './rowChunks';
 import type { Solved } from './solve';
 import type { Transformer } from './transformer';
 
@@ -140,17 +141,37 @@ export class Coupling extends Bijection {
 
   /** [N, moved columns·P]; the part that stays is the same on both sides. */
   #paramsOf(rows: Tensor, context: Tensor | null): Tensor {
-    const { split, conditioner, channels, positions } = this;
+    const made = this.conditioner.apply(this.#seen(rows), this.#condition(context));
+    const params = this.positions === 1 ? made : reshape(made, [rows.rows, -1]);
+    return this.#params ? gatherColumns(params, this.#params) : params;
+  }
+
+  /** What the network sees. */
+  #seen(rows: Tensor): Tensor {
+    const { split, channels, positions } = this;
     const pixels = positions === 1 ? rows : reshape(rows, [rows.rows * positions, channels]);
-    const condition = conditioner.contextFeatures > 0 ? context : null;
-    if (split.kind === 'checkerboard') {
-      const made = conditioner.apply(checkerboard(pixels, split.image, split.parity), condition);
-      return gatherColumns(reshape(made, [rows.rows, -1]), this.#params as Tensor);
-    }
+    if (split.kind === 'checkerboard') return checkerboard(pixels, split.image, split.parity);
     const { start, count } = transformedColumns('Coupling', channels, split);
-    const seen = start === 0 ? columns(pixels, count, channels) : columns(pixels, 0, start);
-    const made = conditioner.apply(seen, condition);
-    return positions === 1 ? made : reshape(made, [rows.rows, -1]);
+    return start === 0 ? columns(pixels, count, channels) : columns(pixels, 0, start);
+  }
+
+  #condition(context: Tensor | null): Tensor | null {
+    return this.contextFeatures > 0 ? context : null;
+  }
+
+  override get initializes(): boolean {
+    return this.conditioner.initializes;
+  }
+
+  /** The network first: then the rows that go on are those of the layers behind it. */
+  override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
+    if (this.initializes)
+      yield* this.conditioner.initialize((visit) =>
+        visitRows(rows, context, (part, itsContext) =>
+          visit(this.#seen(part), this.#condition(itsContext)),
+        ),
+      );
+    yield* super.initialize(rows, context);
   }
 
   /** False where the network has batch norm: to run it again would move its running averages again. */

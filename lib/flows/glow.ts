@@ -41,6 +41,10 @@ export interface GlowOptions extends RecipeOptions {
   /** Channels of the hidden layers of the couplings' networks; default 512. */
   readonly hidden?: number;
   /**
+   * Actnorm also behind the first two convolutions of these networks, as in the paper's code. Default false.
+   */
+  readonly networkActNorm?: boolean;
+  /**
    * What mixes the channels: a linear map (the paper's 1×1 convolution) in LU form (default), as one matrix, or in QR form; a
    * fixed order, at random or reversed; or a 3×3 convolution (Hoogeboom et al. 2019): two autoregressive ones behind a 1×1 in QR
    * form ('emerging'), or one of the image wrapped around its edges ('periodic').
@@ -74,6 +78,7 @@ type Settings = Required<
     | 'scales'
     | 'transforms'
     | 'hidden'
+    | 'networkActNorm'
     | 'permutation'
     | 'coupling'
     | 'learnedPrior'
@@ -103,7 +108,7 @@ function permuted({ permutation, dtype }: Settings, image: ImageShape, seed: num
 }
 
 function coupling(settings: Settings, image: ImageShape, seed: number): Bijection {
-  const { hidden, contextFeatures, zeroInitialized, dtype } = settings;
+  const { hidden, networkActNorm, contextFeatures, zeroInitialized, dtype } = settings;
   const { channels } = image;
   const scale: CouplingScaleOption =
     settings.coupling === 'affine' ? (settings.scale ?? { kind: 'sigmoid' }) : { kind: 'additive' };
@@ -112,6 +117,7 @@ function coupling(settings: Settings, image: ImageShape, seed: number): Bijectio
     ...sizes,
     image,
     hidden,
+    actNorm: networkActNorm,
     contextFeatures,
     zeroInitialized,
     seed,
@@ -173,6 +179,7 @@ export function glow(options: GlowOptions): Flow {
     scales: options.scales ?? 3,
     transforms: options.transforms ?? 32,
     hidden: options.hidden ?? 512,
+    networkActNorm: options.networkActNorm ?? false,
     permutation: options.permutation ?? 'lu',
     coupling: options.coupling ?? 'affine',
     scale: options.scale,

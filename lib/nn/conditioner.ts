@@ -7,6 +7,9 @@
 import type { Tensor } from '../tensor/tensor';
 import { Module } from './module';
 
+/** Shows a visitor what a conditioner will see, piece by piece, and yields after each; can be called again. */
+export type Pass = (visit: (x: Tensor, context: Tensor | null) => void) => Generator<void, void>;
+
 export abstract class Conditioner extends Module {
   /** Columns that it reads. */
   abstract readonly inputs: number;
@@ -21,6 +24,14 @@ export abstract class Conditioner extends Module {
   get outputBias(): Tensor | null {
     return null;
   }
+
+  /** Whether layers wait for the first rows, which set them: those with actnorm. */
+  get initializes(): boolean {
+    return false;
+  }
+
+  /** Data-dependent initialisation: sets such layers from rows as they arrive there, one pass each. Those that were set stay. */
+  *initialize(_rows: Pass): Generator<void, void> {}
 
   /**
    * @param x [N·positions, inputs]; may be a view of some columns of a wider tensor

@@ -1,5 +1,5 @@
 /** Convolution layers. */
-import type { FloatDType } from '../dtype';
+import { type FloatDType, floatArray } from '../dtype';
 import {
   type Activation,
   affineScalar,
@@ -15,7 +15,8 @@ import {
 } from '../ops';
 import type { Shape } from '../shape';
 import { scope } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
+import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { ChannelMoments, leastDeviation } from './channelMoments';
 import { uniformByFanIn, zeros } from './initialization';
 import { type Config, Module, withoutUndefined } from './module';
 
@@ -36,6 +37,11 @@ export interface Conv2dLayerOptions extends ConvGeometry {
    * couplings (Kingma, Dhariwal 2018; conv2d_zeros of their code). Default false.
    */
   readonly outputScale?: boolean;
+  /**
+   * Actnorm between the convolution and the activation (Kingma, Dhariwal 2018; conv2d of their code): the same factor,
+   * and {@link Conv2d.standardize} sets it and the bias so that the first rows leave with mean 0 and deviation 1. Default false.
+   */
+  readonly actNorm?: boolean;
   /** The layer makes zeros at the start, as last layers of flows do. Default false. */
   readonly zeroInitialized?: boolean;
   readonly dtype?: FloatDType;
@@ -53,8 +59,12 @@ export class Conv2d extends Module {
   readonly bias: Tensor | null;
   /** [outputs], with weightNorm. */
   readonly gain: Tensor | null;
-  /** [outputs], with outputScale. */
+  /** [outputs], with outputScale or actNorm. */
   readonly logScale: Tensor | null;
+  /** Channels that varied less than `floor` in the rows that set the actnorm here; empty for a model that was loaded. */
+  constantChannels: readonly number[] = [];
+  readonly floor = leastDeviation;
+  readonly #initialized: Tensor | null;
 
   /** @param stream random numbers for the start */
   constructor(
@@ -76,14 +86,56 @@ export class Conv2d extends Module {
     this.gain = options.weightNorm
       ? this.parameter('gain', zero ? zeros([outputs], dtype) : scope(() => rowNorms(this.weight)))
       : null;
-    this.logScale = options.outputScale
-      ? this.parameter('logScale', zeros([outputs], dtype))
+    this.logScale =
+      options.outputScale || options.actNorm
+        ? this.parameter('logScale', zeros([outputs], dtype))
+        : null;
+    this.#initialized = options.actNorm
+      ? this.state('initialized', tensorOfArray(Int32Array.of(0), [1]))
       : null;
+  }
+
+  /** False where there is an actnorm that no rows have set yet. It is saved state. */
+  get initialized(): boolean {
+    return this.#initialized === null || this.#initialized.item() !== 0;
+  }
+
+  /**
+   * Sets the actnorm, unless it was set before.
+   *
+   * @param inputs shows a visitor the inputs of this layer, piece by piece
+   */
+  *standardize(inputs: (visit: (x: Tensor) => void) => Generator<void, void>) {
+    const { bias, logScale } = this;
+    if (this.initialized || bias === null || logScale === null) return;
+    const { dtype = 'float32' } = this.options;
+    const moments = new ChannelMoments(this.outputs);
+    const linear = { ...this.options, activation: 'none' } as const;
+    yield* inputs((x) => moments.add(conv2d(x, this.#normed(), null, linear)));
+    const found = moments.logScale(this.floor);
+    bias.write(
+      floatArray(
+        dtype,
+        moments.mean.map((mean) => -mean),
+      ),
+    );
+    logScale.write(
+      floatArray(
+        dtype,
+        found.logScale.map((value) => value / logScaleFactor),
+      ),
+    );
+    this.#initialized?.write(Int32Array.of(1));
+    this.constantChannels = found.constantChannels;
+  }
+
+  #normed(): Tensor {
+    return this.gain ? weightNorm(this.weight, this.gain) : this.weight;
   }
 
   /** Weight and bias of the convolution as it is run: the norm and the output's scale are in them. */
   effective(): { weight: Tensor; bias: Tensor | null } {
-    const normed = this.gain ? weightNorm(this.weight, this.gain) : this.weight;
+    const normed = this.#normed();
     if (this.logScale === null) return { weight: normed, bias: this.bias };
     const scale = exp(affineScalar(this.logScale, logScaleFactor));
     return {

@@ -5,7 +5,7 @@ import { type Activation, convStack, RandomStream } from '../ops';
 import { formatShape, type ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { Conditioner } from './conditioner';
+import { Conditioner, type Pass } from './conditioner';
 import { ContextLayer, contextTerm } from './contextLayer';
 import { Conv2d } from './conv2d';
 import { type Config, withoutUndefined } from './module';
@@ -25,6 +25,11 @@ export interface ConvNetOptions {
   readonly zeroInitialized?: boolean;
   /** A factor exp(3·logScale) for each output, learned with the rest. Default true, as in Glow. */
   readonly outputScale?: boolean;
+  /**
+   * Actnorm behind the first two convolutions, as in Glow's code; it is part of their weights, and costs no time. Default
+   * false.
+   */
+  readonly actNorm?: boolean;
   readonly seed?: number;
   readonly dtype?: FloatDType;
 }
@@ -85,17 +90,22 @@ export class ConvNet extends Conditioner {
     this.positions = height * width;
     this.contextFeatures = contextFeatures;
     this.dtype = dtype;
-    const { activation = 'relu', zeroInitialized = true, outputScale = true } = options;
+    const {
+      activation = 'relu',
+      zeroInitialized = true,
+      outputScale = true,
+      actNorm = false,
+    } = options;
     const stream = new RandomStream(options.seed ?? 0);
     const spatial = { height, width, kernel: [3, 3], dtype } as const;
     this.first = this.child(
       'first',
-      new Conv2d({ ...spatial, inputs, outputs: hidden, activation }, stream),
+      new Conv2d({ ...spatial, inputs, outputs: hidden, activation, actNorm }, stream),
     );
     const one = { ...spatial, kernel: [1, 1] } as const;
     this.middle = this.child(
       'middle',
-      new Conv2d({ ...one, inputs: hidden, outputs: hidden, activation }, stream),
+      new Conv2d({ ...one, inputs: hidden, outputs: hidden, activation, actNorm }, stream),
     );
     this.last = this.child(
       'last',
@@ -111,11 +121,26 @@ export class ConvNet extends Conditioner {
     stream.dispose();
   }
 
-  override apply(x: Tensor, context: Tensor | null = null): Tensor {
+  override get initializes(): boolean {
+    return !(this.first.initialized && this.middle.initialized);
+  }
+
+  override *initialize(rows: Pass): Generator<void, void> {
+    yield* this.first.standardize((visit) => rows((x) => visit(x)));
+    yield* this.middle.standardize((visit) =>
+      rows((x, context) => visit(this.first.apply(x, this.#contextTerm(x, context)))),
+    );
+  }
+
+  #contextTerm(x: Tensor, context: Tensor | null): Tensor | null {
     const samples = samplesOf('ConvNet', x, this.positions, this.inputs);
+    return contextTerm('ConvNet', this.contextLayer, context, samples);
+  }
+
+  override apply(x: Tensor, context: Tensor | null = null): Tensor {
     return scope(() => {
-      const term = contextTerm('ConvNet', this.contextLayer, context, samples);
-      return convStack(x, [this.first.layer, this.middle.layer, this.last.layer], { addend: term });
+      const addend = this.#contextTerm(x, context);
+      return convStack(x, [this.first.layer, this.middle.layer, this.last.layer], { addend });
     });
   }
 

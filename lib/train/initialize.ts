@@ -1,6 +1,7 @@
 /** Data-dependent initialisation before the first step (actnorm), as in Glow, section 3.1. */
 import { ActNorm } from '../bijections/actNorm';
 import type { DensityModel } from '../flows/density';
+import { Conv2d } from '../nn/conv2d';
 import { copyInto, rowsView } from '../ops';
 import { scope } from '../tensor/scope';
 import { emptyTensor, tensorOfArray } from '../tensor/tensor';
@@ -28,7 +29,9 @@ export async function initialize(
   const { bijection } = model;
   if (!bijection?.initializes) return [];
   const fresh = [...bijection.modules()].flatMap(([path, module]) =>
-    module instanceof ActNorm && !module.initialized ? [{ path, module }] : [],
+    (module instanceof ActNorm || module instanceof Conv2d) && !module.initialized
+      ? [{ path, module }]
+      : [],
   );
   const wasTraining = model.training;
   model.train(false);

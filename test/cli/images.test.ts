@@ -61,7 +61,18 @@ beforeAll(async () => {
       writeFileSync(join(photos, name, `${n}.png`), PNG.sync.write(png));
     }
   }
-  const words = ['--model', 'glow', '--pad', '8', '--labels', labels, '--out', glowRun, ...quick];
+  const words = [
+    '--model',
+    'glow',
+    '--pad',
+    '8',
+    '--labels',
+    labels,
+    '--network-act-norm',
+    '--out',
+    glowRun,
+    ...quick,
+  ];
   const { status, stderr } = await flowKernels(
     'train',
     images,
@@ -81,6 +92,9 @@ describe('glow on padded images with labels', () => {
     const flow = await Flow.load(`${glowRun}/model.safetensors`);
     expect([flow.features, flow.contextFeatures]).toEqual([64, 2]);
     expect(flow.description).toMatchObject({ image: '[8,8,1]', classes: '["0","1"]' });
+    expect([...flow.namedParameters().keys()]).toContain(
+      'bijection.0.3.conditioner.middle.logScale',
+    );
     expect(flow.preprocessing?.config()).toMatchObject({
       kind: 'chain',
       bijections: [{ kind: 'affine' }, { kind: 'logit', lambda: 1e-6 }],

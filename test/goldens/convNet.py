@@ -27,7 +27,7 @@ def leaves(values):
     return {name: value.requires_grad_(True) for name, value in values.items()}
 
 
-def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="relu", output_scale=True):
+def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="relu", output_scale=True, act_norm=False):
     params = {
         "first.weight": normal(gen, hidden, 9 * inputs, scale=0.3),
         "first.bias": normal(gen, hidden, scale=0.3),
@@ -38,17 +38,30 @@ def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="
     }
     if output_scale:
         params["last.logScale"] = normal(gen, outputs, scale=0.2)
+    state = {}
+    if act_norm:
+        for name in ("first", "middle"):
+            params[f"{name}.logScale"] = normal(gen, hidden, scale=0.2)
+            state[f"{name}.initialized"] = torch.ones(1)
     if context:
         params["context.weight"] = normal(gen, hidden, context, scale=0.5)
     params = leaves(params)
     act = ACTIVATIONS[activation]
 
+    def hidden_conv(name, h, weight, padding):
+        """With actnorm as their code has it: no bias in the convolution, then (h + b)·exp(3·logs)."""
+        if not act_norm:
+            return F.conv2d(h, weight, params[f"{name}.bias"], padding=padding)
+        channel = lambda value: value[None, :, None, None]
+        return (F.conv2d(h, weight, padding=padding) + channel(params[f"{name}.bias"])) * torch.exp(
+            3 * channel(params[f"{name}.logScale"]))
+
     def run(x, given):
-        z = F.conv2d(images(x, height, width), kernel(params["first.weight"]), params["first.bias"], padding=1)
+        z = hidden_conv("first", images(x, height, width), kernel(params["first.weight"]), 1)
         if context:
             z = z + F.linear(given, params["context.weight"])[:, :, None, None]
         h = act(z)
-        h = act(F.conv2d(h, params["middle.weight"][:, :, None, None], params["middle.bias"]))
+        h = act(hidden_conv("middle", h, params["middle.weight"][:, :, None, None], 0))
         y = F.conv2d(h, kernel(params["last.weight"]), params["last.bias"], padding=1)
         if output_scale:
             # Kingma, Dhariwal 2018, code: conv2d_zeros multiplies by exp(3·logs), the bias included.
@@ -57,7 +70,9 @@ def glow(gen, n, height, width, inputs, outputs, hidden, context=0, activation="
 
     config = {"kind": "convNet", "image": {"height": height, "width": width}, "inputs": inputs, "outputs": outputs,
               "hidden": hidden, "activation": activation, "outputScale": output_scale, "contextFeatures": context}
-    return config, params, run, {}, True
+    if act_norm:
+        config["actNorm"] = True
+    return config, params, run, state, True
 
 
 def residual(gen, n, height, width, inputs, outputs, hidden, blocks, context=0, activation="relu", weight_norm=True,
@@ -251,6 +266,7 @@ write(
         case("glow", 321, glow, 2, 4, 3, 3, outputs=4, hidden=7),
         case("glow-context", 322, glow, 3, 2, 4, 2, outputs=3, hidden=6, context=2, activation="tanh"),
         case("glow-no-scale", 323, glow, 2, 3, 3, 5, outputs=2, hidden=8, output_scale=False),
+        case("glow-act-norm", 327, glow, 2, 3, 4, 2, outputs=3, hidden=6, context=2, activation="tanh", act_norm=True),
         case("residual", 324, residual, 2, 3, 4, 2, outputs=3, hidden=5, blocks=2),
         case("residual-evaluation", 325, residual, 2, 3, 3, 3, outputs=2, hidden=4, blocks=1, activation="tanh",
              evaluation=True),

@@ -22,7 +22,10 @@ describe.each(goldenCases('convNet').map((row) => [row.name, row] as const))(
       for (const [name, tensor] of named) tensor.write(values(row.params[name]));
       const state = [...network.namedState()];
       expect(state.map(([name]) => name).sort()).toEqual(Object.keys(row.state).sort());
-      for (const [name, tensor] of state) tensor.write(values(row.state[name]));
+      for (const [name, tensor] of state) {
+        const held = values(row.state[name]);
+        tensor.write(tensor.dtype === 'int32' ? Int32Array.from(held) : held);
+      }
       network.train(row.training);
       scope(() => {
         const x = goldenTensor(row.inputs.x);

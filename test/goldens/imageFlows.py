@@ -178,7 +178,7 @@ def glow(params, state, image, scales, transforms, hidden, permutation, scale, l
     channels, built = image[2], []
     for scale_index in range(scales):
         channels *= 4
-        path, maps = f"bijection.{level}", [squeezing]
+        path, maps = f"bijection.{scale_index}", [squeezing]
         for _ in range(transforms):
             maps.append(ActNorm(params, f"{path}.{len(maps)}", channels))
             at = f"{path}.{len(maps)}"

@@ -9,7 +9,7 @@ import {
   type ConvNetOptions,
   ResidualConvNet,
 } from '../../lib/nn';
-import { mul, RandomStream, sum } from '../../lib/ops';
+import { conv2d, mul, RandomStream, rowsView, sum } from '../../lib/ops';
 import { scope } from '../../lib/tensor/scope';
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { fixture } from '../reference/close';
@@ -201,6 +201,53 @@ describe('ConvNet', () => {
     });
     network.dispose();
     again.dispose();
+  });
+
+  it('sets its actnorms from the first rows: what leaves both convolutions has mean 0 and deviation 1', () => {
+    const before = native.memory()[0];
+    const network = new ConvNet({ ...options, contextFeatures: 2, actNorm: true });
+    const plain = new ConvNet({ ...options, contextFeatures: 2 });
+    expect([network.initializes, plain.initializes]).toEqual([true, false]);
+    scope(() => {
+      const pixels = float64(7 * 12, 2);
+      const context = float64(7, 2);
+      // In pieces of uneven size: four images, then three.
+      function* rows(visit: (x: Tensor, context: Tensor) => void) {
+        for (const [first, last] of [
+          [0, 4],
+          [4, 7],
+        ] as const) {
+          visit(rowsView(pixels, 12 * first, 12 * last), rowsView(context, first, last));
+          yield;
+        }
+      }
+      expect([...network.initialize(rows as never)]).toHaveLength(4);
+      expect(network.initializes).toBe(false);
+      // Without activations: what the activations see. The term of the context comes behind the norm.
+      const linear = { ...network.first.options, activation: 'none' } as const;
+      const { weight, bias } = network.first.effective();
+      const first = conv2d(pixels, weight, bias, linear);
+      const second = network.middle.effective();
+      const hidden = network.first.apply(pixels, network.contextLayer!.spread(context));
+      const middle = { ...network.middle.options, activation: 'none' } as const;
+      for (const made of [first, conv2d(hidden, second.weight, second.bias, middle)]) {
+        const values = made.toArray();
+        for (let c = 0; c < 5; c++) {
+          const own = values.filter((_, i) => i % 5 === c);
+          const mean = own.reduce((total, v) => total + v, 0) / own.length;
+          const square = own.reduce((total, v) => total + (v - mean) ** 2, 0) / own.length;
+          expect(mean).toBeCloseTo(0, 12);
+          expect(square).toBeCloseTo(1, 12);
+        }
+      }
+      // Once: other rows change nothing any more.
+      const set = network.middle.logScale!.toArray();
+      for (const _ of network.initialize(rows as never)) expect.unreachable();
+      expect(network.middle.logScale!.toArray()).toEqual(set);
+    });
+    network.dispose();
+    plain.dispose();
+    expect(native.memory()[0]).toBe(before);
   });
 
   it('takes a view of some columns', () => {

@@ -5,12 +5,19 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import {
   ActNorm,
+  AffineCoupling,
   adam,
   BatchNorm,
   Chain,
+  ConvNet,
+  Coupling,
+  conditionerSizes,
+  conv2d,
+  couplingSizes,
   Flow,
   fit,
   MaskedAutoregressive,
+  MonotoneTransformer,
   MultiScale,
   memory,
   Permutation,
@@ -249,5 +256,59 @@ describe('through the levels of an image flow', () => {
         expect(deviation).toBeCloseTo(1, 9);
       }
     bijection.dispose();
+  });
+});
+
+describe('through a coupling whose network has actnorms', () => {
+  const image = { height: 2, width: 3 };
+  const images = 40;
+  const data = fixture(14)(images * 12).map((v, i) => v * (1 + 5 * (i % 2)) + (i % 3));
+  const network = (sizes: { inputs: number; outputs: number }) =>
+    new ConvNet({ ...sizes, image, hidden: 4, actNorm: true, seed: 2, dtype: 'float64' });
+  const affine = () => {
+    const split = { kind: 'columns', transforms: 'first' } as const;
+    const conditioner = network(conditionerSizes(2, split));
+    return new AffineCoupling({ channels: 2, positions: 6, split, conditioner, dtype: 'float64' });
+  };
+  const bernstein = () => {
+    const split = { kind: 'checkerboard', image, parity: 0 } as const;
+    const transformer = new MonotoneTransformer({ kind: 'bernstein', degree: 3, bound: 6 });
+    const conditioner = network(couplingSizes(2, split, transformer));
+    return new Coupling({
+      ...{ channels: 2, positions: 6, split, conditioner, transformer },
+      dtype: 'float64',
+    });
+  };
+  /** What the network sees of row i, column c: the second column; or both of the odd squares. */
+  const sees = {
+    columns: (v: number, _pixel: number, c: number) => (c === 1 ? [v] : []),
+    checkerboard: (v: number, pixel: number) => [
+      (Math.floor(pixel / 3) + (pixel % 3)) % 2 === 1 ? v : 0,
+    ],
+  };
+
+  it.each([
+    ['columns', affine],
+    ['checkerboard', bernstein],
+  ] as const)('they are set from what it sees: %s', (kind, make) => {
+    const coupling = make();
+    const { first } = coupling.conditioner as ConvNet;
+    expect(coupling.initializes).toBe(true);
+    scope(() => {
+      const given = tensorOfArray(data.slice(), [images, 12]);
+      for (const _ of coupling.initialize(given, null));
+      expect(coupling.initializes).toBe(false);
+      const { y } = coupling.forward(tensorOfArray(data, [images, 12]));
+      expect(given.toArray()).toEqual(y.toArray());
+      const seen = [...data].flatMap((v, i) => sees[kind](v, Math.floor(i / 2) % 6, i % 2));
+      const x = tensorOfArray(Float64Array.from(seen), [images * 6, seen.length / images / 6]);
+      const { weight, bias } = first.effective();
+      const made = conv2d(x, weight, bias, { ...first.options, activation: 'none' }).toArray();
+      for (const { mean, deviation } of moments(made, 4)) {
+        expect(mean).toBeCloseTo(0, 10);
+        expect(deviation).toBeCloseTo(1, 10);
+      }
+    });
+    coupling.dispose();
   });
 });

@@ -45,6 +45,7 @@ export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly hidden?: number[];
   readonly transforms?: number;
   readonly batchNorm?: boolean;
+  readonly networkActNorm?: boolean;
   readonly activation?: 'relu' | 'tanh';
   readonly residual?: boolean;
   readonly degrees?: 'sequential' | 'random';
@@ -140,6 +141,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
+    .option('--network-act-norm', 'glow: actnorm also inside of the networks, as the paper has it')
     .addOption(
       new Option('--activation <name>', 'of hidden layers (default: relu)').choices([
         'relu',

@@ -72,7 +72,11 @@ export const couplingModels = {
       nice({ ...shared(options, input, defaults), ...pass(options, 'transforms') }),
   },
   glow: {
-    takes: [...ofFlows, 'transforms', 'permutation', 'scaleBound', 'coupling', 'scales'],
+    takes: [
+      ...ofFlows,
+      ...(['transforms', 'permutation', 'scaleBound', 'coupling', 'scales'] as const),
+      'networkActNorm',
+    ],
     defaults: () => ({ hidden: [128] }),
     build(options, input, defaults) {
       const { image, features: _features, ...parts } = input;
@@ -91,6 +95,7 @@ export const couplingModels = {
         hidden: channelsOf(options, defaults),
         permutation,
         ...(coupling && { coupling }),
+        ...pass(options, 'networkActNorm'),
         // Bounded both ways: samples of a model that has hardly trained do not run away.
         scale: scaleBound === undefined ? { kind: 'tanh' } : { kind: 'atan', bound: scaleBound },
         dtype,

@@ -34,6 +34,7 @@ export interface ModelDefaults {
 const words = {
   transforms: '--transforms',
   batchNorm: '--batch-norm',
+  networkActNorm: '--network-act-norm',
   permutation: '--permutation',
   scaleBound: '--scale-bound',
   base: '--base',
