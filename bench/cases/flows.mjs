@@ -14,13 +14,14 @@ const sizes = {
   'glow-wide': { features: 3072, transforms: 4, hidden: 512, batch: 16 },
 };
 
-/** Images of 32 × 32 × 3, three scales, fixed priors, as the peers have it. */
+/** Images of 32 × 32 × 3, three scales, fixed priors, networks without actnorm, as the peers have it. */
 function glow({ transforms, hidden }) {
   return flow.glow({
     image: { height: 32, width: 32, channels: 3 },
     scales: 3,
     transforms,
     hidden,
+    networkActNorm: false,
     learnedPrior: false,
     zeroInitialized: false,
     preprocessing: null,

@@ -17,6 +17,7 @@ function glowStep(transforms, memory) {
     scales: 3,
     transforms,
     hidden: 128,
+    networkActNorm: false,
     zeroInitialized: false,
     seed: 1,
   });

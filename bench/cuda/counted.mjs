@@ -13,7 +13,10 @@ const models = {
   'MAF of 5': () => flow.maf({ features: 6, transforms: 5, hidden: [16, 16], seed: 1 }),
   'RealNVP of 8': () => flow.realnvp({ features: 6, transforms: 8, hidden: [16, 16], seed: 1 }),
   'Glow, 2 scales of 2': () =>
-    flow.glow({ image, scales: 2, transforms: 2, hidden: 8, preprocessing: null, seed: 1 }),
+    flow.glow({
+      ...{ image, scales: 2, transforms: 2, hidden: 8, networkActNorm: false },
+      ...{ preprocessing: null, seed: 1 },
+    }),
 };
 for (const [name, make] of Object.entries(models)) {
   const model = make();

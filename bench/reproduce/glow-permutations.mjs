@@ -3,7 +3,7 @@
 //
 //     npm run build && node bench/reproduce/glow-permutations.mjs [--steps 600] [--seeds 3] [--images 20000] [--hidden 32] [--threads 2]
 //
-// Pixels go through the logit, and the scales are bounded by tanh. L = 3 scales of K = 4 transforms, 32 hidden channels, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
+// Pixels go through the logit, and the scales are bounded by tanh. L = 3 scales of K = 4 transforms, 32 hidden channels without actnorm, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
 // a seed changes weights and order. Writes curves.svg (mean over seeds, dashed: lowest and highest) and report.json to
 // runs/reproduce/glow-permutations/, after each model: a run that was stopped goes on with the same command.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -39,6 +39,7 @@ async function learn(permutation, coupling, seed) {
     scales: 3,
     transforms: 4,
     hidden: Number(options.hidden),
+    networkActNorm: false,
     permutation,
     coupling,
     scale: coupling === 'affine' ? { kind: 'tanh' } : undefined,

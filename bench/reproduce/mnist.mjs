@@ -17,7 +17,7 @@
 // version of Adam did), ε 1e-4. The paper trains
 // 1500 epochs; here it is --epochs, over which the rate falls to zero along a cosine.
 //
-// glow: Kingma and Dhariwal 2018 (1.05 bits/dim), at a size for two cores: 28 × 28, L = 2, K = 8, 128 hidden channels,
+// glow: Kingma and Dhariwal 2018 (1.05 bits/dim), at a size for two cores: 28 × 28, L = 2, K = 8, 128 hidden channels without actnorm,
 // pixels through the logit and scales bounded by tanh (with the paper's, samples of images with so many black pixels overflow); Adam with warm-up,
 // gradients clipped, moving average of the weights, --epochs along a cosine.
 //
@@ -129,6 +129,7 @@ function glow() {
     scales: 2,
     transforms: 8,
     hidden: 128,
+    networkActNorm: false,
     scale: { kind: 'tanh' },
     lambda: 1e-6,
     seed: 1,

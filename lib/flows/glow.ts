@@ -41,7 +41,8 @@ export interface GlowOptions extends RecipeOptions {
   /** Channels of the hidden layers of the couplings' networks; default 512. */
   readonly hidden?: number;
   /**
-   * Actnorm also behind the first two convolutions of these networks, as in the paper's code. Default false.
+   * Actnorm also behind the first two convolutions of these networks, as in the paper's code. Default true: it costs no time,
+   * and learns faster.
    */
   readonly networkActNorm?: boolean;
   /**
@@ -179,7 +180,7 @@ export function glow(options: GlowOptions): Flow {
     scales: options.scales ?? 3,
     transforms: options.transforms ?? 32,
     hidden: options.hidden ?? 512,
-    networkActNorm: options.networkActNorm ?? false,
+    networkActNorm: options.networkActNorm ?? true,
     permutation: options.permutation ?? 'lu',
     coupling: options.coupling ?? 'affine',
     scale: options.scale,

@@ -61,18 +61,7 @@ beforeAll(async () => {
       writeFileSync(join(photos, name, `${n}.png`), PNG.sync.write(png));
     }
   }
-  const words = [
-    '--model',
-    'glow',
-    '--pad',
-    '8',
-    '--labels',
-    labels,
-    '--network-act-norm',
-    '--out',
-    glowRun,
-    ...quick,
-  ];
+  const words = ['--model', 'glow', '--pad', '8', '--labels', labels, '--out', glowRun, ...quick];
   const { status, stderr } = await flowKernels(
     'train',
     images,

@@ -53,10 +53,7 @@ const models: [string, number, (dtype: 'float32' | 'float64') => Flow][] = [
     'Glow',
     32,
     (dtype) =>
-      glow({
-        ...{ image, scales: 2, transforms: 2, hidden: 8, networkActNorm: true },
-        ...{ preprocessing: null, dtype, seed: 1 },
-      }),
+      glow({ image, scales: 2, transforms: 2, hidden: 8, preprocessing: null, dtype, seed: 1 }),
   ],
 ];
 

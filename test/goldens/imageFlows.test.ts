@@ -22,7 +22,7 @@ function build({ recipe, config, params, state }: GoldenImageFlow): Flow {
   const options = { ...config, preprocessing: null, dequantization: null, dtype: 'float64' } as const;
   const flow =
     recipe === 'glow'
-      ? glow(options as unknown as GlowOptions)
+      ? glow({ networkActNorm: false, ...options } as unknown as GlowOptions)
       : realnvpImage(options as unknown as RealNvpImageOptions);
   const own = flow.namedParameters();
   expect([...own.keys()].sort()).toEqual(Object.keys(params).sort());

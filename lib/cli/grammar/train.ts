@@ -141,7 +141,11 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
-    .option('--network-act-norm', 'glow: actnorm also inside of the networks, as the paper has it')
+    .addOption(new Option('--network-act-norm').hideHelp())
+    .option(
+      '--no-network-act-norm',
+      'glow: networks without the actnorm that the paper has in them',
+    )
     .addOption(
       new Option('--activation <name>', 'of hidden layers (default: relu)').choices([
         'relu',
