@@ -77,6 +77,7 @@ export const chainCases: readonly BijectionCase[] = [
           permutation: affine ? 'lu' : 'random',
           coupling,
           learnedPrior: affine,
+          networkActNorm: !affine,
           contextFeatures: affine ? 3 : 0,
           preprocessing: null,
           dequantization: null,
