@@ -8,6 +8,7 @@ import { expected, FlowError, isFlowError } from '../errors';
 import type { ReadingOptions } from './grammar/reading';
 import { classContext, holdsImages, type LabelledTable, padded, readImages } from './imageData';
 import {
+  formOf,
   holdsSound,
   readSound,
   readSoundFor,
@@ -92,13 +93,10 @@ export async function readDataset(
     throw new UsageError('choose one of --context-columns and --labels');
   }
   if (holdsSound(path)) {
-    const { columns, exclude, size, pad } = options;
-    if (columns || exclude || contextColumns || labels !== undefined || size || pad) {
-      throw new UsageError(
-        '--columns, --exclude, --context-columns, --labels, --size and --pad are not for sound',
-      );
-    }
-    return await readSound(path, options);
+    return await readSound(path, formOf(options), classes);
+  }
+  if (options.spectrum !== undefined || options.hop !== undefined) {
+    throw new UsageError('--spectrum and --hop are for sound');
   }
   if (!holdsImages(path)) {
     if (options.size !== undefined) {
@@ -263,10 +261,12 @@ export function readDescription(description: Readonly<Record<string, string>>): 
 
 function soundIn(description: Readonly<Record<string, string>>): SoundDescription | null {
   try {
-    const { rate, encoding } = JSON.parse(description['sound'] ?? 'null') as SoundDescription;
-    return Number.isSafeInteger(rate) && soundEncodings.includes(encoding)
-      ? { rate, encoding }
-      : null;
+    const sound = JSON.parse(description['sound'] ?? 'null') as SoundDescription;
+    const { rate, encoding, spectrum } = sound;
+    if (!Number.isSafeInteger(rate) || !soundEncodings.includes(encoding)) return null;
+    const { bands, hop } = spectrum ?? { bands: 1, hop: 1 };
+    const isSpectrum = [bands, hop].every((size) => Number.isSafeInteger(size) && size > 0);
+    return isSpectrum ? { rate, encoding, ...(spectrum && { spectrum: { bands, hop } }) } : null;
   } catch {
     return null;
   }
@@ -290,7 +290,7 @@ export async function readDatasetFor(
 ): Promise<Dataset> {
   const memory = readDescription(model.description);
   if (memory.sound && holdsSound(path)) {
-    return await readSoundFor(path, memory.sound, model.features);
+    return await readSoundFor(path, memory.sound, model.features, memory.classes);
   }
   if (memory.image && (holdsImages(path) || memory.classes)) {
     return await readImagesFor(path, memory, options);

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises';
 import { Flow } from '../flows';
 import { readSafetensors } from '../io/safetensors';
 import { type GenerativeModel, loadModel } from '../models';
-import type { Config } from '../nn/module';
+import { OptionsModel } from '../models/optionsModel';
+import type { Config, Json } from '../nn/module';
 import { readDescription } from './dataset';
 import { modelPath } from './folder';
 import type { InfoOptions } from './grammar/info';
@@ -35,7 +36,9 @@ export async function info(
       ...(flow instanceof Flow
         ? { base: config.base, bijection: config.bijection }
         : { parts: partsOf(flow) }),
+      ...(flow instanceof OptionsModel && { options: optionsOf(config) }),
       preprocessing: config.preprocessing,
+      contextPreprocessing: config.contextPreprocessing ?? null,
       dequantization: config.dequantization,
       columns,
       contextColumns,
@@ -73,7 +76,10 @@ interface Facts {
   readonly bijection?: unknown;
   /** Of another model. */
   readonly parts?: Readonly<Record<string, unknown>>;
+  /** Of one that is built from options: those that say what it is. */
+  readonly options?: Readonly<Record<string, Json>>;
   readonly preprocessing: unknown;
+  readonly contextPreprocessing: unknown;
   readonly dequantization: unknown;
   readonly columns: readonly string[] | null;
   readonly contextColumns: readonly string[] | null;
@@ -110,6 +116,9 @@ function inWords(facts: Facts): string {
     ...(preprocessing ? describeBijection(preprocessing as Config) : []),
   ];
   lines.push(['data to model', steps.length > 0 ? steps.join(', ') : 'as it is']);
+  const { contextPreprocessing: ofContext, options } = facts;
+  if (ofContext) lines.push(['given to model', describeBijection(ofContext as Config).join(', ')]);
+  if (options) lines.push(['built with', inPhrases(options)]);
   if (facts.parts) {
     for (const [name, part] of Object.entries(facts.parts)) {
       describePart(part as Config).forEach((step, k) => {
@@ -163,9 +172,33 @@ export function runsOf(phrases: readonly string[]): string[] {
   return lines;
 }
 
+/** Options that say what a model is; the others have lines of their own, or say nothing of it. */
+function optionsOf(config: Config): Record<string, Json> {
+  const elsewhere = ['kind', 'image', 'length', 'contextFeatures', 'contextPreprocessing'];
+  const besides = ['description', 'seed', 'dtype'];
+  return Object.fromEntries(
+    Object.entries(config).filter(([key]) => ![...elsewhere, ...besides].includes(key)),
+  );
+}
+
+/** layers 4, hidden 64, likelihood normal, local (channels 16, hop 200). */
+function inPhrases(options: Readonly<Record<string, Json>>): string {
+  const phrases = Object.entries(options).map(([key, value]) => {
+    if (value === true) return key;
+    if (Array.isArray(value)) return `${key} ${value.join(', ')}`;
+    if (typeof value !== 'object' || value === null) return `${key} ${value}`;
+    const { kind, ...rest } = value as Readonly<Record<string, Json>>;
+    const more = inPhrases(rest);
+    return [key, kind, more && `(${more})`].filter(Boolean).join(' ');
+  });
+  return phrases.join(', ');
+}
+
 /** The modules that a model has, by their names. */
 function partsOf(model: GenerativeModel): Record<string, Config> {
-  const parts = [...model.children()].filter(([name]) => name !== 'preprocessing');
+  const parts = [...model.children()].filter(
+    ([name]) => name !== 'preprocessing' && name !== 'contextPreprocessing',
+  );
   return Object.fromEntries(parts.map(([name, part]) => [name, part.config()]));
 }
 

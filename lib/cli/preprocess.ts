@@ -72,12 +72,37 @@ function momentsOf({ data, rows, cols }: Matrix): { mean: Float64Array; deviatio
   return { mean, deviation: variance.map(Math.sqrt) };
 }
 
-/** Numbers that are conditioned on, to mean 0 and deviation 1; one that does not vary to 0. Classes stay 0 and 1. */
+/**
+ * Numbers that are conditioned on, to mean 0 and deviation 1; one that does not vary to 0. Classes stay 0 and 1. Of a spectrum, the
+ * bands of a frame.
+ */
 export function standardizedContext(train: Dataset, dtype: FloatDType): Bijection | null {
-  if (!train.context || train.classes) return null;
-  const { mean, deviation } = momentsOf(train.context);
+  const { context, classes, sound } = train;
+  const bands = sound?.spectrum?.bands;
+  if (!context || (classes && !bands)) return null;
+  const own = classes?.length ?? 0;
+  const { mean, deviation } = momentsOf(bands ? framesOf(context, own, bands) : context);
   const varies = deviation.map((one, c) => (one > 1e-12 * Math.abs(mean[c]!) ? one : 1));
-  return Affine.standardize(mean, varies, dtype);
+  const zeros = new Float64Array(bands ? own : 0);
+  const join = (a: Float64Array, b: Float64Array) => Float64Array.of(...a, ...b);
+  return Affine.standardize(
+    join(mean, zeros),
+    join(
+      varies,
+      zeros.map(() => 1),
+    ),
+    dtype,
+  );
+}
+
+/** The frames at the beginning of each row, a row each. */
+function framesOf({ data, rows, cols }: Matrix, besides: number, bands: number): Matrix {
+  const width = cols - besides;
+  const frames = Float64Array.from(
+    { length: rows * width },
+    (_, k) => data[Math.floor(k / width) * cols + (k % width)] as number,
+  );
+  return { data: frames, rows: frames.length / bands, cols: bands };
 }
 
 /** Mean and deviation of each column; a column that does not vary has no density. */

@@ -6,11 +6,18 @@ import { writeNpy } from '../data/writers/npy';
 import { writeWav } from '../data/writers/wav';
 import { type GenerativeModel, loadModel, ParallelWaveNet, WaveNet } from '../models';
 import { setThreads } from '../runtime';
-import { checkWidth, floatMatrix, type ImageShape, outputKind, readDescription } from './dataset';
+import {
+  checkWidth,
+  floatMatrix,
+  type ImageShape,
+  type Matrix,
+  outputKind,
+  readDescription,
+} from './dataset';
 import { modelPath } from './folder';
 import type { SampleCommandOptions } from './grammar/sample';
 import { writeImages } from './outputs';
-import { type SoundDescription, samplesOf } from './sound';
+import { contextOfSound, holdsSound, type SoundDescription, samplesOf } from './sound';
 import { exitStatus, type Terminal, UsageError, write } from './status';
 import { grouped } from './text';
 
@@ -21,12 +28,6 @@ export async function sample(
 ): Promise<number> {
   const kind =
     options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png', 'wav']);
-  const given = [options.context, options.contextFile, options.class].filter(
-    (o) => o !== undefined,
-  );
-  if (given.length > 1) {
-    throw new UsageError('choose one of --context, --context-file and --class');
-  }
   if (options.threads) setThreads(options.threads);
   const flow = await loadModel(await modelPath(model));
   try {
@@ -41,11 +42,13 @@ export async function sample(
         `--out ${options.out}: the model's rows are no sound: choose .csv or .npy`,
       );
     }
-    const { length } = options;
-    if (length !== undefined && !(flow instanceof WaveNet || flow instanceof ParallelWaveNet)) {
+    if (
+      options.length !== undefined &&
+      !(flow instanceof WaveNet || flow instanceof ParallelWaveNet)
+    ) {
       throw new UsageError('--length is for models of sequences: wavenet');
     }
-    const context = await contextOf(flow, options);
+    const { context, length = options.length } = await contextOf(flow, options);
     const count = options.contextFile && context ? context.rows : options.number;
     const drawn = flow.sample(count, {
       temperature: options.temperature,
@@ -76,20 +79,52 @@ export async function sample(
   }
 }
 
-async function contextOf(flow: GenerativeModel, options: SampleCommandOptions) {
+/** The context of all rows or of each, and where it says so the moments of a row. */
+async function contextOf(
+  flow: GenerativeModel,
+  options: SampleCommandOptions,
+): Promise<{ context: Matrix | null; length?: number }> {
+  const { sound, classes } = readDescription(flow.description);
+  if (options.contextFile === undefined || !sound?.spectrum || !holdsSound(options.contextFile)) {
+    return { context: await rowsOfContext(flow, options) };
+  }
+  if (options.context || options.length !== undefined) {
+    throw new UsageError('--context-file: the sound says all: leave out --context and --length');
+  }
+  if (classes && options.class === undefined) {
+    throw new UsageError(`the model has classes: pass --class with one of ${classes.join(', ')}`);
+  }
+  const told = options.class === undefined ? [] : classRow(classes, options.class).data;
+  return await contextOfSound(options.contextFile, { ...sound, spectrum: sound.spectrum }, told);
+}
+
+function classRow(classes: readonly string[] | null, name: string) {
+  const label = classes?.indexOf(name) ?? -1;
+  if (classes && label >= 0) return oneHot([label], classes.length);
+  const known = classes ? `one of ${classes.join(', ')}` : 'none: it has no classes';
+  throw new UsageError(`--class ${name}: the model knows ${known}`);
+}
+
+async function rowsOfContext(flow: GenerativeModel, options: SampleCommandOptions) {
   const { contextFeatures } = flow;
+  const given = [options.context, options.contextFile, options.class].filter(
+    (o) => o !== undefined,
+  );
+  if (given.length > 1) {
+    throw new UsageError('choose one of --context, --context-file and --class');
+  }
+  const { classes, sound } = readDescription(flow.description);
+  if (sound?.spectrum && options.contextFile === undefined && !options.context) {
+    throw new UsageError(
+      'the model is told what is heard when: pass --context-file with a WAV file',
+    );
+  }
   if (options.contextFile) {
     const table = await readTable(options.contextFile);
     checkWidth(table, 'context', table.cols, contextFeatures, table.columns ?? null);
     return floatMatrix(table);
   }
-  const { classes } = readDescription(flow.description);
-  if (options.class !== undefined) {
-    const label = classes?.indexOf(options.class) ?? -1;
-    if (classes && label >= 0) return oneHot([label], classes.length);
-    const known = classes ? `one of ${classes.join(', ')}` : 'none: it has no classes';
-    throw new UsageError(`--class ${options.class}: the model knows ${known}`);
-  }
+  if (options.class !== undefined) return classRow(classes, options.class);
   if (!options.context) {
     if (contextFeatures === 0) return null;
     const named = classes ? '--class with a class, ' : '';

@@ -1,5 +1,6 @@
 /** Data: tables out of files and into files. */
 
+export { type BandOptions, bandPowers } from './bandPowers';
 export {
   type ImageTable,
   imageShapeOf,

@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { PNG } from 'pngjs';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { Chain, Invert } from '../../lib/bijections';
 import { readNpy } from '../../lib/data/readers/npy';
 import { loadModel, Vae } from '../../lib/models';
 import { flowKernels, uniforms, workFolder, writeBanana } from './harness';
@@ -31,7 +32,7 @@ describe('on a table', () => {
   it('trains with an IAF posterior and a MAF prior; scores, samples and describes', async () => {
     const out = folder.at('table');
     const trained = await flowKernels(
-      ...['train', table, ...columns, ...quick, '--latents', '2', '--lr', '1e-2', '--epochs', '10'],
+      ...['train', table, ...columns, ...quick, '--latents', '2', '--lr', '1e-2', '--epochs', '4'],
       ...['--posterior', 'iaf', '--transforms', '2', '--prior', 'maf', '--free-bits', '0.01'],
       ...['--kl-warmup', '20', '--importance', '20', '--out', out, '--json'],
     );
@@ -58,10 +59,26 @@ describe('on a table', () => {
   });
 
   it.each([
+    ['iaf-affine', 4],
+    ['planar', 8],
+    ['radial', 8],
+    ['sylvester', 8],
+  ])('trains with a posterior by name: %s', async (posterior, transforms) => {
+    const out = folder.at(posterior);
+    const words = ['--posterior', posterior, '--steps', '2', '--out', out];
+    const trained = await flowKernels('train', table, ...columns, ...quick, ...words);
+    expect(trained).toMatchObject({ status: 0, stderr: '' });
+    const loaded = (await loadModel(`${out}/model.safetensors`)) as Vae;
+    const { bijections } = (loaded.posterior as Invert).bijection as Chain;
+    expect(bijections).toHaveLength(transforms);
+    loaded.dispose();
+  });
+
+  it.each([
     [['--levels', '4'], /--likelihood normal takes no --levels/],
     [['--conv', '4'], /--conv is for images/],
     [['--blocks', '2'], /--model vae without --conv has no --blocks/],
-    [['--transforms', '2'], /--model vae without --posterior iaf has no --transforms/],
+    [['--transforms', '2'], /--model vae of a diagonal posterior has no --transforms/],
     [['--residual'], /--model vae has no --residual/],
     [['--likelihood', 'bernoulli', '--standardize'], /takes the data as they are/],
     [['--model', 'maf', '--latents', '3'], /--model maf has no --latents/],

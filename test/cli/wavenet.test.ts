@@ -82,6 +82,87 @@ describe('on sound', () => {
   });
 });
 
+describe('told whose voice, and what is heard when', () => {
+  const [voices, out] = [folder.at('voices'), folder.at('told')];
+  const at = (voice: string) => folder.at('voices', voice, 'one.wav');
+  const scores = async (path: string) =>
+    (await flowKernels('score', out, path, '-q')).stdout.trim().split('\n').slice(1);
+  beforeAll(async () => {
+    for (const [voice, pitch] of [
+      ['anna', 0.4],
+      ['bert', 0.15],
+    ] as const) {
+      mkdirSync(folder.at('voices', voice), { recursive: true });
+      await writeWav(at(voice), { samples: tone(pitch), rate: 8000 });
+    }
+    const words = ['--likelihood', 'normal', '--labels', '--spectrum', '3', '--hop', '20'];
+    const told = await flowKernels('train', voices, ...quick, ...words, '--out', out);
+    expect(told).toMatchObject({ status: 0, stderr: '' });
+  });
+
+  it('keeps bands and classes with the model, and takes files by their folders', async () => {
+    const loaded = (await loadModel(`${out}/model.safetensors`)) as WaveNet;
+    // Five frames of three bands, then a column a class.
+    expect(loaded.contextFeatures).toBe(17);
+    expect(loaded.conditioning).toEqual({ local: { channels: 3, hop: 20 }, global: 2 });
+    expect(loaded.contextPreprocessing?.features).toBe(5);
+    loaded.dispose();
+    const both = [...(await scores(at('anna'))), ...(await scores(at('bert')))];
+    expect(await scores(voices)).toEqual(both);
+  });
+
+  it('says a sound again, with another voice', async () => {
+    const drawn = async (voice: string, model = out) => {
+      const path = folder.at('again.wav');
+      const words = ['--context-file', at('anna'), '--class', voice, '--seed', '1', '--out', path];
+      expect(await flowKernels('sample', model, ...words, '-q')).toMatchObject({ status: 0 });
+      return Array.from((await readWav(path)).samples);
+    };
+    const [as, asOther] = [await drawn('anna'), await drawn('bert')];
+    expect([as.length, asOther.length]).toEqual([700, 700]);
+    expect(as).not.toEqual(asOther);
+    const student = folder.at('student');
+    const words = ['--model', 'parallel-wavenet', '--teacher', out, '--stacks', '1', '-q'];
+    const sizes = ['--hidden', '4', '--layers', '2', '--steps', '2', '--out', student];
+    expect(await flowKernels('train', voices, ...words, ...sizes)).toMatchObject({ status: 0 });
+    expect(await drawn('bert', student)).toHaveLength(700);
+  });
+
+  it.each([
+    [[], /told what is heard when: pass --context-file with a WAV file/],
+    [['--context-file', 'anna'], /the model has classes: pass --class with one of anna, bert/],
+    [['--context-file', 'anna', '--class', 'carl'], /the model knows one of anna, bert/],
+    [['--context-file', 'anna', '--class', 'anna', '--length', '9'], /leave out --context and/],
+  ])('asks for what it is to say: %j', async (words, says) => {
+    const given = words.map((word, k) => (words[k - 1] === '--context-file' ? at(word) : word));
+    const told = await flowKernels('sample', out, ...given, '-q');
+    expect(told).toMatchObject({ status: 2, stderr: expect.stringMatching(says) });
+  });
+
+  it.each([
+    ['speech', ['--labels'], 2, /has sounds that are in no subfolder/],
+    ['voices', ['--labels', 'x.csv'], 2, /--labels takes no file for sound/],
+    ['voices', ['--hop', '10'], 2, /--hop is for --spectrum/],
+    ['voices', ['--spectrum', '3', '--hop', '30'], 2, /a divisor of --window 100/],
+    ['voices', ['--spectrum', '30', '--hop', '20'], 2, /a frame has 20 samples, no more bands/],
+    ['levels.csv', ['--spectrum', '3'], 2, /--spectrum and --hop are for sound/],
+  ] as const)('says what does not go together: %s %j', async (data, words, status, says) => {
+    writeFileSync(folder.at('levels.csv'), '1,2\n3,4\n5,6\n');
+    const told = await flowKernels('train', folder.at(data), ...quick, ...words, '--out', 'no');
+    expect(told).toMatchObject({ status, stderr: expect.stringMatching(says) });
+  });
+
+  it('knows the classes of its training only', async () => {
+    const told = await flowKernels('score', out, folder.at('speech', 'deep'), '-q');
+    expect(told.stderr).toMatch(/no subfolder/);
+    const other = await flowKernels('score', out, folder.at('speech', 'deep', 'b.wav'), '-q');
+    expect(other).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(/expected classes of the model: anna, bert, got deep/),
+    });
+  });
+});
+
 it('takes tables as sequences', async () => {
   const table = folder.at('levels.csv');
   const rows = Array.from({ length: 60 }, (_, n) =>

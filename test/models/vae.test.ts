@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
-import { Chain, Invert, Permutation, Planar } from '../../lib/bijections';
+import { Chain, type Invert, Permutation, Planar, Radial, Sylvester } from '../../lib/bijections';
 import { StandardNormal } from '../../lib/distributions';
 import { Flow, realnvp } from '../../lib/flows';
 import { LogisticMixtureLikelihood, type Vae, type VaeOptions } from '../../lib/models';
@@ -264,11 +264,15 @@ describe('the mixture of logistics as a decoder', () => {
 });
 
 describe('other flows as posteriors', () => {
-  it('bend the Gaussian by the context: planar', async () => {
-    const chain = new Chain(
-      [1, 2].map((seed) => new Planar({ features: 3, contextFeatures: 4, seed, dtype: 'float64' })),
-    );
-    const model = make({ latents: 3, posterior: new Invert(chain) }, 8, 0.7);
+  it.each([
+    ['planar', Planar],
+    ['radial', Radial],
+    ['sylvester', Sylvester],
+  ] as const)('bend the Gaussian by the context: %s', async (kind, map) => {
+    const posterior = { kind, transforms: 2, contextFeatures: 4 };
+    const model = make({ latents: 3, posterior }, 8, 0.7);
+    const { bijections } = (model.posterior as Invert).bijection as Chain;
+    expect(bijections.map((one) => one instanceof map)).toEqual([true, true]);
     scope(() => {
       const x = tensorOfArray(fixture(4)(4 * 6), [6, 4]);
       const { z, logQ } = model.encode(x, null, { seed: 2 });

@@ -20,13 +20,17 @@ export interface ReadingOptions {
   readonly labels?: string | true;
   /** Samples of a row of sound. */
   readonly window?: number;
+  /** Bands of the spectrum that a model of sound is told. */
+  readonly spectrum?: number;
+  /** Samples of its frames. */
+  readonly hop?: number;
   /** How samples of sound are written: no option, it follows from the model's likelihood. */
   readonly encoding?: SoundEncoding;
 }
 
 export const formats =
   'DATA is CSV (any delimiter, .gz too), NPY, Parquet or IDX, one row a sample; or images: a folder of PNG and JPEG files ' +
-  '(subfolders are classes), a folder or file of CIFAR-10; or sound: a WAV file or a folder of them.';
+  '(subfolders are classes), a folder or file of CIFAR-10; or sound: a WAV file or a folder of them (subfolders are classes).';
 
 /** The options of a data file. */
 export function addReading(command: Command): Command {
@@ -56,6 +60,6 @@ export function addReading(command: Command): Command {
     .option('--pad <pixels>', 'images: a black border, up to this side', whole(1, 4096))
     .option(
       '--labels [file]',
-      'condition on the class of each row: of a file, or those that come with the images',
+      'condition on the class of each row: of a file, or those that come with the images; of sound the subfolders',
     );
 }

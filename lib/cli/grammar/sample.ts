@@ -32,7 +32,10 @@ export function addSample(program: Command, actions: Actions<void>): void {
     .option('--seed <number>', 'the same seed gives the same rows (default: a new one)', whole(0))
     .option('--context <numbers>', 'what all rows are conditioned on: 0.5,-1', numbers)
     .option('--class <name>', 'the class of all rows, for a model trained with --labels')
-    .option('--context-file <file>', 'a file with the context of each row; sets the number of rows')
+    .option(
+      '--context-file <file>',
+      'a file with the context of each row; sets the number of rows. Of a model with --spectrum a WAV file, to be said again',
+    )
     .option('--threads <count>', 'threads (default: the cores)', whole(1, 256))
     .option('-q, --quiet', 'no summary')
     .addHelpText(

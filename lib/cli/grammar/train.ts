@@ -68,7 +68,7 @@ export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly components?: number;
   readonly dequantization?: 'uniform' | 'variational';
   readonly latents?: number;
-  readonly posterior?: 'diagonal' | 'iaf';
+  readonly posterior?: 'diagonal' | 'iaf' | 'iaf-affine' | 'planar' | 'radial' | 'sylvester';
   readonly prior?: 'normal' | 'maf';
   readonly likelihood?: 'bernoulli' | 'categorical' | 'logistic' | 'normal';
   readonly conv?: number[];
@@ -137,7 +137,7 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     )
     .option(
       '--transforms <count>',
-      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf, flowpp 6 (of images 4 a scale), planar, radial, sylvester 8; ffjord 1; residual 10, of images 4 a scale; glow 8 a scale; vae: of the IAF posterior, 4)',
+      'transforms (default: 5; realnvp 8, nice 4, naf, umnn, sos, bernstein, block-naf, nsf-ar 3, nsf, flowpp 6 (of images 4 a scale), planar, radial, sylvester 8; ffjord 1; residual 10, of images 4 a scale; glow 8 a scale; vae: of the posterior, iaf 4, else 8)',
       whole(1, 1000),
     )
     .option('--batch-norm', 'batch norm after each transform')
@@ -211,10 +211,10 @@ export function addTrain(program: Command, actions: Actions<void>): void {
     .optionsGroup('Variational autoencoders (--model vae):')
     .option('--latents <count>', 'latents (default: half the columns; images 32)', whole(1, 1e5))
     .addOption(
-      new Option('--posterior <kind>', 'of the latents (default: diagonal)').choices([
-        'diagonal',
-        'iaf',
-      ]),
+      new Option(
+        '--posterior <kind>',
+        'of the latents; iaf has gates, iaf-affine may stretch as well (default: diagonal)',
+      ).choices(['diagonal', 'iaf', 'iaf-affine', 'planar', 'radial', 'sylvester']),
     )
     .addOption(
       new Option('--prior <kind>', 'of the latents (default: normal)').choices(['normal', 'maf']),
@@ -242,6 +242,12 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       'stacks (default: 3); parallel-wavenet: of each of its flows (default: 1,1,1,3)',
       widths,
     )
+    .option(
+      '--spectrum <bands>',
+      'wavenet: say what is heard when, by so many bands',
+      whole(1, 4096),
+    )
+    .option('--hop <samples>', 'of a frame of --spectrum (default: 200)', whole(2, 1e6))
     .option('--teacher <model>', 'parallel-wavenet: the WaveNet that it learns to sound like')
     .option(
       '--power <weight>',
@@ -319,7 +325,7 @@ Examples:
   flow-kernels train train-images-idx3-ubyte.gz --model glow --pad 32 --labels train-labels-idx1-ubyte.gz
   flow-kernels train photos --size 32 --model realnvp --time-limit 1h
   flow-kernels train train-images-idx3-ubyte.gz --model vae --posterior iaf --latents 32
-  flow-kernels train speech --model wavenet --likelihood normal --window 8000 --out runs/teacher
+  flow-kernels train speech --model wavenet --likelihood normal --spectrum 16 --out runs/teacher
   flow-kernels train speech --model parallel-wavenet --teacher runs/teacher --time-limit 1h
   flow-kernels train --resume --out runs/first`,
     )

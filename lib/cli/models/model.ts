@@ -57,6 +57,8 @@ const words = {
   importance: '--importance',
   layers: '--layers',
   stacks: '--stacks',
+  spectrum: '--spectrum',
+  hop: '--hop',
   teacher: '--teacher',
   power: '--power',
   draws: '--draws',

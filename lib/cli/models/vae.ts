@@ -10,6 +10,19 @@ function likelihoodOf({ likelihood }: TrainOptions, image: boolean) {
   throw new UsageError('--likelihood categorical: --model vae has bernoulli, logistic or normal');
 }
 
+/** Bound of the log-scales of affine steps. */
+const affineSteps = { kind: 'softClamp', bound: 5 } as const;
+
+function posteriorOf(
+  kind: TrainOptions['posterior'] = 'diagonal',
+  transforms?: number,
+): NonNullable<VaeOptions['posterior']> {
+  const count = transforms === undefined ? {} : { transforms };
+  if (kind === 'diagonal') return kind;
+  if (kind === 'iaf') return count;
+  return kind === 'iaf-affine' ? { ...count, scale: affineSteps } : { ...count, kind };
+}
+
 /** Bytes of images that say nothing else. */
 const usualLevels = 256;
 
@@ -54,7 +67,9 @@ export const vaeModels = {
       if (conv && options.hidden) {
         throw new UsageError('--conv takes the place of --hidden: pass one of them');
       }
-      if (posterior !== 'iaf') refuse(options, ['transforms'], ' without --posterior iaf');
+      if ((posterior ?? 'diagonal') === 'diagonal') {
+        refuse(options, ['transforms'], ' of a diagonal posterior');
+      }
       const levels = options.levels ?? usualLevels;
       return vae({
         ...rest,
@@ -73,7 +88,7 @@ export const vaeModels = {
             : likelihood,
         ...(likelihood === 'bernoulli' &&
           (image || options.levels !== undefined) && { binarization: { levels } }),
-        posterior: posterior === 'iaf' ? { ...(transforms && { transforms }) } : 'diagonal',
+        posterior: posteriorOf(posterior, transforms),
         ...(prior && { prior }),
         ...(freeBits && { freeBits: { nats: freeBits } }),
         ...(klWarmup && { warmup: { steps: klWarmup } }),

@@ -1,5 +1,6 @@
 /** wavenet. */
-import { type WaveLikelihood, WaveNet } from '../../models';
+import { type WaveConditioning, type WaveLikelihood, WaveNet } from '../../models';
+import { readDescription } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import { channelsOf, type Model, pass } from './model';
@@ -43,9 +44,24 @@ function stacksOf({ stacks }: TrainOptions): { stacks?: number } {
   );
 }
 
+/** Frames of the spectrum, and what else the context has for the whole sequence. */
+function conditioningOf(
+  length: number,
+  contextFeatures: number,
+  description: Readonly<Record<string, string>> = {},
+): WaveConditioning {
+  const spectrum = readDescription(description).sound?.spectrum;
+  const frames = spectrum ? (length / spectrum.hop) * spectrum.bands : 0;
+  const global = contextFeatures - frames;
+  return {
+    ...(spectrum && { local: { channels: spectrum.bands, hop: spectrum.hop } }),
+    ...(global > 0 && { global }),
+  };
+}
+
 export const waveNetModels = {
   wavenet: {
-    takes: ['likelihood', 'layers', 'stacks'],
+    takes: ['likelihood', 'layers', 'stacks', 'spectrum', 'hop'],
     defaults: () => ({ hidden: [64], batchSize: 8 }),
     preprocess(options, image) {
       if (image) throw new UsageError('--model wavenet is for sound and other sequences');
@@ -69,7 +85,8 @@ export const waveNetModels = {
         hidden: channelsOf(options, defaults),
         ...pass(options, 'layers'),
         ...stacksOf(options),
-        ...(contextFeatures > 0 && { global: contextFeatures, contextPreprocessing }),
+        ...conditioningOf(features, contextFeatures, description),
+        contextPreprocessing,
         ...(description && { description }),
         dtype,
         seed,

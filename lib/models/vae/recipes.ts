@@ -4,7 +4,10 @@ import { Bijection } from '../../bijections/bijection';
 import { Chain } from '../../bijections/chain';
 import { Invert } from '../../bijections/invert';
 import { MaskedAutoregressive } from '../../bijections/maskedAutoregressive';
+import { Planar } from '../../bijections/planar';
 import { requirePositions } from '../../bijections/positions';
+import { Radial } from '../../bijections/radial';
+import { Sylvester } from '../../bijections/sylvester';
 import { StandardNormal } from '../../distributions';
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
@@ -12,6 +15,7 @@ import { Flow } from '../../flows/flow';
 import type { Conditioner } from '../../nn/conditioner';
 import { ConvDecoder, ConvEncoder } from '../../nn/convCoder';
 import { Mlp } from '../../nn/mlp';
+import { withoutUndefined } from '../../nn/module';
 import type { Activation, AutoregressiveScale } from '../../ops';
 import type { ImageShape } from '../../shape';
 import {
@@ -68,6 +72,39 @@ export function iafPosterior(options: IafPosteriorOptions): Invert {
   );
   if (scale.kind === 'gate')
     chain.push(Affine.uniform(latents, (1 + Math.exp(-scale.bias)) ** transforms, 0, dtype));
+  return new Invert(new Chain(chain, latents));
+}
+
+export interface FinitePosteriorOptions {
+  /** The maps (Rezende and Mohamed 2015; van den Berg et al. 2018). */
+  readonly kind: 'planar' | 'radial' | 'sylvester';
+  /** L. */
+  readonly latents: number;
+  /** H: columns of the encoder's context h, which makes the numbers of each map. */
+  readonly contextFeatures: number;
+  /** K: maps one after another; default 8. */
+  readonly transforms?: number;
+  /** Hidden layers between h and these numbers; default none: they are linear in it. */
+  readonly hidden?: readonly number[];
+  readonly seed?: number;
+  readonly dtype?: FloatDType;
+}
+
+const finiteMaps = { planar: Planar, radial: Radial, sylvester: Sylvester } as const;
+
+/**
+ * The posteriors of Rezende and Mohamed 2015 and van den Berg et al. 2018, with maps of each row's own ("amortised"). Drawing is one
+ * pass a map; they start as the Gaussian.
+ */
+export function finitePosterior(options: FinitePosteriorOptions): Invert {
+  const { kind, latents, transforms = 8, seed = 0, hidden, contextFeatures, dtype } = options;
+  requirePositions('finitePosterior', transforms, 'transforms');
+  const FiniteMap = finiteMaps[kind];
+  const sizes = withoutUndefined({ features: latents, hidden, contextFeatures, dtype });
+  const chain = Array.from(
+    { length: transforms },
+    (_, k) => new FiniteMap({ ...sizes, seed: seed + k }),
+  );
   return new Invert(new Chain(chain, latents));
 }
 
@@ -141,10 +178,16 @@ export interface VaeOptions
   /** Default bernoulli; 'logistic': levels 0 … 255, one discretised logistic each. */
   readonly likelihood?: 'bernoulli' | 'normal' | 'logistic' | Likelihood;
   /**
-   * 'diagonal' (default); 'iaf' or its options, among them contextFeatures (default 64); or a bijection whose inverse bends
-   * the Gaussian, given its contextFeatures of the encoder.
+   * 'diagonal' (default); 'iaf', 'planar', 'radial', 'sylvester' or their options, among them contextFeatures (default 64); or a
+   * bijection whose inverse bends the Gaussian, given its contextFeatures of the encoder.
    */
-  readonly posterior?: 'diagonal' | 'iaf' | Partial<IafPosteriorOptions> | Bijection;
+  readonly posterior?:
+    | 'diagonal'
+    | 'iaf'
+    | FinitePosteriorOptions['kind']
+    | Partial<IafPosteriorOptions>
+    | (Partial<FinitePosteriorOptions> & Pick<FinitePosteriorOptions, 'kind'>)
+    | Bijection;
   /** 'normal' (default); 'maf' or its options; or a flow. */
   readonly prior?: 'normal' | 'maf' | Partial<MafPriorOptions> | Flow;
   readonly contextFeatures?: number;
@@ -256,8 +299,15 @@ function posteriorOf(
   if (given instanceof Bijection) return given;
   if (given === 'diagonal') return null;
   if (given === 'iaf') return iafPosterior(defaults);
-  if (typeof given === 'object') return iafPosterior({ ...defaults, ...given });
-  throw unknown('posterior', 'diagonal, iaf, its options or a bijection', given);
+  const { kind, ...options } =
+    typeof given === 'object' ? { kind: null, ...given } : { kind: given };
+  if (kind === null) return iafPosterior({ ...defaults, ...options });
+  if (kind in finiteMaps) return finitePosterior({ ...defaults, ...options, kind });
+  throw unknown(
+    'posterior',
+    'diagonal, iaf, planar, radial, sylvester, options or a bijection',
+    kind,
+  );
 }
 
 function priorOf(given: NonNullable<VaeOptions['prior']>, defaults: MafPriorOptions): Flow | null {
