@@ -20,6 +20,7 @@ const exempt: Readonly<Record<string, string>> = {
   monotone: 'test/reference/monotone.ts has the functions by their definitions',
   monotone_grad: 'the contract compares it with differences of these',
   monotone_inverse: 'the contract compares it with roots of these',
+  block_inverse: 'the contract compares it with bisections of the definition',
   // A whole network pixel by pixel: test/models/pixel.test.ts compares it bit for bit with passes over all pixels.
   pixel_sample: 'an interpreter of the ops that have plain loops',
 };

@@ -9,6 +9,9 @@ const sizes = {
   'maf-mnist': { features: 784, hidden: [1024], batch: 128 },
   naf: { features: 63, hidden: [256, 256], batch: 256 },
   nsf: { features: 63, hidden: [256, 256], batch: 256 },
+  umnn: { features: 63, hidden: [256, 256], batch: 256 },
+  bnaf: { features: 63, hidden: [8, 8], batch: 256 },
+  flowpp: { features: 64, hidden: [256, 256], batch: 256 },
   realnvp: { features: 64, hidden: [256, 256], batch: 256 },
   glow: { features: 3072, transforms: 8, hidden: 128, batch: 16 },
   'glow-wide': { features: 3072, transforms: 4, hidden: 512, batch: 16 },
@@ -52,6 +55,13 @@ function model(name) {
   if (name === 'nsf') {
     const sizes = { transforms: 5, spline: { bins: 8, bound: 3 } };
     return flow.nsfAutoregressive({ features, hidden, ...sizes, zeroInitialized: false, seed: 1 });
+  }
+  if (name === 'umnn')
+    return flow.umnn({ features, hidden, transforms: 3, zeroInitialized: false, seed: 1 });
+  if (name === 'bnaf') return flow.blockNaf({ features, hidden, transforms: 3, seed: 1 });
+  if (name === 'flowpp') {
+    const sizes = { transforms: 8, components: 8, permutation: 'swap', actNorm: false };
+    return flow.flowpp({ features, hidden, ...sizes, zeroInitialized: false, seed: 1 });
   }
   // tanh with bound 1: a = tanh(raw), as the peers have it. Their last layers start at random, so ours do too.
   return flow.maf({
@@ -121,6 +131,7 @@ export const flowCases = [
   { name: 'naf:logProb', setUp: () => work.logProb('naf') },
   { name: 'nsf:step', setUp: () => work.step('nsf') },
   { name: 'nsf:logProb', setUp: () => work.logProb('nsf') },
+  { name: 'flowpp:step', setUp: () => work.step('flowpp') },
   { name: 'realnvp:step', setUp: () => work.step('realnvp') },
   { name: 'glow:step', setUp: () => work.step('glow') },
   { name: 'glow-wide:step', setUp: () => work.step('glow-wide') },
@@ -132,6 +143,8 @@ export const flowCases = [
 // Compiled, PyTorch's loop over the dimensions is compiled anew for each of them.
 for (const [name, rows] of [
   ['naf', 64],
+  ['umnn', 64],
+  ['bnaf', 64],
   ['nsf', 1000],
 ])
   flowCases.push({

@@ -32,7 +32,8 @@ MAF = {
     "maf-mnist": (784, [1024], 5, 128),
 }
 GLOW = {"glow": (8, 128), "glow-wide": (4, 512)}
-SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64, "nsf:sample1000": 1000}
+SAMPLES = {"maf:sample1000": 1000, "maf-mnist:sample16": 16, "naf:sample64": 64, "nsf:sample1000": 1000,
+           "umnn:sample64": 64, "bnaf:sample64": 64}
 LIBRARIES = ["zuko", "normflows"]
 CASES = ["maf:step", "maf-small:step", "maf-mnist:step", "maf:logProb", "maf:sample1000", "maf-mnist:sample16",
          "realnvp:step", "glow:step", "glow-wide:step", *autoencoders.CASES,
@@ -45,8 +46,8 @@ def build(name):
     if name in MAF:
         features, hidden, transforms, batch = MAF[name]
         return models.Maf(features, hidden, transforms), torch.randn(batch, features)
-    if name == "naf":
-        return neural.build()
+    if name in neural.NAMES:
+        return neural.build(name)
     if name == "nsf":
         return splines.build()
     if name == "realnvp":

@@ -43,25 +43,36 @@ export abstract class IterativeTransformer extends Transformer {
         refuseSecondGradient('transformerInverse', [...inputs, dx ?? null, dLogDet ?? null]);
         const [root, given] = kept as [Tensor, Tensor];
         const dl = dLogDet ? neg(dLogDet) : null;
-        const pull = (dy: Tensor | null, dLogSlopes: Tensor | null, all: boolean) =>
-          pullback(
-            (watch) => {
-              const [at, p] = [root, given].map((t) => t.view(t.shape, t.offset, t.rowStride));
-              const leaves = all ? [at as Tensor, p as Tensor, ...own] : [at as Tensor];
-              for (const leaf of leaves) watch(leaf);
-              const step = this.forward(at as Tensor, p as Tensor);
-              return { outputs: [step.y, step.logDet], by: leaves };
-            },
-            [dy, dLogSlopes],
-          ).gradients;
-        const slope = pull(full(root.shape, 1, root.dtype), null, false)[0] as Tensor;
-        const direct = dl ? (pull(null, dl, false)[0] ?? null) : null;
+        const pull = (dy: Tensor | null, dLogSlopes: Tensor | null, by: readonly Tensor[]) =>
+          this.pullBack(root, given, dy, dLogSlopes, by);
+        const slope = pull(full(root.shape, 1, root.dtype), null, [])[0] as Tensor;
+        const direct = dl ? (pull(null, dl, [])[0] ?? null) : null;
         const total = dx && direct ? add(dx, direct) : (dx ?? direct);
         if (!total) return inputs.map(() => null);
         const dy = div(total, slope);
-        const [, ...gradients] = pull(neg(dy), dl, true);
+        const [, ...gradients] = pull(neg(dy), dl, own);
         return [dy, ...gradients];
       }),
     );
+  }
+
+  /** The gradients of ⟨dy, f⟩ + ⟨dLogSlopes, log f′⟩ by x, the parameters, and those of its own. */
+  protected pullBack(
+    x: Tensor,
+    params: Tensor,
+    dy: Tensor | null,
+    dLogSlopes: Tensor | null,
+    own: readonly Tensor[],
+  ): (Tensor | null)[] {
+    return pullback(
+      (watch) => {
+        const [at, p] = [x, params].map((t) => t.view(t.shape, t.offset, t.rowStride));
+        const by = [at as Tensor, p as Tensor, ...own];
+        for (const leaf of by) watch(leaf);
+        const step = this.forward(at as Tensor, p as Tensor);
+        return { outputs: [step.y, step.logDet], by };
+      },
+      [dy, dLogSlopes],
+    ).gradients;
   }
 }

@@ -17,8 +17,12 @@ import {
   add,
   clamp,
   columns,
+  fitsUmnn,
   gatherColumns,
+  type Integrand,
   log,
+  type MadeNetwork,
+  madeUmnnInverse,
   mlp,
   mul,
   RandomStream,
@@ -28,6 +32,7 @@ import {
   sum,
 } from '../ops';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import type { Inverse } from './bijection';
 import { IterativeTransformer } from './iterativeTransformer';
 import { type Bracket, bracketAround, type Evaluated } from './solveIncreasing';
 
@@ -78,6 +83,8 @@ export class UmnnTransformer extends IterativeTransformer {
   /** (node + 1)/2 and weight/2, [1, Q + 1] each. */
   readonly #nodes: Tensor;
   readonly #weights: Tensor;
+  /** Half the weights of a rule of some of the nodes, for the first guess of a root; null: there are too few. */
+  readonly #coarse: Tensor | null;
   /** The first layer's units, Q + 1 times over. */
   readonly #spread: Tensor;
 
@@ -128,13 +135,13 @@ export class UmnnTransformer extends IterativeTransformer {
     const { nodes, weights } = clenshawCurtis(quadratureSteps);
     const row = (values: Float64Array) =>
       this.own(
-        tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [
-          1,
-          quadratureSteps + 1,
-        ]),
+        tensorOfArray(dtype === 'float32' ? Float32Array.from(values) : values, [1, values.length]),
       );
     this.#nodes = row(nodes.map((node) => (node + 1) / 2));
     this.#weights = row(weights.map((weight) => weight / 2));
+    const few = [8, 6, 4, 2].find((count) => quadratureSteps % count === 0) as number;
+    this.#coarse =
+      few < quadratureSteps ? row(clenshawCurtis(few).weights.map((weight) => weight / 2)) : null;
     const spread = Int32Array.from({ length: first * (quadratureSteps + 1) }, (_, k) => k % first);
     this.#spread = this.own(tensorOfArray(spread, [spread.length]));
   }
@@ -158,6 +165,37 @@ export class UmnnTransformer extends IterativeTransformer {
     return {
       y: reshape(add(columns(each, 0, 1), integral), x.shape),
       logSlope: reshape(log(slope), x.shape),
+    };
+  }
+
+  override inverseOfMade(y: Tensor, made: MadeNetwork, addend: Tensor | null): Inverse | null {
+    const integrand = this.#integrand();
+    // On a GPU a pass of the network a dimension keeps more of it busy.
+    if (y.device === 'cuda' || !fitsUmnn(integrand)) return null;
+    const own = this.parameters();
+    const { x, logDet, ...solve } = madeUmnnInverse(y, made, addend, integrand, {
+      grad: (at, params, dy, dLogDet) => {
+        const [dx, dParams] = this.pullBack(at, params, dy, dLogDet, []);
+        return { dx: dx as Tensor, dParams: dParams as Tensor };
+      },
+      own: {
+        parameters: own,
+        grad: (at, params, dy, dLogDet) => this.pullBack(at, params, dy, dLogDet, own).slice(2),
+      },
+    });
+    return { x, logDet, solve };
+  }
+
+  #integrand(): Integrand {
+    return {
+      embedding: this.#embedding.weight,
+      layers: this.#layers.map(({ weight, bias }) => ({ weight, bias })),
+      activation: this.#options.activation ?? 'tanh',
+      bound: this.#bound,
+      leastSlope: this.#least,
+      nodes: this.#nodes,
+      weights: this.#weights,
+      coarse: this.#coarse,
     };
   }
 

@@ -19,7 +19,7 @@ export interface BlockNafOptions extends BlockAutoregressiveOptions, RecipeOptio
 
 /**
  * Block neural autoregressive flow (De Cao et al. 2019): no conditioner, each transform is one network of block triangular weights.
- * Scoring and training are one pass; sampling takes some ten passes a dimension.
+ * Scoring and training are one pass; sampling is about one, and the roots of each dimension.
  */
 export function blockNaf(options: BlockNafOptions): Flow {
   const { features, hidden, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;

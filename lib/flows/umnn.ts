@@ -12,7 +12,7 @@ export interface UmnnFlowOptions
 
 /**
  * Autoregressive flow of unconstrained monotonic networks (Wehenkel and Louppe 2019). Scoring is one pass of the MADE and one of
- * the integrand's network at the nodes of the quadrature; sampling takes a pass of the MADE a dimension, and the roots.
+ * the integrand's network at the nodes of the quadrature; sampling is about one pass of the MADE, and the roots.
  */
 export function umnn(options: UmnnFlowOptions): Flow {
   const {

@@ -31,6 +31,7 @@ export {
   type Moments,
 } from './batchNorm';
 export { add, div, greaterEqual, maximum, minimum, mul, sub } from './binary';
+export { type BlockLayer, blockInverse } from './blockInverse';
 export { blockMatmul } from './blockMatmul';
 export { type ChannelAffineResult, channelAffine, channelAffineInverse } from './channelAffine';
 export { checkerboard } from './checkerboard';
@@ -70,6 +71,7 @@ export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { madeMonotoneInverse } from './madeMonotoneInverse';
 export { madeSplineInverse } from './madeSplineInverse';
+export { fitsUmnn, type Integrand, madeUmnnInverse } from './madeUmnnInverse';
 export { type MaskedLinearOptions, maskedLinear } from './maskedLinear';
 export { maskedLinearGradInput } from './maskedLinearGradInput';
 export { maskedLinearGradWeight } from './maskedLinearGradWeight';

@@ -7,6 +7,7 @@ import { type AutoregressiveScale, defaultScale, encodeScale } from './autoregre
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
 import { madeInverseGrad, type RootStep } from './madeInverseGrad';
 import { requireExtents } from './maskedLinear';
+import { neg } from './unary';
 
 /** A masked linear layer as a plain structure; nn's MaskedLinear is one. */
 export interface MadeLayer {
@@ -107,6 +108,13 @@ export function inverseOperands(
   ];
 }
 
+/** Parameters of the map of a dimension that no network makes. */
+export interface OwnParameters {
+  readonly parameters: readonly Tensor[];
+  /** The gradients of ⟨dy, f(x; p)⟩ + ⟨dLogDet, log f′(x; p)⟩ by them. */
+  grad(x: Tensor, params: Tensor, dy: Tensor, dLogDet: Tensor | null): (Tensor | null)[];
+}
+
 /** Puts an inverse on the tape. */
 export function recordInverse(
   inputs: readonly (Tensor | null)[],
@@ -114,10 +122,12 @@ export function recordInverse(
   logDet: Tensor,
   network: MadeNetwork,
   step: RootStep,
+  shared: OwnParameters = { parameters: [], grad: () => [] },
 ): void {
   const present = inputs.map((input) => input !== null);
   const kept = inputs.filter((input) => input !== null);
-  record('madeInverse', inputs, [x, logDet], [x, ...kept], (saved, [dx, dLogDet], needs) => {
+  const leaves = [...inputs, ...shared.parameters];
+  record('madeInverse', leaves, [x, logDet], [x, ...kept], (saved, [dx, dLogDet], needs) => {
     refuseSecondGradient('madeInverse', [...saved, dx ?? null, dLogDet ?? null]);
     let next = 1;
     const own = present.map((is) => (is ? (saved[next++] as Tensor) : null));
@@ -153,6 +163,10 @@ export function recordInverse(
       g.dAddend,
       g.dDirect,
       ...g.layers.flatMap(({ dWeight, dBias }) => [dWeight, dBias, null]),
+      // As in bijections/implicit.ts: with v = dy, −(∂f/∂θ)ᵀv − dLogDet·∂ log f′/∂θ.
+      ...(needs.slice(inputs.length).includes(true)
+        ? shared.grad(saved[0] as Tensor, g.params, neg(g.dy), dLogDet ? neg(dLogDet) : null)
+        : []),
     ];
   });
 }

@@ -73,6 +73,8 @@ export const derivativesCode = 16;
 
 /** Gradients of {@link madeInverseGrad}; null where not wanted or absent. */
 export interface MadeInverseGradients {
+  /** What the network makes of x [N, D·P]. */
+  readonly params: Tensor;
   readonly dy: Tensor;
   readonly dAddend: Tensor | null;
   readonly dDirect: Tensor | null;
@@ -124,6 +126,7 @@ export function madeInverseGrad(
   ) as [Tensor, Tensor, ...Tensor[]];
   const sent = [...dHidden, dParams];
   return {
+    params,
     dy,
     dAddend: dHidden[0] ?? null,
     dDirect:

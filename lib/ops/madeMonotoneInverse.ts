@@ -2,7 +2,7 @@
 import type { Tensor } from '../tensor/tensor';
 import type { MadeNetwork } from './madeInverse';
 import { derivativesCode } from './madeInverseGrad';
-import { madeRoots } from './madeRoots';
+import { reportedRoots } from './madeRoots';
 import { encodeMonotone, type MonotoneFamily, monotoneParams } from './monotoneFamily';
 import { monotoneGrad } from './monotoneGrad';
 import type { MonotoneRoots } from './monotoneInverse';
@@ -34,11 +34,5 @@ export function madeMonotoneInverse(
     grad: (x: Tensor, params: Tensor, dy: Tensor | null, dLogDet: Tensor | null) =>
       monotoneGrad(x, params, dy, dLogDet, family),
   };
-  const shape = [y.rows];
-  const [x, logDet, iterations, residual, converged] = madeRoots(where, y, network, addend, map, [
-    { shape, dtype: 'int32' },
-    { shape, dtype: 'float64' },
-    { shape, dtype: 'int32' },
-  ]) as [Tensor, Tensor, Tensor, Tensor, Tensor];
-  return { x, logDet, iterations, residual, converged };
+  return reportedRoots(where, y, network, addend, map);
 }

@@ -8,8 +8,14 @@ import type { Tensor } from '../tensor/tensor';
 import { encodeActivation } from './activation';
 import { add } from './binary';
 import { full } from './fill';
-import { inverseOperands, type MadeNetwork, recordInverse } from './madeInverse';
+import {
+  inverseOperands,
+  type MadeNetwork,
+  type OwnParameters,
+  recordInverse,
+} from './madeInverse';
 import type { RootDerivatives } from './madeInverseGrad';
+import type { MonotoneRoots } from './monotoneInverse';
 import { neg, reciprocal } from './unary';
 
 /** An increasing function f(x; p) of one number, as the solver and its gradient take it. */
@@ -20,6 +26,10 @@ export interface IncreasingMap {
   readonly code: number;
   /** The attributes of the function. */
   readonly attributes: readonly number[];
+  /** Its operands, behind those of the network. */
+  readonly operands?: readonly (Tensor | null)[];
+  /** What all dimensions share. */
+  readonly own?: OwnParameters;
   /** The gradients of ⟨dy, f(x; p)⟩ + ⟨dLogDet, log f′(x; p)⟩; null: that part is left out. */
   grad(
     x: Tensor,
@@ -64,9 +74,10 @@ export function madeRoots(
   more: readonly OutputSpec[] = [],
 ): readonly Tensor[] {
   const inputs = inverseOperands(where, y, network, addend, map.params);
+  const { operands = [], own } = map;
   const made = execute(
     'made_inverse',
-    inputs,
+    [...inputs, ...operands],
     [{ shape: y.shape, dtype: y.dtype }, { shape: [y.rows], dtype: 'float64' }, ...more],
     [
       ...encodeActivation(where, network.activation),
@@ -75,10 +86,29 @@ export function madeRoots(
     ],
   );
   const [x, logDet] = made as [Tensor, Tensor];
-  if (isTracked(inputs)) {
-    recordInverse(inputs, x, logDet, network, {
-      derivatives: (root, params, dx, dLogDet) => derivatives(map, root, params, dx, dLogDet),
-    });
+  if (isTracked([...inputs, ...(own?.parameters ?? [])])) {
+    const step = {
+      derivatives: (root: Tensor, params: Tensor, dx: Tensor | null, dLogDet: Tensor | null) =>
+        derivatives(map, root, params, dx, dLogDet),
+    };
+    recordInverse(inputs, x, logDet, network, step, own);
   }
   return made as readonly Tensor[];
+}
+
+/** {@link madeRoots} with what the solver says of itself. */
+export function reportedRoots(
+  where: string,
+  y: Tensor,
+  network: MadeNetwork,
+  addend: Tensor | null,
+  map: IncreasingMap,
+): MonotoneRoots {
+  const shape = [y.rows];
+  const [x, logDet, iterations, residual, converged] = madeRoots(where, y, network, addend, map, [
+    { shape, dtype: 'int32' },
+    { shape, dtype: 'float64' },
+    { shape, dtype: 'int32' },
+  ]) as [Tensor, Tensor, Tensor, Tensor, Tensor];
+  return { x, logDet, iterations, residual, converged };
 }

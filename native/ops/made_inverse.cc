@@ -1,26 +1,28 @@
 // made_inverse: the inverse of an autoregressive map x_i → f(x_i; p_i) whose P parameters p_i of each dimension a MADE makes of
 // the dimensions before it: dimension after dimension, every hidden unit computed once, as soon as the inputs that it sees are
 // known. The cost is that of one forward pass, and of the roots. f is affine, (x − mu)·exp(−a) with P = 2, or an increasing
-// function of ops/monotone.h, whose roots are found for all samples side by side.
+// function of ops/monotone.h or ops/umnn.h, whose roots are found for all samples side by side.
 // in: y [N, D] in the order of the degrees, addend of the first layer [N, H1] or absent, direct weight [P·D, D] or absent
-// (output row r sees the inputs below r/P), then weight, bias or absent, extents of each layer (see made_network.h).
+// (output row r sees the inputs below r/P), then weight, bias or absent, extents of each layer (see made_network.h), then the
+// operands of ops/umnn.h with scale map 18.
 // out: x [N, D], logDet [N] float64 = log|det dx/dy|; where roots are found also iterations [N] int32, residual [N] float64 and
 // converged [N] int32, as monotone_inverse has them.
 // attributes: activation, its parameter, scale map, bound, residual (0 or 1); with scale map 16 the five of ops/monotone.h too,
-// with 17 the first eight of ops/spline.h.
+// with 17 the first eight of ops/spline.h, with 18 the five of ops/umnn.h.
 //
 // residual, with h the stream: h = layer 0(x); h += layer 2(act(layer 1(act(h)))); …; output(act(h)).
 #include "ops/incremental.h"
 #include "ops/made_network.h"
 #include "ops/monotone_solve.h"
 #include "ops/spline.h"
+#include "ops/umnn.h"
 #include "simd/gemm_epilogue.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
 // The scale maps of the attributes that mean: not affine, but the family, or the spline, that follows.
-constexpr double monotone_map = 16, spline_map = 17;
+constexpr double monotone_map = 16, spline_map = 17, umnn_map = 18;
 
 template <class T>
 struct Setup {
@@ -221,7 +223,7 @@ void run_tile(const Setup<T>& s, const DimensionMap<T>& map, int64_t row0, int64
 }
 
 template <class T>
-bool run(const Call& call, Activation act, double act_param, const DimensionMap<T>& map) {
+bool run(const Call& call, Activation act, double act_param, const DimensionMap<T>& map, int behind = 0) {
   const Operand& y = call.in[0];
   const Operand& addend = call.in[1];
   const Operand& direct = call.in[2];
@@ -230,7 +232,7 @@ bool run(const Call& call, Activation act, double act_param, const DimensionMap<
   const bool residual = call.attr[4] != 0;
   MadeNetwork network;
   if (!check_like(call, x, "x", y, features) || !check_log_det(call, call.out[1], "logDet", samples) ||
-      !read_network(call, 3, call.n_in - 3, features, y.dtype, residual, network, each))
+      !read_network(call, 3, call.n_in - 3 - behind, features, y.dtype, residual, network, each))
     return false;
   if (!addend.absent()) {
     FLOW_CHECK(call, network.layers > 1, "addend: expected a network with hidden layers");
@@ -249,9 +251,9 @@ bool made_inverse(const Call& call) {
   const Operand& y = call.in[0];
   const int64_t samples = y.rows;
   FLOW_CHECK(call, call.n_attr >= 5, "attributes: expected 5 or more, got %d", call.n_attr);
-  const bool roots = call.attr[2] == monotone_map, splines = call.attr[2] == spline_map;
-  FLOW_CHECK(call, call.n_attr == 5 + (roots ? monotone_attributes : splines ? spline_attributes - 1 : 0) &&
-                       call.n_out == (roots ? 5 : 2),
+  const bool monotone = call.attr[2] == monotone_map, splines = call.attr[2] == spline_map, umnn = call.attr[2] == umnn_map;
+  const int more = monotone ? monotone_attributes : splines ? spline_attributes - 1 : umnn ? umnn_attributes : 0;
+  FLOW_CHECK(call, call.n_attr == 5 + more && call.n_out == (monotone || umnn ? 5 : 2),
              "scale map %g: got %d attributes, %d outputs", call.attr[2], call.n_attr, call.n_out);
   Activation act = Activation::none;
   double act_param = 0;
@@ -262,14 +264,23 @@ bool made_inverse(const Call& call) {
       return with_spline(call, 5, [&](auto tag, const SplineShape& shape) {
         return run<T>(call, act, act_param, SplineMap<decltype(tag)::value, T>(shape));
       });
-    if (!roots)
+    if (!monotone && !umnn)
       return with_scale_map(call, 2, [&](auto tag, double bound) {
         return run<T>(call, act, act_param, AffineMap<decltype(tag)::value, T>(static_cast<T>(bound)));
       });
     SolveOutputs report;
     if (!read_report(call, 2, samples, report)) return false;
+    for (int64_t n = 0; n < samples; ++n) report.start(n);
+    if (umnn) {
+      FLOW_CHECK(call, call.attr[5] >= 1 && call.attr[5] < most_umnn_layers, "integrand: expected 1 to %d hidden layers, got %g",
+                 most_umnn_layers - 1, call.attr[5]);
+      const int behind = umnn_operands(call, 5);
+      FLOW_CHECK(call, call.n_in >= 6 + behind, "integrand: expected %d operands behind the network, got %d in all", behind, call.n_in);
+      Umnn<Vec<T>> family;
+      return read_umnn(call, 5, call.n_in - behind, y.dtype, family) &&
+             run<T>(call, act, act_param, MonotoneMap<Umnn<Vec<T>>, T>(family, report), behind);
+    }
     return with_monotone<Vec<T>>(call, 5, [&]<class Family>(const Family& family) {
-      for (int64_t n = 0; n < samples; ++n) report.start(n);
       return run<T>(call, act, act_param, MonotoneMap<Family, T>(family, report));
     });
   });
@@ -277,6 +288,6 @@ bool made_inverse(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(made_inverse) = {"made_inverse", made_inverse, 6, 3 + 3 * max_made_layers, -1, -1};
+FLOW_DEFINE_OP(made_inverse) = {"made_inverse", made_inverse, 6, 3 + 3 * max_made_layers + 4 + 2 * most_umnn_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA

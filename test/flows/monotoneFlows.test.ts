@@ -88,7 +88,8 @@ describe.each(Object.keys(recipes) as (keyof typeof recipes)[])('%s', (kind) => 
           expect(Math.max(...residual.dataSync())).toBeLessThan(64 * 2 ** -23);
         };
         const x = flow.sample(500, { seed: 4, onSolve });
-        expect(most).toBeGreaterThan(1);
+        // The first guess of a UMNN, by a coarse rule, may be a root already.
+        expect(most).toBeGreaterThan(kind === 'umnn' ? 0 : 1);
         expect(most).toBeLessThan(60);
         const there = flow.forward(x);
         const back = flow.inverse(there.y);

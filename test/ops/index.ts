@@ -11,6 +11,7 @@ import { contract as autoregressiveAffineInverse } from './autoregressiveAffineI
 import { contract as batchInverse } from './batchInverse';
 import { contract as batchNorm } from './batchNorm';
 import { contract as binary } from './binary';
+import { contract as blockInverse } from './blockInverse';
 import { contract as blockMatmul } from './blockMatmul';
 import { contract as channelAffine } from './channelAffine';
 import { contract as checkerboard } from './checkerboard';
@@ -115,6 +116,7 @@ export const contracts: readonly OpContract[] = [
   batchInverse,
   residualSeries,
   wavefrontSolve,
+  blockInverse,
   blockMatmul,
 ];
 

@@ -30,6 +30,15 @@ const roots = () => [
   vector(N, f64),
   vector(N, int32),
 ];
+/** Block triangular, positive on the diagonal. */
+const blocks = (units, before) =>
+  matrix(units * D, before * D, {
+    fill: (i) => {
+      const [row, col] = [Math.floor(i / (before * D)), i % (before * D)];
+      const [r, c] = [Math.floor(row / units), Math.floor(col / before)];
+      return r === c ? 0.3 : r > c ? 0.01 * ((i % 7) - 3) : 0;
+    },
+  });
 export const increasing = [
   kernel(
     'monotone',
@@ -54,6 +63,21 @@ export const increasing = [
     `dsf ${N}x${D}`,
     { bytes: 26 * N * D * 4 },
     () => [[matrix(N, D), sigmoids()], roots(), dsf],
+    apart,
+  ),
+  // 8 and 8 units a dimension: what is on and below the diagonal, once.
+  kernel(
+    'block_inverse',
+    `${N}x${D} ${D}x(8, 8)`,
+    { flops: N * D * (D + 1) * (8 + 64 + 8) },
+    () => [
+      [
+        ...[matrix(N, D), null, matrix(1, 1)],
+        ...[blocks(8, 1), vector(8 * D), blocks(8, 8), vector(8 * D), blocks(1, 8), vector(D)],
+      ],
+      roots(),
+      [],
+    ],
     apart,
   ),
 ];
