@@ -4,9 +4,10 @@
 // once; the tiles of a block of rows run over it while it is in the first- or second-level cache, K in
 // blocks of kDepth. Three cuts into tasks, chosen by the sizes:
 // - many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
-// - few panels or many rows: the panels are packed first, a task is a block of rows with a group of panels;
+// - few panels or many rows: a task is a block of rows with a group of panels, which it packs for itself too: fetched from
+//   the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
 // - a small C with a long K (weight gradients): a task is a piece of K, the partial products are added in
-//   order afterwards.
+//   order afterwards (see is_split).
 #include "gemm.h"
 
 #include "gemm_blocks.h"
@@ -16,12 +17,11 @@ namespace flow::FLOW_ISA {
 namespace {
 
 constexpr int64_t kRowsOfOneBlock = 768;  // up to so many rows there is one block of rows
-constexpr int64_t kRowsOfManyBlocks = 240;
+constexpr int64_t kRowsOfBlock = 240;     // of several blocks: enough that packing B anew for each costs little
 constexpr int64_t kSplitElements = 64 << 10;     // a C this small may be split along K
-constexpr int64_t kLongDepth = 2048;
-constexpr int64_t kSplitDepth = 512;
-constexpr int64_t kSplitPieces = 32;
-constexpr int64_t kSerialWork = 32 << 10;   // multiply-adds below which one task does it all
+constexpr int64_t kSplitDepth = 128;             // a piece of K, at least
+constexpr int64_t kSplitPieces = 32;             // at most
+constexpr int64_t kSerialWork = 512 << 10;  // multiply-adds below which one task does it all: 4 µs, what a second core costs
 constexpr int64_t kSerialBytes = 64 << 10;  // operands below which packing is not worth a second thread
 constexpr int64_t kEnoughTasks = 16;        // so many panels keep the threads busy without cutting rows
 constexpr int64_t kTilesOfStrip = 4;        // packed together, since neighbours share cache lines
@@ -40,10 +40,28 @@ int64_t dealt(int64_t task, int64_t tasks, int64_t threads) {
   return round * threads + (round % 2 == 0 ? thread : threads - 1 - thread);
 }
 
+/** Rows of a piece of K. */
+int64_t split_depth(int64_t k) {
+  const int64_t wanted = k >= 4 * kDepth ? kDepth : up_div(k, 4);
+  return greater(greater(wanted, up_div(k, kSplitPieces)), kSplitDepth);
+}
+
+/**
+ * Whether pieces of K are better than parts of C. The rows of A and B were written by the core that works on them now (rows go to
+ * the same thread in one op after the other), and a line from the other core costs as much as hundreds of multiply-adds: parts of
+ * C would fetch half of A and B from there, pieces of K half of the partial results.
+ */
+template <class T>
+bool is_split(const Product<T>& p) {
+  const bool no_k_mask = p.b.mask == MaskKind::none || p.b.mask == MaskKind::rows;
+  if (!no_k_mask || p.m * p.n > kSplitElements) return false;
+  return p.k >= 4 * kDepth || (p.a_transposed && p.k >= 2 * kSplitDepth && p.k * (p.m + p.n) >= 2 * p.m * p.n);
+}
+
 // A small C with a long K: pieces of K make partial products, added in the order of the pieces.
 template <class T>
 void run_split(const Product<T>& p) {
-  const int64_t chunk = p.k > kSplitDepth * kSplitPieces ? up_div(p.k, kSplitPieces) : kSplitDepth;
+  const int64_t chunk = split_depth(p.k);
   const int64_t pieces = up_div(p.k, chunk);
   const int64_t size = p.m * p.n;
   T* partial = workspace<T>(pieces * size, 0);
@@ -97,8 +115,7 @@ void run_split(const Product<T>& p) {
 template <class T>
 void run(Product<T> p) {
   if (p.m <= 0 || p.n <= 0) return;
-  const bool no_k_mask = p.b.mask == MaskKind::none || p.b.mask == MaskKind::rows;
-  if (no_k_mask && p.m * p.n <= kSplitElements && p.k >= kLongDepth) return run_split(p);
+  if (is_split(p)) return run_split(p);
 
   const bool serial = p.m * p.n * p.k < kSerialWork;
   const RowTiles tiles(p.m);
@@ -107,25 +124,15 @@ void run(Product<T> p) {
   const bool by_panels =
       p.m <= kRowsOfOneBlock && (serial || panels >= kEnoughTasks || tiles.tiles <= kFewTiles);
 
-  // First what all tasks read: tiles of a transposed A and, for blocks of rows, the panels of B.
+  // First what all tasks read: the tiles of a transposed A.
   const int64_t strips = pack || p.b.mask == MaskKind::rows ? up_div(tiles.tiles, kTilesOfStrip) : 0;
   T* a_packed = pack ? workspace<T>(p.m * p.k, 0) : nullptr;
-  const int64_t panel_elements = p.k * kPanelColumns<T>;
-  T* b_packed = by_panels ? nullptr : workspace<T>(panels * panel_elements, 1);
   const bool little = serial || (p.m * p.k + p.n * p.k) * static_cast<int64_t>(sizeof(T)) < kSerialBytes;
-  run_tasks(strips + (by_panels ? 0 : panels), little, [&](int64_t task) {
-    if (task < strips) {
-      const int64_t tile0 = task * kTilesOfStrip;
-      const int64_t tile1 = lesser(tile0 + kTilesOfStrip, tiles.tiles);
-      if (pack) pack_a(p, tiles, tile0, tile1, 0, p.k, a_packed);
-      zero_outside(p, tiles.start(tile0), tiles.start(tile1));
-      return;
-    }
-    const int64_t panel = task - strips;
-    const int64_t n0 = panel * kPanelColumns<T>;
-    const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
-    const Range range = depth_range(p, n0, columns);
-    pack_panel(p.b, range.begin, range.end, n0, columns, b_packed + panel * panel_elements);
+  run_tasks(strips, little, [&](int64_t strip) {
+    const int64_t tile0 = strip * kTilesOfStrip;
+    const int64_t tile1 = lesser(tile0 + kTilesOfStrip, tiles.tiles);
+    if (pack) pack_a(p, tiles, tile0, tile1, 0, p.k, a_packed);
+    zero_outside(p, tiles.start(tile0), tiles.start(tile1));
   });
   p.a_packed = a_packed;
 
@@ -140,17 +147,17 @@ void run(Product<T> p) {
     });
     return;
   }
-  const int64_t blocks =
-      lesser(tiles.tiles, p.m > kRowsOfOneBlock ? up_div(p.m, kRowsOfManyBlocks) : kEnoughTasks);
+  // An even number of blocks, so that two threads share them; groups for more threads, and for the second-level cache.
+  const int64_t blocks = lesser(tiles.tiles, 2 * up_div(p.m, 2 * kRowsOfBlock));
+  const int64_t group_bytes = p.k * kPanelColumns<T> * static_cast<int64_t>(sizeof(T));
   const int64_t groups =
-      lesser(panels, up_div(panels * panel_elements * static_cast<int64_t>(sizeof(T)), kPanelGroupBytes));
+      lesser(panels, greater(up_div(panels * group_bytes, kPanelGroupBytes), up_div(kEnoughTasks, blocks)));
   run_tasks(blocks * groups, serial, [&](int64_t task) {
     const int64_t block = task / groups;
     const int64_t group = task % groups;
-    for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; ++panel) {
-      run_panel<T>(p, tiles, block * tiles.tiles / blocks, (block + 1) * tiles.tiles / blocks, panel,
-                   b_packed + panel * panel_elements, nullptr);
-    }
+    T* work = workspace<T>(kDepth * kPanelColumns<T>, 2);
+    for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; ++panel)
+      run_panel<T>(p, tiles, block * tiles.tiles / blocks, (block + 1) * tiles.tiles / blocks, panel, nullptr, work);
   });
 }
 

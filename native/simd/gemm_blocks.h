@@ -27,6 +27,7 @@ inline constexpr int64_t kPanelGroupBytes = 512 << 10;  // packed B that stays i
 
 FLOW_INLINE constexpr int64_t up_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 FLOW_INLINE constexpr int64_t lesser(int64_t a, int64_t b) { return a < b ? a : b; }
+FLOW_INLINE constexpr int64_t greater(int64_t a, int64_t b) { return a > b ? a : b; }
 
 template <class T>
 struct Product {

@@ -7,6 +7,7 @@
 // if its A were packed anew, so it keeps them.
 #pragma once
 
+#include "prefetch.h"
 #include "vec.h"
 
 namespace flow::FLOW_ISA {
@@ -53,6 +54,14 @@ FLOW_NOINLINE void tile_kernel(const Tile<T>& t) {
   const int64_t ldc = t.ldc;
   T* const c = t.c;
 
+  // Asked for now, the lines of C are there when the last k is done.
+  if (t.start != TileStart::c) {
+    FLOW_UNROLL
+    for (int r = 0; r < R; ++r) {
+      FLOW_UNROLL
+      for (int v = 0; v < NV; ++v) prefetch_to_write(reinterpret_cast<uintptr_t>(c + r * ldc + v * w));
+    }
+  }
   if (t.start == TileStart::c) {
     FLOW_UNROLL
     for (int r = 0; r < R; ++r) {

@@ -41,14 +41,15 @@ describe('matmul', () => {
   });
 
   it.each([
-    [12, 12],
-    [50, 31],
-    [96, 96],
-    [40, 160],
-    [7, 300],
-  ])('weight gradients over many rows, %i × %i', (m, n) => {
+    [12, 12, 2500],
+    [50, 31, 2500],
+    [96, 96, 2500],
+    [40, 160, 2500],
+    [7, 300, 2500],
+    [96, 70, 300],
+    [200, 150, 256],
+  ])('weight gradients, %i × %i, over %i rows', (m, n, k) => {
     // So long a sum is cut into pieces; how many panels there are decides whether a piece packs the transposed operand.
-    const k = 2500;
     const next = fixture(m + n);
     const [a, b] = [next(k * m), next(k * n)];
     const wanted = reference.matmul(a, b, m, k, n, { transposeA: true });
