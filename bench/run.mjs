@@ -5,15 +5,7 @@
 // interleaved with ours in short turns, where python3 (or $PYTHON) can import torch; without torch that is said once on stderr.
 import { parseArgs } from 'node:util';
 import flow from '../dist/index.js';
-import { continuousCases } from './cases/continuous.mjs';
-import { convolutionCases } from './cases/convolutions.mjs';
-import { flowCases } from './cases/flows.mjs';
-import { kernelCases } from './cases/kernels.mjs';
-import { linearAlgebraCases } from './cases/linearAlgebra.mjs';
-import { memoryCases } from './cases/memory.mjs';
-import { pixelCases } from './cases/pixels.mjs';
-import { residualCases } from './cases/residual.mjs';
-import { sequenceCases } from './cases/sequences.mjs';
+import { allCases, chosenCases } from './cases/all.mjs';
 import { measure } from './measure.mjs';
 import { startPeers, torchVersion } from './peers.mjs';
 
@@ -31,29 +23,11 @@ const { values: options, positionals } = parseArgs({
 const threads = Number(options.threads);
 flow.setThreads(threads);
 
-const all = [
-  ...flowCases,
-  ...memoryCases,
-  ...linearAlgebraCases,
-  ...continuousCases,
-  ...residualCases,
-  ...kernelCases,
-  ...convolutionCases,
-  ...sequenceCases,
-  ...pixelCases,
-];
 if (options.list) {
-  for (const { name } of all) console.log(name);
+  for (const { name } of allCases) console.log(name);
   process.exit(0);
 }
-const unknown = positionals.filter((word) => !all.some(({ name }) => name.startsWith(word)));
-if (unknown.length > 0) {
-  console.error(`unknown case ${unknown.join(', ')}; --list prints the cases`);
-  process.exit(2);
-}
-const chosen = all.filter(
-  ({ name }) => positionals.length === 0 || positionals.some((word) => name.startsWith(word)),
-);
+const chosen = chosenCases(positionals);
 
 const torch = options.peers ? torchVersion() : null;
 if (options.peers && torch === null)

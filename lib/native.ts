@@ -13,7 +13,8 @@ export interface NativeAddon {
   bind(words: Float64Array): void;
   /** Runs the instructions in the first `count` bound words; 0, or a status of {@link nativeStatus}. */
   run(count: number): number;
-  runProgram(words: Float64Array): number;
+  /** On at most `threads` threads; 0 or left out: on all. */
+  runProgram(words: Float64Array, threads?: number): number;
   /** As runProgram, by the plain loops of native/reference: an oracle for tests and the yardstick of benches. */
   runReference(words: Float64Array): number;
   /**

@@ -3,7 +3,10 @@ import { expected, FlowError } from './errors';
 import { native } from './native';
 import { cudaStatus } from './tensor/device';
 
-/** Sets how many threads work on a call, the calling one included. Results do not depend on it. */
+/**
+ * Sets how many threads work on a call at most, the calling one included. Results do not depend on it. Recorded programs, which
+ * training steps are, take fewer where they are faster with fewer: that is measured in their first runs.
+ */
 export function setThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1 || threads > 256) {
     throw new FlowError(

@@ -11,6 +11,7 @@ import { type Device, onGpu } from './device';
 import { setListener, throwNative } from './execute';
 import { type Allocator, allocateFromEngine, type Storage, setAllocator } from './storage';
 import { setRecording, type Tensor } from './tensor';
+import { ThreadChoice } from './threadChoice';
 
 class Recorder implements Allocator {
   readonly #instructions: Float64Array[] = [];
@@ -81,6 +82,7 @@ export class Program<T> {
   /** Of a program that runs on the GPU as a whole: its graph, made at the first replay. */
   #graph: number | null = null;
   readonly #isOnGpu: boolean;
+  readonly #threads = new ThreadChoice();
   #disposed = false;
 
   /** What the body returned; its tensors hold the values of the latest run. */
@@ -107,7 +109,7 @@ export class Program<T> {
       onGpu(() => native.runGraph(this.#graph as number));
       return;
     }
-    const status = native.runProgram(this.#words);
+    const status = this.#threads.run((threads) => native.runProgram(this.#words, threads));
     if (status !== nativeStatus.ok) throwNative(status);
   }
 

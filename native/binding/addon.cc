@@ -83,9 +83,10 @@ napi_value run(napi_env env, napi_callback_info info) {
   return run_words(env, addon, addon.words_data, count);
 }
 
-// runProgram(words): every instruction of a recorded program.
+// runProgram(words, threads?): every instruction of a recorded program, on at most so many threads; 0 or left out: on all.
 Napi::Value run_program(const Napi::CallbackInfo& info) {
   require_arguments(info, 1);
+  const flow::ThreadLimit limit(info.Length() > 1 ? info[1].As<Napi::Number>().Int32Value() : 0);
   auto words = info[0].As<Napi::Float64Array>();
   return Napi::Value(info.Env(), run_words(info.Env(), addon_of(info.Env()), words.Data(),
                                            static_cast<int64_t>(words.ElementLength())));

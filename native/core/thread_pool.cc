@@ -53,11 +53,10 @@ struct alignas(line) Range {
 
 class Pool {
  public:
-  // False where a task failed.
-  bool run(int64_t tasks, void (*body)(void*, int64_t), void* ctx) {
+  // On at most `most` threads. False where a task failed.
+  bool run(int64_t tasks, void (*body)(void*, int64_t), void* ctx, int most) {
     start_workers();
-    const int threads = started_ + 1 < limit.load(std::memory_order_relaxed) ? started_ + 1
-                                                                              : limit.load(std::memory_order_relaxed);
+    const int threads = started_ + 1 < most ? started_ + 1 : most;
     body_ = body;
     ctx_ = ctx;
     threads_ = threads;
@@ -135,6 +134,7 @@ class Pool {
 };
 
 thread_local bool inside_task = false;
+thread_local int most_threads = 0;  // see ThreadLimit
 
 void Pool::work(int own) {
   inside_task = true;
@@ -173,10 +173,10 @@ Pool& pool() {
 
 void parallel_for(int64_t tasks, void (*body)(void* ctx, int64_t task), void* ctx) {
   Pool& shared = pool();
-  if (tasks > 1 && tasks <= max_tasks && !inside_task && shared.limit.load(std::memory_order_relaxed) > 1 &&
-      shared.busy.try_lock()) {
+  const int threads = thread_count();
+  if (tasks > 1 && tasks <= max_tasks && !inside_task && threads > 1 && shared.busy.try_lock()) {
     inside_task = true;
-    const bool done = shared.run(tasks, body, ctx);
+    const bool done = shared.run(tasks, body, ctx, threads);
     inside_task = false;
     shared.busy.unlock();
     if (!done) throw std::bad_alloc();
@@ -185,7 +185,13 @@ void parallel_for(int64_t tasks, void (*body)(void* ctx, int64_t task), void* ct
   for (int64_t task = 0; task < tasks; ++task) body(ctx, task);
 }
 
-int thread_count() { return pool().limit.load(std::memory_order_relaxed); }
+int thread_count() {
+  const int all = pool().limit.load(std::memory_order_relaxed);
+  return most_threads > 0 && most_threads < all ? most_threads : all;
+}
+
+ThreadLimit::ThreadLimit(int most) : before_(most_threads) { most_threads = most; }
+ThreadLimit::~ThreadLimit() { most_threads = before_; }
 
 void set_thread_count(int threads) {
   pool().limit.store(threads < 1 ? 1 : threads > max_threads ? max_threads : threads, std::memory_order_relaxed);

@@ -10,10 +10,22 @@ namespace flow {
 // When the pool is busy with another thread's call, or the call is nested, the tasks run on the caller. std::bad_alloc where one threw.
 void parallel_for(int64_t tasks, void (*body)(void* ctx, int64_t task), void* ctx);
 
-// Threads that work on a call, the calling one included.
+// Threads that work on a call of this thread's, the calling one included.
 int thread_count();
 // 1 ≤ threads ≤ 256; workers are started when they are first needed.
 void set_thread_count(int threads);
+
+// While it lives, calls of this thread use at most `most` threads; 0: as many as there are.
+class ThreadLimit {
+ public:
+  explicit ThreadLimit(int most);
+  ~ThreadLimit();
+  ThreadLimit(const ThreadLimit&) = delete;
+  ThreadLimit& operator=(const ThreadLimit&) = delete;
+
+ private:
+  int before_;
+};
 
 // parallel_for for a lambda void(int64_t task).
 template <class F>
