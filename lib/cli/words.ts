@@ -31,6 +31,14 @@ export function widths(word: string): number[] {
   throw new InvalidArgumentError('It must be whole numbers ≥ 1 with commas: 512,512.');
 }
 
+/** An order of norms: a number from 1, inf or learned. */
+export function normOrder(word: string): number | 'learned' {
+  if (word === 'learned') return word;
+  const order = word === 'inf' ? Number.POSITIVE_INFINITY : Number(word.trim() || Number.NaN);
+  if (order >= 1) return order;
+  throw new InvalidArgumentError('It must be a number ≥ 1, inf or learned.');
+}
+
 /** Numbers with commas: 0.5,-1. */
 export function numbers(word: string): number[] {
   const list = word.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));

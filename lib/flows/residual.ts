@@ -14,7 +14,7 @@ import { flowOf, type RecipeOptions, seedOf } from './recipe';
 interface ResidualOptions
   extends Pick<
       LipschitzNetOptions,
-      'activation' | 'coefficient' | 'iterations' | 'contextFeatures' | 'seed' | 'dtype'
+      'activation' | 'norm' | 'coefficient' | 'iterations' | 'contextFeatures' | 'seed' | 'dtype'
     >,
     Pick<ResidualBlockOptions, 'training' | 'use' | 'solver'>,
     RecipeOptions {
@@ -45,10 +45,10 @@ export interface ResidualFlowImageOptions extends ResidualOptions {
 }
 
 function links(options: ResidualOptions, network: LipschitzNetOptions, k: number): Bijection[] {
-  const { activation, coefficient, iterations, contextFeatures, dtype, seed = 0 } = options;
+  const { activation, norm, coefficient, iterations, contextFeatures, dtype, seed = 0 } = options;
   const { training, use, solver, actNorm = true } = options;
   const its = seedOf(seed, k);
-  const given = { activation, coefficient, iterations, contextFeatures, dtype };
+  const given = { activation, norm, coefficient, iterations, contextFeatures, dtype };
   const block = new ResidualBlock({
     network: new LipschitzNet({ ...network, ...defined(given), seed: its }),
     ...defined({ training, use, solver }),

@@ -20,9 +20,24 @@ import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
 import { ContextLayer, contextTerm } from './contextLayer';
 import { samplesOf } from './convNet';
+import type { NormOrder } from './inducedNorm';
+import { constant } from './initialization';
 import { type Config, withoutUndefined } from './module';
 import { register } from './registry';
 import { SpectralLayer } from './spectral';
+
+/**
+ * Layers bounded as operators from one vector norm to another: the network is a contraction in the first of them. Norms other than
+ * the spectral one, and those from p = 1 or to q = ∞, are found by power iteration alone, from several starts at the end of
+ * a training: a maximum that it misses leaves a layer above its bound.
+ */
+export interface InducedNorms {
+  /**
+   * p of ‖x‖_p in which the input of each layer is measured, 1 to Infinity: one for all, or a list of them; the last layer's output is
+   * measured as the first one's input. 'learned': by training, from 2 on.
+   */
+  readonly orders: number | readonly number[] | 'learned';
+}
 
 export interface LipschitzNetOptions {
   /** C: columns of a position, in and out. */
@@ -37,6 +52,8 @@ export interface LipschitzNetOptions {
   readonly activation?: SmoothActivation;
   /** Before the first layer too. Default false. */
   readonly preActivation?: boolean;
+  /** Which norms of the layers are bounded; default the spectral ones. */
+  readonly norm?: InducedNorms;
   /** The bound of each layer's norm, below 1; default 0.9. */
   readonly coefficient?: number;
   /** Power iterations in each training step; default 2. */
@@ -97,6 +114,7 @@ export class LipschitzNet extends Conditioner {
     const usual = widths.slice(1).map((_, l) => (image && (l === 0 || l === count - 1) ? 3 : 1));
     const kernels = options.kernels ?? usual;
     check({ widths, kernels, coefficient, iterations, activation, image });
+    const orders = this.#orders(options.norm, count, dtype);
     this.#options = structuredClone(options);
     this.channels = channels;
     this.inputs = channels;
@@ -113,7 +131,11 @@ export class LipschitzNet extends Conditioner {
         ? { height: image.height, width: image.width, kernel: [side, side] }
         : null;
       const [inputs, outputs] = [widths[l] as number, widths[l + 1] as number];
-      const layer = { inputs, outputs, geometry, coefficient, iterations, dtype };
+      const between = orders && {
+        domain: orders[l] as NormOrder,
+        codomain: orders[(l + 1) % count] as NormOrder,
+      };
+      const layer = { inputs, outputs, geometry, coefficient, iterations, dtype, orders: between };
       return this.child(`layers.${l}`, new SpectralLayer(layer, stream));
     });
     this.#betas = this.layers.map((_, l) => {
@@ -130,10 +152,28 @@ export class LipschitzNet extends Conditioner {
           )
         : null;
     stream.dispose();
-    for (const layer of this.layers) layer.converge();
+    for (const layer of this.layers) layer.converge(0);
   }
 
-  /** A bound on the Lipschitz constant of g in x: coefficient^L. */
+  /** One order a layer; null: all are 2. */
+  #orders(norm: InducedNorms | undefined, count: number, dtype: FloatDType): NormOrder[] | null {
+    const { orders = 2 } = norm ?? {};
+    if (orders === 'learned') {
+      const raw = (l: number) => this.parameter(`order.${l}`, constant([1], 0, dtype));
+      return Array.from({ length: count }, (_, l) => ({ raw: raw(l) }));
+    }
+    const given = typeof orders === 'number' ? new Array<number>(count).fill(orders) : [...orders];
+    if (given.length !== count || !given.every((p) => p >= 1)) {
+      const wanted = `'learned', a number from 1 to Infinity, or ${count} of them`;
+      throw new FlowError(
+        'ARGUMENT',
+        expected('LipschitzNet', 'norm.orders', wanted, String(orders), 'one a layer'),
+      );
+    }
+    return given.every((p) => p === 2) ? null : given;
+  }
+
+  /** A bound on the Lipschitz constant of g in x: coefficient^L, in the norm of the first order. */
   get lipschitz(): number {
     return this.coefficient ** this.layers.length;
   }
@@ -217,9 +257,11 @@ export class LipschitzNet extends Conditioner {
   }
 
   config(): Config {
+    const { norm, ...options } = structuredClone(this.#options);
     return withoutUndefined({
       kind: 'lipschitzNet',
-      ...structuredClone(this.#options),
+      ...options,
+      norm: norm && { orders: encodeOrders(norm.orders) },
     }) as unknown as Config;
   }
 }
@@ -272,7 +314,26 @@ function check({ widths, kernels, coefficient, iterations, activation, image }: 
     );
 }
 
-register<LipschitzNetOptions & Config & { readonly kind: 'lipschitzNet' }>(
+type Orders = InducedNorms['orders'];
+/** JSON has no Infinity. */
+type SavedOrders = 'learned' | number | 'Infinity' | (number | 'Infinity')[];
+
+const encodeOrder = (p: number) => (p === Number.POSITIVE_INFINITY ? 'Infinity' : p);
+const encodeOrders = (orders: Orders): SavedOrders =>
+  orders === 'learned' || typeof orders === 'number'
+    ? orders === 'learned'
+      ? orders
+      : encodeOrder(orders)
+    : orders.map(encodeOrder);
+const decodeOrders = (saved: SavedOrders): Orders => {
+  if (saved === 'learned') return saved;
+  return Array.isArray(saved) ? saved.map(Number) : Number(saved);
+};
+
+type Saved = Omit<LipschitzNetOptions, 'norm'> & { readonly norm?: { orders: SavedOrders } };
+
+register<Saved & Config & { readonly kind: 'lipschitzNet' }>(
   'lipschitzNet',
-  (config) => new LipschitzNet(config),
+  ({ norm, ...config }) =>
+    new LipschitzNet(norm ? { ...config, norm: { orders: decodeOrders(norm.orders) } } : config),
 );

@@ -3,11 +3,15 @@
  * the whole image, zeros around it, not of its reshaped weight. Miyato et al. 2018, "Spectral Normalization"; Gouk et al. 2018;
  * Behrmann et al. 2019, "Invertible Residual Networks", section 2.1.
  *
+ * With `orders` it is the norm from one vector norm to another: inducedNorm.ts.
+ *
  * σ = uᵀWv with singular vectors u and v by power iteration. They are saved state: each step of a training goes on from
  * where the last one ended, and use without training is a function of the file. σ is differentiated with u and v held fixed.
  */
 import { withoutTape } from '../autograd/tape';
+import type { FloatDType } from '../dtype';
 import {
+  add,
   type ConvGeometry,
   conv2d,
   copyInto,
@@ -17,7 +21,7 @@ import {
   matmul,
   maximum,
   mul,
-  type RandomStream,
+  RandomStream,
   reshape,
   sqrt,
   square,
@@ -29,6 +33,16 @@ import { encodeGeometry } from '../ops/conv2dGeometry';
 import { conv2dGradInput } from '../ops/conv2dGradInput';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import {
+  closedNorm,
+  conjugate,
+  dualVector,
+  isClosed,
+  type LayerOrders,
+  orElse,
+  repetition,
+  vectorNorm,
+} from './inducedNorm';
 import { uniformByFanIn } from './initialization';
 import { type Config, type LayerOptions, Module, withoutUndefined } from './module';
 
@@ -41,11 +55,15 @@ export interface SpectralLayerOptions extends LayerOptions {
   readonly coefficient: number;
   /** Power iterations in each forward pass of a training. */
   readonly iterations: number;
+  /** Of an induced norm; left out: the spectral one. */
+  readonly orders?: LayerOrders | null;
 }
 
 /** When iterations no longer change the norm by more than this, or after so many, they end. */
 const settled = 1e-5;
 const mostIterations = 500;
+/** Vectors from which an induced norm is sought anew at the end of a training: it may have several maxima. */
+const starts = 3;
 
 export class SpectralLayer extends Module {
   readonly options: SpectralLayerOptions;
@@ -97,29 +115,68 @@ export class SpectralLayer extends Module {
   iterate(count = 1): void {
     withoutTape(() =>
       scope(() => {
+        const { orders } = this.options;
+        if (orders && isClosed(orders)) return;
         for (let k = 0; k < count; k++) {
-          normalizeInto(this.v, this.transposed(this.u, this.weight));
-          normalizeInto(this.u, this.#apply(this.v));
+          const back = this.transposed(this.u, this.weight);
+          if (orders) copyInto(this.v, orElse(dualVector(back, conjugate(orders.domain)), this.v));
+          else normalizeInto(this.v, back);
+          const there = this.#apply(this.v);
+          if (orders) copyInto(this.u, orElse(dualVector(there, orders.codomain), this.u));
+          else normalizeInto(this.u, there);
         }
       }),
     );
   }
 
-  /** Iterates until the norm stays. Reads numbers: not while a program is recorded. */
-  converge(): void {
+  /** Iterates until the norm stays; an induced one from `anew` other vectors too. Reads numbers: not while a program is recorded. */
+  converge(anew = starts): void {
+    const { orders } = this.options;
+    if (orders && isClosed(orders)) return;
+    const own = this.#climb();
+    if (!orders || anew === 0) return;
+    const stream = new RandomStream(1);
+    scope(() => {
+      let best = own;
+      let kept = { u: add(this.u, 0), v: add(this.v, 0) };
+      for (let start = 0; start < anew; start++) {
+        copyInto(this.u, stream.normal(this.u.shape, this.u.dtype as FloatDType));
+        const found = this.#climb();
+        if (found > best * (1 + settled)) {
+          best = found;
+          kept = { u: add(this.u, 0), v: add(this.v, 0) };
+        }
+      }
+      copyInto(this.u, kept.u);
+      copyInto(this.v, kept.v);
+    });
+    stream.dispose();
+  }
+
+  #climb(): number {
     let before = 0;
     for (let k = 0; k < mostIterations; k++) {
       this.iterate();
       const now = withoutTape(() => scope(() => this.norm().item()));
       // NaN ends it too: weights that are no numbers have no norm.
-      if (!(Math.abs(now - before) > settled * now)) return;
+      if (!(Math.abs(now - before) > settled * now)) return now;
       before = now;
     }
+    return before;
   }
 
-  /** σ as []; differentiable by the weight. */
+  /** σ as []; differentiable by the weight, and by learned orders. */
   norm(): Tensor {
-    return sum(mul(this.#apply(this.v), this.u));
+    const { orders, inputs, geometry = null } = this.options;
+    if (!orders) return sum(mul(this.#apply(this.v), this.u));
+    if (isClosed(orders)) return reshape(closedNorm(this.weight, inputs, orders), []);
+    // At the maximum the direction of v is stationary: what moves is the ratio, for a v that is held fixed.
+    const stretch = div(
+      vectorNorm(this.#apply(this.v), orders.codomain),
+      vectorNorm(this.v, orders.domain),
+    );
+    const alike = geometry && !this.geometry ? geometry.height * geometry.width : 1;
+    return reshape(mul(stretch, repetition(orders, alike)), []);
   }
 
   /** W·min(1, c/σ). */
@@ -142,7 +199,8 @@ export class SpectralLayer extends Module {
   }
 
   config(): Config {
-    return withoutUndefined({ kind: 'spectralLayer', ...this.options }) as unknown as Config;
+    const { orders: _orders, ...options } = this.options;
+    return withoutUndefined({ kind: 'spectralLayer', ...options }) as unknown as Config;
   }
 }
 

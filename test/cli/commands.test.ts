@@ -138,7 +138,7 @@ describe('train', () => {
     ['realnvp', ['--transforms', '4', '--batch-norm', '--permutation', 'random']],
     ['realnvp', ['--scale-bound', '3', '--residual']],
     ['nice', ['--base', 'mixture', '--components', '4']],
-    ['residual', ['--transforms', '2']],
+    ['residual', ['--transforms', '2', '--norm', 'learned']],
     ['nsf', ['--transforms', '2', '--base', 'resampled']],
     ['nsf-ar', ['--transforms', '1', '--permutation', 'lu']],
     ['flowpp', ['--transforms', '2', '--permutation', 'swap']],

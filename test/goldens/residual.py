@@ -92,13 +92,14 @@ def case(name, seed, channels, hidden, image=None, kernels=None, samples=3, coef
     }
 
 
-write(
-    "residual",
-    "y = x + g(x), g of layers whose largest singular value (of the operator: of a convolution on the image, zeros around it) is "
-    "held to coefficient, and lipSwish. norms: before that. logDet: of the whole Jacobian, by sample; series, weighted: terms of its power "
-    "series with probes. gradients are of sum_n (n + 1)*value[n], of w'Jv with w fixed for neumann.",
-    [
-        case("table", 901, 3, [5, 4]),
-        case("images", 902, 2, [3, 3], image=(3, 2), kernels=[3, 1, 3], samples=2, scale=2.5),
-    ],
-)
+if __name__ == "__main__":
+    write(
+        "residual",
+        "y = x + g(x), g of layers whose largest singular value (of the operator: of a convolution on the image, zeros around it) is "
+        "held to coefficient, and lipSwish. norms: before that. logDet: of the whole Jacobian, by sample; series, weighted: terms of its power "
+        "series with probes. gradients are of sum_n (n + 1)*value[n], of w'Jv with w fixed for neumann.",
+        [
+            case("table", 901, 3, [5, 4]),
+            case("images", 902, 2, [3, 3], image=(3, 2), kernels=[3, 1, 3], samples=2, scale=2.5),
+        ],
+    )

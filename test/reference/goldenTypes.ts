@@ -325,6 +325,21 @@ export interface GoldenLinearMap {
 }
 
 /** A residual block: test/goldens/residual.py. */
+export interface GoldenInducedNorm {
+  readonly name: string;
+  readonly sizes: {
+    readonly inputs: number;
+    readonly outputs: number;
+    readonly kernel: number;
+    readonly image?: readonly [number, number];
+  };
+  /** p, q */
+  readonly orders: readonly (number | 'Infinity')[];
+  readonly weight: GoldenTensor;
+  readonly norm: GoldenTensor;
+  readonly gradient: GoldenTensor;
+}
+
 export interface GoldenResidual {
   readonly name: string;
   readonly options: Readonly<Record<string, unknown>>;
@@ -400,6 +415,7 @@ export interface GoldenInvertibleConv {
 export interface GoldenFiles {
   readonly neural: GoldenNeural;
   readonly residual: GoldenResidual;
+  readonly inducedNorms: GoldenInducedNorm;
   readonly continuous: GoldenContinuous;
   readonly linearMaps: GoldenSolve | GoldenDense | GoldenLinearMap;
   imageFlows: GoldenImageFlow;

@@ -1,7 +1,7 @@
 /** The command train. */
 import { type Command, Option } from 'commander';
 import type { Actions } from '../program';
-import { columns, number, part, seconds, whole, widths } from '../words';
+import { columns, normOrder, number, part, seconds, whole, widths } from '../words';
 import { addContinuous, type ContinuousOptions } from './continuous';
 import { addReading, formats, type ReadingOptions } from './reading';
 
@@ -64,6 +64,7 @@ export interface TrainOptions extends ReadingOptions, ContinuousOptions {
   readonly blocks?: number;
   readonly flat?: boolean;
   readonly scaleBound?: number;
+  readonly norm?: number | 'learned';
   readonly base?: 'normal' | 'logistic' | 'student-t' | 'mixture' | 'resampled';
   readonly components?: number;
   readonly dequantization?: 'uniform' | 'variational';
@@ -183,6 +184,11 @@ export function addTrain(program: Command, actions: Actions<void>): void {
       '--scale-bound <bound>',
       'largest |log-scale| of one transform (default: 5; images 2; realnvp, glow: learned)',
       number(0, 80, true),
+    )
+    .option(
+      '--norm <order>',
+      'residual: of the norms that bound its layers, 1 to inf, or learned (default: 2, spectral norms)',
+      normOrder,
     )
     .addOption(
       new Option(

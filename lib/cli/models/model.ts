@@ -37,6 +37,7 @@ const words = {
   networkActNorm: '--network-act-norm',
   permutation: '--permutation',
   scaleBound: '--scale-bound',
+  norm: '--norm',
   base: '--base',
   components: '--components',
   dequantization: '--dequantization',

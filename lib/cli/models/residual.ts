@@ -4,14 +4,22 @@ import { channelsOf, halvings, type Model, ofFlows, pass, refuse, sidesOf } from
 
 export const residualModels = {
   residual: {
-    takes: [...ofFlows, 'transforms', 'scales', 'flat'],
+    takes: [...ofFlows, 'transforms', 'norm', 'scales', 'flat'],
     defaults: (image, { flat }) => ({ hidden: image && !flat ? [64] : [128, 128, 128] }),
     build(options, input, defaults) {
       const { image, ...parts } = input;
       const { dtype, seed, hidden = defaults.hidden } = options;
+      const norm = options.norm === undefined ? {} : { norm: { orders: options.norm } };
       if (!image || options.flat) {
         refuse(options, ['scales'], ' on rows of a table');
-        return residualFlow({ ...parts, hidden, dtype, seed, ...pass(options, 'transforms') });
+        return residualFlow({
+          ...parts,
+          hidden,
+          dtype,
+          seed,
+          ...norm,
+          ...pass(options, 'transforms'),
+        });
       }
       const { features: _features, ...rest } = parts;
       return residualFlowImage({
@@ -21,6 +29,7 @@ export const residualModels = {
         hidden: channelsOf(options, defaults),
         dtype,
         seed,
+        ...norm,
         ...pass(options, 'transforms'),
       });
     },

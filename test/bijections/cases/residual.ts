@@ -43,4 +43,9 @@ export const residualCases: readonly BijectionCase[] = [
       ...{ channels: 1, image: { height: 1, width: 3 }, hidden: [1], activation: 'tanh' },
     }),
   },
+  {
+    name: 'residual block, learned norms',
+    features: 1,
+    make: residual({ channels: 1, hidden: [2], norm: { orders: 'learned' } }),
+  },
 ];
