@@ -6,7 +6,7 @@
 // - many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
 // - few panels or many rows: a task is a block of rows with a group of panels, which it packs for itself too: fetched from
 //   the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
-// - a small C with a long K (weight gradients): a task is a piece of K, the partial products are added in
+// - a C that is small for its long K (weight gradients): a task is a piece of K, the partial products are added in
 //   order afterwards (see is_split).
 #include "gemm.h"
 
@@ -18,9 +18,11 @@ namespace {
 
 constexpr int64_t kRowsOfOneBlock = 768;  // up to so many rows there is one block of rows
 constexpr int64_t kRowsOfBlock = 240;     // of several blocks: enough that packing B anew for each costs little
-constexpr int64_t kSplitElements = 64 << 10;     // a C this small may be split along K
-constexpr int64_t kSplitDepth = 128;             // a piece of K, at least
-constexpr int64_t kSplitPieces = 32;             // at most
+constexpr int64_t kSplitElements = 512 << 10;        // a C this small may be split along K
+constexpr int64_t kSplitDepth = 128;                 // a piece of K, at least
+constexpr int64_t kSplitElementsOfRow = 256;         // of C, for each row that a piece has at least
+constexpr int64_t kSplitPieces = 32;                 // at most
+constexpr int64_t kSplitBlockElements = 128 << 10;   // of A, packed at once
 constexpr int64_t kSerialWork = 512 << 10;  // multiply-adds below which one task does it all: 4 µs, what a second core costs
 constexpr int64_t kSerialBytes = 64 << 10;  // operands below which packing is not worth a second thread
 constexpr int64_t kEnoughTasks = 16;        // so many panels keep the threads busy without cutting rows
@@ -40,10 +42,13 @@ int64_t dealt(int64_t task, int64_t tasks, int64_t threads) {
   return round * threads + (round % 2 == 0 ? thread : threads - 1 - thread);
 }
 
+/** Rows of a piece of K, at least: few enough for two pieces, and enough that the partial results cost little. */
+int64_t least_split_depth(int64_t m, int64_t n) { return greater(kSplitDepth, m * n / kSplitElementsOfRow); }
+
 /** Rows of a piece of K. */
-int64_t split_depth(int64_t k) {
+int64_t split_depth(int64_t m, int64_t n, int64_t k) {
   const int64_t wanted = k >= 4 * kDepth ? kDepth : up_div(k, 4);
-  return greater(greater(wanted, up_div(k, kSplitPieces)), kSplitDepth);
+  return greater(greater(wanted, up_div(k, kSplitPieces)), least_split_depth(m, n));
 }
 
 /**
@@ -54,37 +59,43 @@ int64_t split_depth(int64_t k) {
 template <class T>
 bool is_split(const Product<T>& p) {
   const bool no_k_mask = p.b.mask == MaskKind::none || p.b.mask == MaskKind::rows;
-  if (!no_k_mask || p.m * p.n > kSplitElements) return false;
-  return p.k >= 4 * kDepth || (p.a_transposed && p.k >= 2 * kSplitDepth && p.k * (p.m + p.n) >= 2 * p.m * p.n);
+  if (!no_k_mask || p.m * p.n > kSplitElements || p.k < 2 * least_split_depth(p.m, p.n)) return false;
+  return p.k >= 4 * kDepth || (p.a_transposed && p.k * (p.m + p.n) >= 2 * p.m * p.n);
 }
 
-// A small C with a long K: pieces of K make partial products, added in the order of the pieces.
+// A long K: pieces of K make partial products, added in the order of the pieces.
 template <class T>
 void run_split(const Product<T>& p) {
-  const int64_t chunk = split_depth(p.k);
+  const int64_t chunk = split_depth(p.m, p.n, p.k);
   const int64_t pieces = up_div(p.k, chunk);
   const int64_t size = p.m * p.n;
   T* partial = workspace<T>(pieces * size, 0);
   const RowTiles tiles(p.m);
+  const bool pack = p.a_transposed && panels_of<T>(p.n) > kFewPanelsOfPiece;
   parallel(pieces, [&](int64_t piece) {
     const int64_t k0 = piece * chunk;
-    const int64_t k1 = lesser(p.k, k0 + chunk);
+    const int64_t depth = lesser(p.k, k0 + chunk) - k0;
+    // Block by block, so that the packed A stays in the second-level cache for all panels.
+    const int64_t blocks = pack ? up_div(depth, greater(kSplitBlockElements / p.m, kSplitDepth)) : 1;
     Product<T> part = p;
     part.epilogue = {};
-    part.k = k1 - k0;
     part.c = partial + piece * size;
     part.ldc = p.n;
-    part.b.b += p.b.transposed ? k0 : k0 * p.b.ldb;
-    if (p.a_transposed && panels_of<T>(p.n) > kFewPanelsOfPiece) {
-      T* packed = workspace<T>(p.m * part.k, 2);
-      pack_a(p, tiles, 0, tiles.tiles, k0, k1, packed);
-      part.a_packed = packed;
-    } else {
-      part.a += p.a_transposed ? k0 * p.lda : k0;
-    }
+    T* packed = pack ? workspace<T>(p.m * up_div(depth, blocks), 2) : nullptr;
     T* work = workspace<T>(kDepth * kPanelColumns<T>, 3);
-    for (int64_t panel = 0; panel < panels_of<T>(p.n); ++panel) {
-      run_panel<T>(part, tiles, 0, tiles.tiles, panel, nullptr, work);
+    for (int64_t block = 0; block < blocks; ++block) {
+      const int64_t b0 = k0 + block * depth / blocks, b1 = k0 + (block + 1) * depth / blocks;
+      part.k = b1 - b0;
+      part.b.b = p.b.b + (p.b.transposed ? b0 : b0 * p.b.ldb);
+      part.epilogue.accumulate = block > 0;
+      if (pack) {
+        pack_a(p, tiles, 0, tiles.tiles, b0, b1, packed);
+        part.a_packed = packed;
+      } else {
+        part.a = p.a + (p.a_transposed ? b0 * p.lda : b0);
+      }
+      for (int64_t panel = 0; panel < panels_of<T>(p.n); ++panel)
+        run_panel<T>(part, tiles, 0, tiles.tiles, panel, nullptr, work);
     }
   });
   const Epilogue<T>& e = p.epilogue;

@@ -48,6 +48,7 @@ describe('matmul', () => {
     [7, 300, 2500],
     [96, 70, 300],
     [200, 150, 256],
+    [260, 300, 1100],
   ])('weight gradients, %i × %i, over %i rows', (m, n, k) => {
     // So long a sum is cut into pieces; how many panels there are decides whether a piece packs the transposed operand.
     const next = fixture(m + n);
