@@ -6,6 +6,7 @@
  * `Flow.load` takes a checkpoint as a model; under `training/` the weights of the latest step, the optimizer, the moving
  * average and the random state; in the metadata, under `training`, the numbers as JSON.
  */
+import { isDeepStrictEqual } from 'node:util';
 import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError } from '../errors';
 import { fileTensor, fillTensors, modelMetadata, namedTensors } from '../flows/modelFile';
@@ -80,6 +81,16 @@ export interface Checkpoint<R> {
   fillBest(into: ReadonlyMap<string, Tensor>): void;
 }
 
+/** Whether two configs say the same, in whatever order: an earlier version wrote another one. */
+function sameConfig(a: string | undefined, b: string | undefined): boolean {
+  if (a === b) return true;
+  try {
+    return isDeepStrictEqual(JSON.parse(a ?? ''), JSON.parse(b ?? ''));
+  } catch {
+    return false;
+  }
+}
+
 /**
  * Reads a checkpoint of this model and this training.
  *
@@ -94,7 +105,7 @@ export async function readCheckpoint<R = EpochRecord>(
   const file = await readSafetensors(path);
   const { metadata, tensors } = file;
   const state = parse<R>(path, file);
-  if (metadata['config'] !== modelMetadata(model)['config']) {
+  if (!sameConfig(metadata['config'], modelMetadata(model)['config'])) {
     throw new FlowError(
       'FORMAT',
       expected(

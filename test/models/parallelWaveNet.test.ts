@@ -91,6 +91,26 @@ describe('ParallelWaveNet', () => {
     net.dispose();
   });
 
+  it('draws long sequences window by window as in one', () => {
+    const length = 66000;
+    const given = { local: { channels: 1, hop: 100 }, global: 1 };
+    // Weights so large that the first moment that counts is felt.
+    const sizes = { ...small, length: 100, stacks: [1, 2], hidden: 3, seed: 1 };
+    const net = moved(new ParallelWaveNet({ ...sizes, ...given, initialLogScale: -0.2 }), 3, 0.5);
+    // One stack of two layers sees four moments, two see seven.
+    expect(net.receptiveField).toBe(4 + 7);
+    const context = Float64Array.from({ length: 661 }, (_, i) => Math.sin(i));
+    const drawn = net.sample(1, { length, seed: 7, context });
+    const whole = scope(() => {
+      const own = new RandomStream(7);
+      const { x } = net.pass(net.drawNoise(1, length, own), tensorOfArray(context, [1, 661]));
+      own.dispose();
+      return x;
+    });
+    expect(drawn.dataSync()).toEqual(whole.dataSync());
+    for (const one of [drawn, whole, net]) one.dispose();
+  });
+
   it('is autoregressive in the noise: mean and scale of t see nothing from t on', () => {
     const net = student({ length: 9 });
     scope(() => {

@@ -237,6 +237,11 @@ describe('checkpoints', () => {
       code: 'FORMAT',
       message: expect.stringMatching(/noise: expected a tensor, got none/),
     });
+    await writeSafetensors(damaged, tensors, { config: '{', training: kept.training ?? '' });
+    expect(await resume(flow, damaged)).toMatchObject({
+      code: 'FORMAT',
+      message: expect.stringMatching(/got one of another model/),
+    });
     const broken = { ...kept, training: '{"version":1,"progress":{"epoch":-1}}' };
     await writeSafetensors(damaged, tensors, {
       config: kept.config ?? '',
@@ -247,6 +252,13 @@ describe('checkpoints', () => {
       message: expect.stringMatching(/another or a damaged one/),
     });
     expect(digest(flow)).toBe(untouched);
+    // The order of the words says nothing.
+    const turned = Object.entries(JSON.parse(kept.config ?? '{}')).reverse();
+    await writeSafetensors(damaged, tensors, {
+      config: JSON.stringify(Object.fromEntries(turned)),
+      training: kept.training ?? '',
+    });
+    expect(await resume(flow, damaged)).not.toBeInstanceOf(Error);
     flow.dispose();
     other.dispose();
   });

@@ -10,11 +10,12 @@ import { StandardLogistic, StandardNormal } from '../../distributions';
 import { expected, FlowError } from '../../errors';
 import { freshSeed } from '../../flows/draws';
 import { withoutUndefined } from '../../nn/module';
-import { WaveNetwork } from '../../nn/waveNetwork';
+import { receptiveField, WaveNetwork } from '../../nn/waveNetwork';
 import {
   add,
   cast,
   columns,
+  concatColumns,
   exp,
   logisticLogProb,
   maximum,
@@ -22,6 +23,7 @@ import {
   normalLogProb,
   RandomStream,
   reshape,
+  rowsView,
   sub,
   sum,
   waveGenerate,
@@ -30,6 +32,7 @@ import { scope } from '../../tensor/scope';
 import type { Tensor } from '../../tensor/tensor';
 import { registerOptions } from '../optionsModel';
 import {
+  mostMoments,
   SequenceModel,
   type SequenceOptions,
   type WaveSampleOptions,
@@ -57,6 +60,8 @@ export interface StudentPass {
 export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
   readonly dequantization = null;
   readonly base: 'logistic' | 'normal';
+  /** Moments before t whose noise a sequence at t depends on. */
+  readonly receptiveField: number;
   readonly #networks: readonly WaveNetwork[];
   readonly #least: number;
 
@@ -79,6 +84,7 @@ export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
     this.base = base;
     this.#least = leastLogScale;
     const { layers, hidden, gates, skips, head } = options;
+    this.receptiveField = stacks.reduce((sum, n) => sum + receptiveField(layers ?? 10, n), 0);
     this.#networks = stacks.map((count, k) => {
       const network = new WaveNetwork(
         withoutUndefined({
@@ -115,8 +121,12 @@ export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
    * @param context [N, contextFeatures] of this length, or null
    */
   pass(z: Tensor, context: Tensor | null): StudentPass {
+    return scope(() => this.#through(z, this.conditionAt(context, z.cols)));
+  }
+
+  /** @param condition [N·T, C] */
+  #through(z: Tensor, condition: Tensor | null): StudentPass {
     return scope(() => {
-      const condition = this.conditionAt(context, z.cols);
       let [x, mean, logScale]: [Tensor, Tensor | null, Tensor | null] = [z, null, null];
       for (const network of this.#networks) {
         const outputs = network.apply(x, condition);
@@ -189,7 +199,33 @@ export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
       const z = this.drawNoise(samples, length, stream, options.temperature ?? 1);
       stream.dispose();
       const context = this.contextOfSamples(options.context ?? null, samples, length);
-      return this.bySequences(z, context, (part, its) => this.pass(part, its).x);
+      return this.bySequences(z, context, (part, its) =>
+        part.cols > mostMoments ? this.#inWindows(part, its) : this.pass(part, its).x,
+      );
+    });
+  }
+
+  /**
+   * A long sequence, window after window, so that memory does not grow with its length: what a window depends on before it goes
+   * through again.
+   */
+  #inWindows(z: Tensor, context: Tensor | null): Tensor {
+    return scope(() => {
+      const condition = this.conditionAt(context, z.cols);
+      const parts: Tensor[] = [];
+      for (let first = 0; first < z.cols; first += mostMoments) {
+        const [from, end] = [
+          Math.max(0, first - this.receptiveField),
+          Math.min(z.cols, first + mostMoments),
+        ];
+        const part = scope(() => {
+          const its = condition && rowsView(condition, from, end);
+          const { x } = this.#through(columns(z, from, end), its);
+          return columns(x, first - from, end - from);
+        });
+        parts.push(part);
+      }
+      return concatColumns(parts);
     });
   }
 }

@@ -69,7 +69,7 @@ export interface WaveSampleOptions {
 }
 
 /** Moments that go through the network at once where nothing is differentiated. */
-const mostMoments = 1 << 16;
+export const mostMoments = 1 << 16;
 
 /** The part of a model that makes a condition of its context. */
 function conditionOf(options: SequenceOptions): WaveCondition | null {
