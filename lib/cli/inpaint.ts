@@ -56,6 +56,7 @@ export async function inpaintImages(
   options: InpaintCommandOptions,
 ): Promise<number> {
   const kind = outputKind(options.out, ['png', 'npy']);
+  refuseMixed(options);
   if (options.threads) setThreads(options.threads);
   const flow = await Flow.load(await modelPath(model));
   try {
@@ -68,10 +69,12 @@ export async function inpaintImages(
       Array.from({ length: count }, (_, n) => n),
     );
     const known = maskOf(options.mask, image, count, options.seed);
-    const { step, noise } = options;
+    const { step, noise, sample, temperature } = options;
     const { x, logProb } = await inpaint(flow, part.rows, known, {
       context: part.context,
       iterations: options.iterations,
+      ...(sample ? { sample } : {}),
+      ...(temperature === undefined ? {} : { temperature }),
       ...(noise === undefined ? {} : { noise }),
       ...(step === undefined ? {} : { stepSize: (i: number) => (step * 10) / (100 + i) }),
       seed: options.seed,
@@ -98,6 +101,16 @@ export async function inpaintImages(
     return exitStatus.ok;
   } finally {
     flow.dispose();
+  }
+}
+
+/** @throws UsageError where an option of the climb meets one of the chain */
+function refuseMixed({ sample, temperature, noise, step }: InpaintCommandOptions): void {
+  if (!sample && temperature !== undefined)
+    throw new UsageError('--temperature: it belongs to --sample');
+  if (sample && (noise !== undefined || step !== undefined)) {
+    const what = noise === undefined ? '--step' : '--noise';
+    throw new UsageError(`${what}: --sample finds its own steps: leave it out`);
   }
 }
 

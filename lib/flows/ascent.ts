@@ -5,7 +5,6 @@
  * found, zigzag across them. Each row keeps the best place that it has seen; where log p is no number it goes back there, with
  * steps half as long.
  */
-import { valueAndGradient } from '../autograd/gradient';
 import type { FloatDType } from '../dtype';
 import {
   add,
@@ -22,12 +21,12 @@ import {
   type RandomStream,
   reshape,
   sqrt,
-  sum,
   where,
 } from '../ops';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import type { Flow } from './flow';
+import { slopesOf } from './slopes';
 
 /** log p [N] float64 of rows in the model's space, and its gradient [N, D]. */
 export function scoreOf(
@@ -36,16 +35,11 @@ export function scoreOf(
   context: Tensor | null,
 ): { logProb: Tensor; gradient: Tensor } {
   return scope(() => {
-    let logProb: Tensor | undefined;
-    const { gradients } = valueAndGradient(() => {
+    const { values, gradient } = slopesOf(z, () => {
       const { y, logDet } = flow.bijection.forward(z, flow.conditions(context));
-      const each = add(flow.base.logProb(y), logDet);
-      logProb = each.alias();
-      return sum(each);
-    }, [z]);
-    const held = logProb as Tensor;
-    held.adopt();
-    return { logProb: held, gradient: gradients[0] ?? full(z.shape, 0, flow.dtype) };
+      return add(flow.base.logProb(y), logDet);
+    });
+    return { logProb: values, gradient };
   });
 }
 

@@ -10,27 +10,20 @@
  * The paper's steps leave a flow whose scales are sharp at once: a curvature of e^14, as trained NICEs have, bears steps of 1e-6. So the
  * steps are those of ascent.ts, as long as a part of the interval however steep log p is, and ever shorter; the paper's are
  * those of the option `stepSize`.
+ *
+ * A mode of log p is not always an image. With `sample` the unknown features are drawn from p(unknown | known) instead
+ * (latentChain.ts).
  */
 import { expected, FlowError } from '../errors';
-import {
-  add,
-  affineScalar,
-  cast,
-  copyInto,
-  full,
-  mean,
-  mul,
-  RandomStream,
-  sub,
-  where,
-} from '../ops';
-import { isTable, type Rows, rowsTensor } from '../tensor/input';
+import { add, affineScalar, clone, copyInto, mean, mul, RandomStream, where } from '../ops';
+import type { Rows } from '../tensor/input';
 import { type Program, record } from '../tensor/program';
 import { keep, scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-import { Ascent, type Held, project, scoreOf } from './ascent';
-import { contextRows } from './context';
+import { Ascent, project, scoreOf } from './ascent';
 import type { Flow } from './flow';
+import { disposeRows, type HeldRows, holdRows } from './heldRows';
+import { LatentChain } from './latentChain';
 
 export interface InpaintOptions {
   /** One row for all, or one a row. */
@@ -48,13 +41,19 @@ export interface InpaintOptions {
    * modes; default 0, the climb to a mode near the start. With `stepSize`: factor of ε, default 1, the paper's.
    */
   readonly noise?: number;
+  /** Draw the unknown features given the known ones, by a Markov chain in latent space, in place of the climb. Default false. */
+  readonly sample?: boolean;
+  /** With `sample`: how far the chain's known features are from those that are given, in parts of the interval. Default 0.1. */
+  readonly tolerance?: number;
+  /** With `sample`: factor on the spread of the base. Default 1. */
+  readonly temperature?: number;
   /** Interval of the data. Default: 0 to levels where the flow dequantises, else none. */
   readonly range?: readonly [number, number];
   /** Of the start and the noise. Default 0. */
   readonly seed?: number;
   /** Round dequantised data down to integers. Default true where the flow has a dequantisation. */
   readonly quantize?: boolean;
-  /** Told after each iteration the mean log p, in the model's space. */
+  /** Told after each iteration the mean log p, in the model's space; with `sample` that of the latents, less the distance to what is known. */
   readonly onIteration?: (iteration: number, logProb: number) => void;
   readonly signal?: AbortSignal;
 }
@@ -94,122 +93,45 @@ export async function inpaint(
   }
 }
 
-interface Parts extends Held {
-  /** What moves, in the model's space. */
-  readonly z: Tensor;
-  readonly alpha: Tensor;
-  readonly given: Tensor;
-  readonly context: Tensor | null;
-}
-
 /** One call of inpaint: its tensors, and the step that is recorded once. */
 class Climb {
   readonly #flow: Flow;
   readonly #options: InpaintOptions;
   readonly #stream: RandomStream;
-  readonly #parts: Parts;
-  /** Length of the data's interval in the model's space, as if it had been of length 1 before; 1 without an interval. */
-  #span = 1;
+  readonly #parts: HeldRows;
   #logProb: Tensor | null = null;
 
   constructor(flow: Flow, x: Rows, known: Rows, options: InpaintOptions) {
     this.#flow = flow;
     this.#options = options;
-    const { iterations = 500, noise = 0 } = options;
-    for (const [what, value, good] of [
-      ['iterations', iterations, Number.isSafeInteger(iterations) && iterations >= 1],
-      ['noise', noise, noise >= 0],
+    const { iterations = 500, noise = 0, tolerance = 0.1, temperature = 1 } = options;
+    for (const [what, value, good, wanted] of [
+      [
+        'iterations',
+        iterations,
+        Number.isSafeInteger(iterations) && iterations >= 1,
+        'a whole number ≥ 1',
+      ],
+      ['noise', noise, noise >= 0, 'a number ≥ 0'],
+      ['tolerance', tolerance, tolerance > 0, 'a number > 0'],
+      ['temperature', temperature, temperature > 0, 'a number > 0'],
     ] as const) {
       if (good) continue;
-      const wanted = what === 'noise' ? 'a number ≥ 0' : 'a whole number ≥ 1';
       const sentence = expected('inpaint', what, wanted, String(value), 'correct it');
       throw new FlowError('ARGUMENT', sentence);
     }
+    if (options.sample && (options.stepSize || options.noise !== undefined)) {
+      const what = options.stepSize ? 'stepSize' : 'noise';
+      const remedy = 'leave it out: the chain finds its own steps';
+      throw new FlowError('ARGUMENT', expected('inpaint', what, 'none with sample', 'one', remedy));
+    }
     this.#stream = new RandomStream(options.seed ?? 0);
     try {
-      // Aliases: they live until dispose, whatever scope surrounds the call.
-      this.#parts = scope(() => {
-        const parts = this.#begin(x, known);
-        const own = (tensor: Tensor) => tensor.alias();
-        return {
-          z: own(parts.z),
-          alpha: own(parts.alpha),
-          mask: own(parts.mask),
-          fixed: own(parts.fixed),
-          given: own(parts.given),
-          context: parts.context && own(parts.context),
-          bounds: parts.bounds && ([own(parts.bounds[0]), own(parts.bounds[1])] as const),
-        };
-      });
+      this.#parts = holdRows(flow, x, known, options, this.#stream);
     } catch (error) {
       this.#stream.dispose();
       throw error;
     }
-  }
-
-  #begin(x: Rows, known: Rows): Parts {
-    const flow = this.#flow;
-    const { features, dtype, preprocessing, dequantization } = flow;
-    const rows = rowsTensor('inpaint', 'x', x, features, dtype);
-    const count = rows.rows;
-    const toModel = (data: Tensor) => (preprocessing ? preprocessing.forward(data).y : data);
-    const integer = rows.dtype === 'uint8' || rows.dtype === 'int32';
-    const given = cast(rows, dtype);
-    const mask = this.#mask(known, count);
-    const range =
-      this.#options.range ?? (dequantization ? ([0, dequantization.levels] as const) : null);
-    const shape = [count, features];
-    const continuous = integer && dequantization ? flow.dequantize(rows, this.#stream) : given;
-    let start: Tensor;
-    let bounds: readonly [Tensor, Tensor] | null = null;
-    if (range) {
-      const [low, high] = range;
-      const uniform = this.#stream.uniform(shape, dtype);
-      start = toModel(affineScalar(uniform, high - low, low));
-      const at = (part: number) => toModel(full([1, features], low + part * (high - low), dtype));
-      bounds = [at(0), at(1)];
-      // Of the middle 98 %: the ends of a logit are far away.
-      this.#span = mean(sub(at(0.99), at(0.01))).item() / 0.98;
-    } else start = this.#stream.normal(shape, dtype);
-    // What is unknown may be anything, also outside of the domain of the preprocessing.
-    const middle = full([], range ? (range[0] + range[1]) / 2 : 0, dtype);
-    const fixed = toModel(where(mask, continuous, middle));
-    return {
-      z: where(mask, fixed, start),
-      alpha: full([1, 1], 0, dtype),
-      mask,
-      fixed,
-      given,
-      context: contextRows('inpaint', flow, this.#options.context ?? null, count),
-      bounds,
-    };
-  }
-
-  #mask(known: Rows, count: number): Tensor {
-    const { features, dtype } = this.#flow;
-    const mask = cast(rowsTensor('inpaint', 'known', known, features, dtype), dtype);
-    if (mask.rows !== 1 && mask.rows !== count) {
-      const wanted = `1 or ${count} rows`;
-      const remedy = 'pass one mask for all rows, or one a row';
-      const got = String(mask.rows);
-      throw new FlowError('SHAPE', expected('inpaint', 'known', wanted, got, remedy));
-    }
-    const values = mask.dataSync();
-    const odd = values.findIndex((value) => value !== 0 && value !== 1);
-    if (odd >= 0) {
-      const got = `${values[odd]} at ${odd}`;
-      const source = isTable(known) && known.source ? ` of ${known.source}` : '';
-      throw new FlowError(
-        'DATA',
-        expected('inpaint', `known${source}`, '0 and 1', got, '1 marks what is known'),
-      );
-    }
-    const whole = new (values.constructor as Float64ArrayConstructor)(count * features);
-    for (let n = 0; n < count; n++) {
-      const from = mask.rows === 1 ? 0 : n * features;
-      whole.set((values as Float64Array).subarray(from, from + features), n * features);
-    }
-    return tensorOfArray(whole, [count, features]);
   }
 
   /** The paper's step: instructions only, so that it can be recorded. */
@@ -227,14 +149,15 @@ class Climb {
   }
 
   async run(): Promise<void> {
-    if (this.#options.stepSize) await this.#bySchedule(this.#options.stepSize);
+    if (this.#options.sample) await this.#byChain();
+    else if (this.#options.stepSize) await this.#bySchedule(this.#options.stepSize);
     else await this.#bySearch();
   }
 
   async #bySchedule(stepSize: (iteration: number) => number): Promise<void> {
     const { alpha } = this.#parts;
     const setAlpha = (i: number) => {
-      const value = this.#span * stepSize(i);
+      const value = this.#parts.span * stepSize(i);
       alpha.write(alpha.dtype === 'float32' ? Float32Array.of(value) : Float64Array.of(value));
     };
     setAlpha(0);
@@ -259,7 +182,7 @@ class Climb {
     const ascent = new Ascent(this.#flow, z, context, this.#parts);
     const aim = (i: number) => {
       const falling = (1 + Math.cos((Math.PI * i) / iterations)) / 2;
-      ascent.aim(i, longestStep * this.#span * falling, noise);
+      ascent.aim(i, longestStep * this.#parts.span * falling, noise);
     };
     let step: Program<void> | undefined;
     try {
@@ -278,6 +201,38 @@ class Climb {
     } finally {
       step?.dispose();
       ascent.dispose();
+    }
+  }
+
+  async #byChain(): Promise<void> {
+    const { iterations = 500, tolerance = 0.1, temperature = 1 } = this.#options;
+    const { z, mask, fixed, context } = this.#parts;
+    const flow = this.#flow;
+    const { seen } = this.#parts;
+    const target = scope(() => clone(seen(fixed)).alias());
+    const chain = scope(() => {
+      const start = flow.bijection.forward(z, flow.conditions(context)).y;
+      return new LatentChain(flow, start, context, { mask, target, seen }, temperature);
+    });
+    let step: Program<void> | undefined;
+    try {
+      chain.aim(0, iterations, tolerance);
+      step = record(() => chain.step(this.#stream));
+      await this.#iterate((i) => {
+        if (i > 0) {
+          chain.aim(i, iterations, tolerance);
+          step?.run();
+        }
+        return chain.level();
+      });
+      scope(() => {
+        copyInto(z, where(mask, fixed, chain.rows()));
+        this.#hold(scoreOf(flow, z, context).logProb);
+      });
+    } finally {
+      step?.dispose();
+      chain.dispose();
+      target.dispose();
     }
   }
 
@@ -325,9 +280,8 @@ class Climb {
   }
 
   dispose(): void {
-    const { bounds, context, ...rest } = this.#parts;
-    for (const tensor of [...Object.values(rest), context, ...(bounds ?? []), this.#logProb])
-      tensor?.dispose();
+    disposeRows(this.#parts);
+    this.#logProb?.dispose();
     this.#stream.dispose();
   }
 }

@@ -182,9 +182,18 @@ describe('glow on padded images with labels', () => {
         for (let x = 3; x < 6; x++)
           expect(data[n * 64 + (y + 1) * 8 + x + 1]).toBe(source[n * 36 + y * 6 + x]);
     const png = folder.at('inpainted.png');
-    expect(
-      (await flowKernels('inpaint', glowRun, images, ...words, '--out', png, '-q')).status,
-    ).toBe(0);
+    const drawn = [...words, '--sample', '--temperature', '0.8', '--out', png, '-q'];
+    expect(await flowKernels('inpaint', glowRun, images, ...drawn)).toMatchObject({
+      status: 0,
+      stderr: '',
+    });
+    for (const [wrong, says] of [
+      [['--sample', '--noise', '1'], /--noise: --sample finds its own steps/],
+      [['--temperature', '1'], /--temperature: it belongs to --sample/],
+    ] as const) {
+      const refused = await flowKernels('inpaint', glowRun, images, ...wrong, '--out', png);
+      expect([refused.status, refused.stderr]).toEqual([2, expect.stringMatching(says)]);
+    }
     // Triples: image, what was held (the rest in magenta), what came out.
     const sheet = picture(png);
     const magenta = Array.from({ length: sheet.width * sheet.height }, (_, i) => i).filter(

@@ -13,6 +13,8 @@ export interface InpaintCommandOptions extends ReadingOptions {
   readonly iterations: number;
   readonly noise?: number;
   readonly step?: number;
+  readonly sample?: boolean;
+  readonly temperature?: number;
   readonly seed: number;
   readonly threads?: number;
   readonly quiet?: boolean;
@@ -23,8 +25,8 @@ export function addInpaint(program: Command, actions: Actions<void>): void {
     .command('inpaint')
     .summary('fill in the missing part of images')
     .description(
-      'Hold a part of each image and let the rest climb log p (NICE, section 5.2). The sheet shows the image, ' +
-        'what was held, and what came out, side by side.',
+      'Hold a part of each image and let the rest climb log p (NICE, section 5.2), or draw it given that part (--sample). ' +
+        'The sheet shows the image, what was held, and what came out, side by side.',
     )
     .argument('<model>', 'model file, or run folder')
     .argument('<data>', 'images in the form of the training data');
@@ -37,7 +39,16 @@ export function addInpaint(program: Command, actions: Actions<void>): void {
         .choices([...maskKinds])
         .default('bottom'),
     )
-    .option('--iterations <count>', 'steps of the climb', whole(1), 500)
+    .option('--iterations <count>', 'steps of the climb, or of the chain', whole(1), 500)
+    .option(
+      '--sample',
+      'draw what is missing, by a Markov chain in latent space, in place of the climb',
+    )
+    .option(
+      '--temperature <t>',
+      'with --sample: spread of the base distribution (default: 1)',
+      number(0, Infinity, true),
+    )
     .option(
       '--noise <factor>',
       'noise, in lengths of the falling steps (default: 0, the climb to a mode); with --step factor of the noise (default: 1)',
