@@ -65,6 +65,7 @@ export function galleryFlows(flow) {
     {
       name: 'block NAF',
       make: (seed) => flow.blockNaf({ ...two, seed }),
+      lr: 1e-2,
       reverse: false,
       slow: true,
     },

@@ -28,7 +28,10 @@ export interface SosFlowOptions extends AutoregressiveFlowOptions {
   readonly squares?: number;
   /** R: degree of the polynomials that are squared; the map has the degree 2·R + 1. Default 3. */
   readonly degree?: number;
-  /** Beyond ±bound the map goes on as its tangent; default 10, Infinity: the paper's polynomial everywhere. */
+  /**
+   * Beyond ±bound the map goes on as its tangent; default 4: of standardised data few rows are beyond, and what a polynomial of degree 7
+   * says of those has no measure. Infinity: the paper's polynomial everywhere.
+   */
   readonly bound?: number;
   /** The smallest slope; default 1e-3. */
   readonly leastSlope?: number;
@@ -36,7 +39,7 @@ export interface SosFlowOptions extends AutoregressiveFlowOptions {
 
 /** Sum-of-squares polynomial flow (Jaini et al. 2019). Scoring is one pass; sampling about one pass and the roots. */
 export function sosFlow(options: SosFlowOptions): Flow {
-  const { squares = 4, degree = 3, bound = 10, leastSlope = 1e-3, ...rest } = options;
+  const { squares = 4, degree = 3, bound = 4, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'sumOfSquares', squares, degree, bound, leastSlope } as const;
   return transformerFlow(rest, () => new MonotoneTransformer(family), 'sosFlow');
 }
