@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { PNG } from 'pngjs';
 import { afterAll, expect, it } from 'vitest';
 import { workFolder } from './cli/harness';
 import { PACKAGE_ROOT } from './command';
@@ -30,6 +31,10 @@ it('fits, draws and tells divergences that fall with the steps', () => {
   // Density and samples of three densities and of each fit; of an energy its density.
   const page = readFileSync(join(out, 'index.html'), 'utf8');
   expect(page.match(/<img/g)?.length).toBe(2 * 3 + 2 + 2 * 5);
+  expect(readFileSync(join(out, 'table.md'), 'utf8').match(/^\| NSF-AR/gm)).toHaveLength(2);
+  // Targets and densities, five of each, of 64 pixels and 2 between them.
+  const sheet = PNG.sync.read(readFileSync(join(out, 'sheet.png')));
+  expect([sheet.width, sheet.height]).toEqual([5 * 66 + 2, 2 * 66 + 2]);
   const before = statSync(join(out, 'results.json')).mtimeMs;
   expect(run(40).stdout).not.toMatch(/ s$/m);
   expect(statSync(join(out, 'results.json')).mtimeMs).toBe(before);

@@ -11,6 +11,7 @@ function gaussian(flow, features) {
 
 export function comparedFlows(flow, { features, hidden }) {
   const of = { features, seed: 1 };
+  const few = 3e-3; // where a step is dear, and their number small
   const network = { ...of, hidden };
   const spline = (kind) => ({ spline: { kind, bins: 8, bound: 5 } });
   const nsf = (kind) => () => flow.nsf({ ...network, transforms: 5, ...spline(kind) });
@@ -63,12 +64,14 @@ export function comparedFlows(flow, { features, hidden }) {
     { name: 'NAF × 3 (DSF)', make: () => flow.naf({ ...network, transforms: 3, sigmoids: 8 }) },
     {
       name: 'NAF × 2 (DDSF)',
+      lr: few,
       make: () => flow.naf({ ...network, transforms: 2, sigmoids: 8, sigmoidLayers: 2 }),
     },
     { name: 'sum of squares × 3', make: () => flow.sosFlow({ ...network, transforms: 3 }) },
     { name: 'Bernstein × 3', make: () => flow.bernsteinFlow({ ...network, transforms: 3 }) },
     {
       name: 'UMNN × 1',
+      lr: few,
       make: () =>
         flow.umnn({ ...network, transforms: 1, integrand: [32, 32], quadratureSteps: 16 }),
     },

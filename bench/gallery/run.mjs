@@ -5,10 +5,11 @@
 //   npm run gallery -- --full         all of them, 5000 steps each: hours; goes on where it was stopped
 //   npm run gallery -- --only planar,NSF-C --out runs/some --steps 1000
 //
-// Writes OUT/index.html and OUT/results.json (default runs/gallery).
+// Writes OUT/index.html, table.md, sheet.png (the densities alone) and results.json (default runs/gallery).
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { PNG } from 'pngjs';
 import flow from '../../dist/index.js';
 import { earlierResults, writeResults } from '../results.mjs';
 import { densities, energies } from './densities.mjs';
@@ -159,16 +160,17 @@ for (const row of flows)
   for (const target of targets)
     if (row.reverse !== false) await fill('energy', row, target, fitEnergy);
 
+const found = (kind, row, target) => results.done[`${kind} | ${row.name} | ${target.name}`];
 const image = (bytes, title) =>
   `<img src="data:image/png;base64,${bytes}" width="128" height="128" title="${title}" alt="${title}">`;
 
 function table(kind, columns, heads) {
   const cell = (row, target) => {
-    const found = results.done[`${kind} | ${row.name} | ${target.name}`];
-    if (!found) return '<td></td>';
-    if (found.failed) return `<td>${found.failed.replaceAll('<', '&lt;')}</td>`;
-    const pictures = image(found.density, 'density') + image(found.samples, 'samples');
-    return `<td>${pictures}<br>${fixed(found.kl)} ± ${fixed(found.error)}</td>`;
+    const its = found(kind, row, target);
+    if (!its) return '<td></td>';
+    if (its.failed) return `<td>${its.failed.replaceAll('<', '&lt;')}</td>`;
+    const pictures = image(its.density, 'density') + image(its.samples, 'samples');
+    return `<td>${pictures}<br>${fixed(its.kl)} ± ${fixed(its.error)}</td>`;
   };
   const head = columns.map((target, k) => `<th>${target.name}<br>${heads[k]}</th>`).join('');
   const rows = flows
@@ -196,19 +198,51 @@ writeFileSync(
 `,
 );
 
-const line = (cellsOf) => `| ${cellsOf.join(' | ')} |`;
-for (const [kind, columns] of [
-  ['data', data],
-  ['energy', targets],
-]) {
-  console.log(`\n${line(['flow', ...columns.map(({ name }) => name)])}`);
-  console.log(line(['---', ...columns.map(() => '---')]));
-  for (const row of flows) {
-    const numbers = columns.map((target) => {
-      const found = results.done[`${kind} | ${row.name} | ${target.name}`];
-      return found ? (found.failed ? 'failed' : fixed(found.kl)) : '';
+/** Densities of all flows that are done: a row a flow, a column a target, the targets themselves on top. */
+function sheet() {
+  const blank = new Float32Array(side * side).fill(1);
+  const read = (bytes) => {
+    const { data: rgba, width } = PNG.sync.read(Buffer.from(bytes, 'base64'));
+    const scale = width / side;
+    const at = (k) => 4 * (scale * (k % side) + scale * Math.floor(k / side) * width);
+    return Float32Array.from({ length: side * side }, (_, k) => rgba[at(k)] / 255);
+  };
+  const shown = flows.filter((row) => found('data', row, data[0])?.density);
+  const all = [...data.map((target) => ['data', target]), ...targets.map((t) => ['energy', t])];
+  const of = (row) =>
+    all.map(([kind, target]) => {
+      const density = found(kind, row, target)?.density;
+      return density ? read(density) : blank;
     });
-    if (numbers.some((text) => text !== '')) console.log(line([row.name, ...numbers]));
-  }
+  const heads = all.map(([kind, target]) =>
+    kind === 'data'
+      ? picture(cells.map(([x, y]) => target.logDensity(x, y)))
+      : flow.scope(() => picture(target.logDensity(flow.tensor(cells)).toArray())),
+  );
+  const images = [...heads, ...shown.flatMap(of)];
+  const pixels = new Float32Array(images.length * side * side);
+  images.forEach((image, k) => void pixels.set(image, k * side * side));
+  const shape = [images.length, side, side];
+  return flow.imageSheet({ data: pixels, shape }, { columns: all.length, padding: 2 });
 }
-console.log(`\n${join(options.out, 'index.html')}`);
+writeFileSync(join(options.out, 'sheet.png'), sheet());
+
+/** Divergences as a table in Markdown. */
+function words(kind, columns) {
+  const line = (cellsOf) => `| ${cellsOf.join(' | ')} |`;
+  const rows = flows.flatMap((row) => {
+    const numbers = columns.map((target) => {
+      const its = found(kind, row, target);
+      return its ? (its.failed ? 'failed' : fixed(its.kl)) : '';
+    });
+    return numbers.some((text) => text !== '') ? [line([row.name, ...numbers])] : [];
+  });
+  const head = line(['flow', ...columns.map(({ name }) => name)]);
+  return [head, line(['---', ...columns.map(() => '---')]), ...rows, ''].join('\n');
+}
+const text = `${words('data', data)}\n${words('energy', targets)}`;
+writeFileSync(join(options.out, 'table.md'), text);
+console.log(`\n${text}`);
+console.log(
+  ['index.html', 'table.md', 'sheet.png'].map((name) => join(options.out, name)).join(' '),
+);
