@@ -79,6 +79,7 @@ export function comparedFlows(flow, { features, hidden }) {
     { name: 'block NAF × 1', lr: 1e-2, make: () => flow.blockNaf({ ...of, transforms: 1 }) },
     {
       name: 'FFJORD',
+      lr: few,
       make: () => flow.ffjord({ ...network, regularization: { kinetic: 0.01 } }),
     },
     {
