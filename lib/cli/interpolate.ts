@@ -99,11 +99,17 @@ async function along(
     throw new UsageError(`--attribute ${attribute}: the classes are ${classes.join(', ')}`);
   }
   const context = dataset.context;
-  const directions = attributeDirections(flow, dataset.rows, labels, {
-    context,
-    classes: classes.length,
-  });
-  const direction = directions.dataSync().slice(which * flow.features, (which + 1) * flow.features);
+  // With it and without: of the other classes there need not be any rows.
+  const has = labels.map((label) => Number(label === which));
+  const own = has.reduce((total, one) => total + one, 0);
+  if (own === 0 || own === has.length) {
+    const count = own === 0 ? 'none' : 'all';
+    throw new UsageError(
+      `--attribute ${attribute}: ${count} of the ${grouped(has.length)} rows are of this class: give data with it and without it`,
+    );
+  }
+  const directions = attributeDirections(flow, dataset.rows, has, { context, classes: 2 });
+  const direction = directions.dataSync().slice(flow.features);
   directions.dispose();
   const part = takeSamples(
     dataset,

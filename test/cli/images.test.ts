@@ -226,6 +226,14 @@ describe('glow on padded images with labels', () => {
       stdout: '',
       stderr: `10 rows; ${png}\n`,
     });
+    const alike = folder.at('alike-labels');
+    writeIdx(alike, [count], Array(count).fill(0));
+    const lacks = ['--labels', alike, '--attribute', '1', '--out', png];
+    const none = await flowKernels('interpolate', glowRun, images, ...lacks);
+    expect([none.status, none.stderr]).toEqual([
+      2,
+      expect.stringMatching(/--attribute 1: none of the 300 rows are of this class/),
+    ]);
     const missing = await flowKernels(
       'interpolate',
       glowRun,
