@@ -1,6 +1,6 @@
 // Compiles every kernel by nvcc and says what ptxas made of it: registers, shared memory, stack, spills.
 //
-//   node scripts/cuda-report.mjs [--arch=80,86,89,90,100,120] [--write] [--seconds=S] [NAME…]
+//   node scripts/cuda-report.mjs [--arch=80,86,89,90,100,120] [--write] [--seconds=S] [--jobs=N] [NAME…]
 //
 // With --seconds it begins with what changed last in git, and leaves out what it has not begun by then.
 // Fails on a warning, on a spill, on a stack in local memory, and where a kernel that moves memory has no access of 16 bytes in its PTX.
@@ -80,12 +80,17 @@ function parts(file, seen = new Set()) {
       if (existsSync(join(root, path))) parts(path, seen);
   return seen;
 }
+/** Without comments: what these say changes no kernel. Strings are kept as they are. */
+const codeOf = (text) =>
+  text.replace(/"(?:[^"\\\n]|\\.)*"|\/\/[^\n]*|\/\*[\s\S]*?\*\//g, (piece) =>
+    piece[0] === '"' ? piece : ' ',
+  );
 const hashes = new Map();
 function hashOf(op) {
   if (!hashes.has(op)) {
     const hash = createHash('sha256').update(common.join(' '));
     for (const file of [...parts(`cuda/ops/${op}.cu`)].sort())
-      hash.update(readFileSync(join(root, file)));
+      hash.update(codeOf(readFileSync(join(root, file), 'utf8')));
     hashes.set(op, hash.digest('hex').slice(0, 16));
   }
   return hashes.get(op);
@@ -189,7 +194,7 @@ const wide = new Map();
 const problems = [];
 const queue = [...tasks];
 await Promise.all(
-  Array.from({ length: availableParallelism() }, async () => {
+  Array.from({ length: Number(option('jobs') ?? availableParallelism()) }, async () => {
     for (let task = queue.shift(); task; task = queue.shift()) {
       if (performance.now() > end) break;
       const { op, arch } = task;
