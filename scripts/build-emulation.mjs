@@ -111,7 +111,7 @@ await Promise.all(
     }
   }),
 );
-const objects = units.map(({ object }) => object);
+const objects = [...units.map(({ object }) => object), '-Wl,-T,test/cuda/emulation/link.ld'];
 if (program >= 0) await run(['-o', executable, ...objects]);
 else if (compiled > 0 || !existsSync(target))
   await run(['-shared', '-o', target, ...objects, '-Wl,-z,nodelete', '-Wl,--no-undefined']);

@@ -20,7 +20,7 @@ namespace flow::cuda {
 /** Scale maps that mean: not affine, but the increasing function (16; backward: the derivatives that the caller brings) or the spline (17) that
  *  the attributes behind them say. */
 inline constexpr double monotone_map = 16, spline_map = 17;
-inline constexpr int max_made_layers = 64;
+inline constexpr int max_made_layers = 60;  // of a kernel: its arguments take 4 KB
 
 template <class T>
 struct MadeLayer {

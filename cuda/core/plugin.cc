@@ -301,7 +301,12 @@ bool set(PluginContext* context, const char* name, double value) {
   if (std::strcmp(name, "tf32") == 0) return cuda::set_tf32(context->blas, value != 0), true;
   if (cuda::set_clock(context->stream, name, value)) return true;
 #if defined(FLOW_CUDA_EMULATION)
-  return emulation::set(name, value);
+  if (!emulation::set(name, value)) return false;
+  cudaDeviceProp properties;  // it may be another device now
+  cudaGetDeviceProperties(&properties, 0);
+  context->multiprocessors = properties.multiProcessorCount;
+  context->shared_bytes = properties.sharedMemPerBlockOptin;
+  return true;
 #else
   return false;
 #endif

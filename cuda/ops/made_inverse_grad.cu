@@ -32,6 +32,7 @@ struct GradOperands {
   Matrix<T> dL_dy, dL_dparams;
   HiddenOperand<T> hidden[max_made_layers];
 };
+static_assert(sizeof(MadeNetwork<double>) + sizeof(GradOperands<double>) + sizeof(double*) <= 4096, "what every driver takes");
 
 /** Rows of values: gradients of the parameters [P·D], then of each hidden layer, then the stream. */
 template <class T, bool derivatives, bool in_shared>

@@ -21,15 +21,10 @@
 // The formulas come after the functions that they call.
 #include "math/gated_activation.h"
 #include "math/lstm_cell.h"
+#include "ops/pixel_graph.h"
 
 namespace flow::cuda {
 namespace {
-
-enum class NodeKind : int { conv, relu, gate, add, context, lstm, count };
-
-constexpr int header_size = 7, node_header_size = 9;
-constexpr int most_nodes = 512;
-constexpr int64_t farthest = 1000000;  // step of a tap
 
 /** The table of a graph in the memory of the device: maps, then nodes, then taps. */
 template <class T>
@@ -260,122 +255,8 @@ __global__ void __launch_bounds__(block_threads, 1) paint(Sampler<T> s, T* maps)
 
 // --- The graph on the host ---
 
-struct HostNode {
-  NodeKind kind;
-  int phase, input, addend, first_attr;  // of its taps
-  int64_t channels, parts, taps, first_tap, rows;
-  double first, second;
-};
-struct Graph {
-  int64_t height, width, groups, channels, images, levels, taps;
-  int output, count;
-  LogisticMixture mixture;
-  int64_t image_rows;  // kept of map 0
-  HostNode node[most_nodes];
-
-  int64_t channels_of(int map) const { return map == 0 ? channels : node[map - 1].channels; }
-  int64_t& rows_of(int map) { return map == 0 ? image_rows : node[map - 1].rows; }
-};
-
-bool read_graph(const Call& call, Graph& s) {
-  const Operand &uniform = call.in[0], &out = call.out[0];
-  FLOW_CHECK(call, call.n_attr >= header_size && whole_attr(call, 0, 1, 1 << 20) && whole_attr(call, 1, 1, 1 << 20) &&
-                       whole_attr(call, 2, 1, 64) && whole_attr(call, 3, 0, 2) && whole_attr(call, 4, 2, most_levels) &&
-                       whole_attr(call, 6, 1, most_nodes),
-             "attributes: expected the sizes of an image, groups, output, levels and 1 to %d nodes", most_nodes);
-  s.height = call.int_attr(0), s.width = call.int_attr(1), s.groups = call.int_attr(2);
-  s.output = static_cast<int>(call.attr[3]), s.levels = call.int_attr(4), s.count = static_cast<int>(call.attr[6]);
-  s.channels = out.cols;
-  s.image_rows = 2;
-  s.taps = 0;
-  FLOW_CHECK(call, uniform.rows % (s.height * s.width) == 0, "uniform: expected a multiple of %lld rows, got %lld",
-             ll(s.height * s.width), ll(uniform.rows));
-  s.images = uniform.rows / (s.height * s.width);
-  const int64_t uniforms = s.channels + (s.output == 1 ? 1 : 0);
-  FLOW_CHECK(call, s.groups == 1 || s.groups == s.channels, "groups: expected 1 or %lld, got %lld", ll(s.channels), ll(s.groups));
-  if (!check_like(call, uniform, "uniform", uniform, uniforms) || !check_like(call, out, "output", uniform, s.channels) ||
-      !check_shape(call, call.in[1], "values", 1, s.levels, uniform.dtype))
-    return false;
-  FLOW_CHECK(call, call.n_in == 2 + 2 * s.count, "inputs: expected two a node, got %d for %d nodes", call.n_in - 2, s.count);
-  int at = header_size;
-  for (int k = 0; k < s.count; ++k) {
-    FLOW_CHECK(call, at + node_header_size <= call.n_attr, "attributes: expected %d nodes, got %d numbers", s.count, call.n_attr);
-    const double* a = call.attr + at;
-    const Operand &weight = call.in[2 + 2 * k], &bias = call.in[3 + 2 * k];
-    HostNode& n = s.node[k];
-    FLOW_CHECK(call, whole_attr(call, at, 0, static_cast<int>(NodeKind::count) - 1) && whole_attr(call, at + 1, 0, 2) &&
-                         whole_attr(call, at + 2, 0, k) && whole_attr(call, at + 3, -1, k) && whole_attr(call, at + 4, 1, 1 << 24) &&
-                         whole_attr(call, at + 5, 1, 4) && whole_attr(call, at + 8, 0, (call.n_attr - at - node_header_size) / 3),
-               "node %d: expected kind, phase, maps before it, channels, parts and taps", k);
-    n.kind = static_cast<NodeKind>(static_cast<int>(a[0]));
-    n.phase = static_cast<int>(a[1]), n.input = static_cast<int>(a[2]), n.addend = static_cast<int>(a[3]);
-    n.channels = static_cast<int64_t>(a[4]), n.parts = static_cast<int64_t>(a[5]), n.taps = static_cast<int64_t>(a[8]);
-    n.first = a[6], n.second = a[7], n.first_attr = at + node_header_size;
-    n.first_tap = s.taps;
-    s.taps += n.taps;
-    n.rows = 2;
-    const auto tap = [&](int64_t t, int i) { return call.attr[n.first_attr + 3 * t + i]; };
-    const auto dy = [&](int64_t t) { return static_cast<int64_t>(tap(t, 1)); };
-    at = n.first_attr + static_cast<int>(3 * n.taps);
-    const int64_t inputs = s.channels_of(n.input), step = s.groups * n.parts;
-    FLOW_CHECK(call, n.channels % step == 0 || n.kind == NodeKind::context, "node %d: expected a multiple of %lld channels, got %lld",
-               k, ll(step), ll(n.channels));
-    FLOW_CHECK(call, n.addend < 0 || s.channels_of(n.addend) == n.channels, "node %d: expected an addend of %lld channels", k,
-               ll(n.channels));
-    for (int64_t t = 0; t < n.taps; ++t) {
-      const int own = n.first_attr + static_cast<int>(3 * t);
-      FLOW_CHECK(call, whole_attr(call, own, 0, 1 << 24) && whole_attr(call, own + 1, -farthest, farthest) &&
-                           whole_attr(call, own + 2, -farthest, farthest),
-                 "node %d: tap %lld: expected whole numbers, a place and two steps, got (%g, %g, %g)", k, ll(t), tap(t, 0), tap(t, 1),
-                 tap(t, 2));
-      FLOW_CHECK(call, dy(t) <= 0 && (n.phase != 0 || dy(t) < 0 || tap(t, 2) <= 0),
-                 "node %d: tap %lld reads a pixel that is not known yet", k, ll(t));
-    }
-    // Rows that are above the image are zeros: they are not kept.
-    int64_t& kept = s.rows_of(n.kind == NodeKind::lstm ? k + 1 : n.input);
-    for (int64_t t = 0; t < n.taps; ++t) kept = max_of(kept, min_of(2 - dy(t), max_of(2, s.height)));
-    switch (n.kind) {
-      case NodeKind::conv: {
-        Activation act = Activation::none;
-        double param = 0, most = 0;
-        for (int64_t t = 0; t < n.taps; ++t) most = tap(t, 0) > most ? tap(t, 0) : most;
-        if (!read_activation(call, n.first_attr - 3, act, param)) return false;
-        FLOW_CHECK(call, static_cast<double>(weight.cols) >= (most + 1) * static_cast<double>(inputs), "node %d: weight of too few columns", k);
-        if (!check_shape(call, weight, "weight", n.channels, weight.cols, uniform.dtype)) return false;
-        if (!bias.absent() && !check_shape(call, bias, "bias", 1, n.channels, uniform.dtype)) return false;
-        break;
-      }
-      case NodeKind::gate:
-        FLOW_CHECK(call, inputs == 2 * n.channels, "node %d: expected %lld inputs, got %lld", k, ll(2 * n.channels), ll(inputs));
-        break;
-      case NodeKind::context:
-        if (!check_shape(call, weight, "context", s.images, n.channels, uniform.dtype)) return false;
-        break;
-      case NodeKind::lstm:
-        FLOW_CHECK(call, inputs == 4 * n.channels && n.taps > 0 && (n.first == -1 || n.first == 0) &&
-                             (n.second == -1 || n.second == 0 || n.second == 1),
-                   "node %d: expected 4 inputs a state, taps and the step to a cell", k);
-        for (int64_t t = 0; t < n.taps; ++t)
-          FLOW_CHECK(call, tap(t, 0) < static_cast<double>(n.taps), "node %d: tap %lld: expected a place below %lld, got %g", k, ll(t),
-                     ll(n.taps), tap(t, 0));
-        if (!check_shape(call, weight, "weight", 4 * n.channels, n.taps * n.channels, uniform.dtype)) return false;
-        break;
-      default:
-        FLOW_CHECK(call, inputs == n.channels && (n.kind == NodeKind::add) == (n.addend >= 0), "node %d: expected %lld inputs, got %lld",
-                   k, ll(n.channels), ll(inputs));
-    }
-  }
-  FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
-  FLOW_CHECK(call, s.node[s.count - 1].phase == 0, "output: expected the last node to be computed pixel by pixel");
-  const Operand params{nullptr, uniform.dtype, uniform.rows, s.node[s.count - 1].channels, 0};
-  if (s.output == 1) return read_mixture(call, params, s.channels, 4, s.mixture);
-  const int64_t wanted = s.output == 0 ? s.channels * s.levels : s.channels;
-  FLOW_CHECK(call, params.cols == wanted, "output: expected %lld channels, got %lld", ll(wanted), ll(params.cols));
-  return true;
-}
-
 /** The numbers of n images' maps, or −1 where they cannot be counted: sizes in attributes may be anything. */
-int64_t numbers_of(const Graph& s, int64_t n) {
+int64_t numbers_of(const PixelGraph& s, int64_t n) {
   int64_t total = 0;
   const auto add = [&](int64_t times, int64_t rows, int64_t channels) {
     int64_t count = 0;
@@ -384,14 +265,14 @@ int64_t numbers_of(const Graph& s, int64_t n) {
   };
   if (!add(1, s.image_rows, s.channels)) return -1;
   for (int k = 0; k < s.count; ++k) {
-    const HostNode& node = s.node[k];
+    const GraphNode& node = s.node[k];
     if (node.kind != NodeKind::context && !add(node.kind == NodeKind::lstm ? 2 : 1, node.rows, node.channels)) return -1;
   }
   return total < int64_t{1} << 48 ? total : -1;
 }
 
 template <class T>
-bool run(const Call& call, Graph& graph) {
+bool run(const Call& call, PixelGraph& graph) {
   const int64_t multiprocessors = current().multiprocessors;
   const int64_t together = graph.images > 2 * multiprocessors ? 4 : 1;
   const int64_t numbers = numbers_of(graph, together);
@@ -408,14 +289,14 @@ bool run(const Call& call, Graph& graph) {
   int64_t at = 0;
   for (int m = 0; m <= graph.count; ++m) {
     const int64_t channels = graph.channels_of(m), rows = graph.rows_of(m), size = rows * graph.width * together * channels;
-    const HostNode* node = m == 0 ? nullptr : &graph.node[m - 1];
+    const GraphNode* node = m == 0 ? nullptr : &graph.node[m - 1];
     const bool context = node && node->kind == NodeKind::context, cells = node && node->kind == NodeKind::lstm;
     const Operand& weight = call.in[m == 0 ? 0 : 2 * m];
     writer.add(PixelMap<T>{at, at + size, channels, rows, context ? weight.as<const T>() : nullptr, weight.ld});
     if (!context) at += cells ? 2 * size : size;
   }
   for (int k = 0; k < graph.count; ++k) {
-    const HostNode& n = graph.node[k];
+    const GraphNode& n = graph.node[k];
     const Operand &weight = call.in[2 + 2 * k], &bias = call.in[3 + 2 * k];
     const bool conv = n.kind == NodeKind::conv;
     PixelNode<T> node;
@@ -430,9 +311,9 @@ bool run(const Call& call, Graph& graph) {
     writer.add(node);
   }
   for (int k = 0; k < graph.count; ++k) {
-    const HostNode& n = graph.node[k];
+    const GraphNode& n = graph.node[k];
     for (int64_t t = 0; t < n.taps; ++t) {
-      const double* tap = call.attr + n.first_attr + 3 * t;
+      const double* tap = n.tap + 3 * t;
       writer.add(PixelTap{static_cast<int32_t>(tap[0]), static_cast<int32_t>(tap[1]), static_cast<int32_t>(tap[2]), 0});
     }
   }
@@ -449,8 +330,7 @@ bool run(const Call& call, Graph& graph) {
 }
 
 bool pixel_sample(const Call& call) {
-  Graph graph;
-  graph.mixture = {0, 0, 0, 0};
+  PixelGraph graph;
   if (!read_graph(call, graph)) return false;
   return with_float(call, call.in[0], "uniform", [&](auto zero) { return run<decltype(zero)>(call, graph); });
 }

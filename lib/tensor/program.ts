@@ -6,6 +6,7 @@
  * replay as it was in the recording.
  */
 import type { DType } from '../dtype';
+import { emitWarning } from '../errors';
 import { native, nativeStatus } from '../native';
 import { type Device, onGpu } from './device';
 import { setListener, throwNative } from './execute';
@@ -81,7 +82,8 @@ export class Program<T> {
   readonly #external: Set<Storage>;
   /** Of a program that runs on the GPU as a whole: its graph, made at the first replay. */
   #graph: number | null = null;
-  readonly #isOnGpu: boolean;
+  /** Whether it is to be a graph: all of it runs on the GPU, and nothing in it was refused. */
+  #isGraph: boolean;
   readonly #threads = new ThreadChoice();
   #disposed = false;
 
@@ -95,7 +97,7 @@ export class Program<T> {
     isOnGpu: boolean,
     result: T,
   ) {
-    this.#isOnGpu = isOnGpu;
+    this.#isGraph = isOnGpu;
     this.#words = words;
     this.#owned = owned;
     this.#external = external;
@@ -104,13 +106,26 @@ export class Program<T> {
 
   /** Runs every instruction again, on the tensors that the recording used, in their state of now. */
   run(): void {
-    if (this.#isOnGpu) {
-      this.#graph ??= onGpu(() => native.captureProgram(this.#words));
-      onGpu(() => native.runGraph(this.#graph as number));
+    if (this.#isGraph && this.#graph === null) this.#capture();
+    if (this.#graph !== null) {
+      const graph = this.#graph;
+      onGpu(() => native.runGraph(graph));
       return;
     }
     const status = this.#threads.run((threads) => native.runProgram(this.#words, threads));
     if (status !== nativeStatus.ok) throwNative(status);
+  }
+
+  /** What cannot be captured goes on instruction by instruction: that is slower, and tells what is really wrong if it fails, too. */
+  #capture(): void {
+    try {
+      this.#graph = native.captureProgram(this.#words);
+    } catch (error) {
+      this.#isGraph = false;
+      emitWarning(
+        `[program] graph: the GPU did not take the work as one graph, so it is given one instruction after the other: ${(error as Error).message}`,
+      );
+    }
   }
 
   /** Frees the program's memory; `result` is gone with it. */

@@ -53,6 +53,29 @@ export function scope<T>(body: () => T): T {
   return result;
 }
 
+/** What was kept since the innermost allOrNothing began. */
+let attempted: Tensor[] | null = null;
+
+/** Runs `body`, whose tensors live on; where it throws, all that it had made, and kept, are freed at once. */
+export function allOrNothing<T>(body: () => T): T {
+  const [outer, outerAttempt] = [current, attempted];
+  const made: Tensor[] = [];
+  const kept: Tensor[] = [];
+  [current, attempted] = [made, kept];
+  let result: T;
+  try {
+    result = body();
+  } catch (error) {
+    for (const tensor of [...made, ...kept]) tensor.dispose();
+    throw error;
+  } finally {
+    [current, attempted] = [outer, outerAttempt];
+  }
+  for (const tensor of made) tensor.adopt();
+  attempted?.push(...kept);
+  return result;
+}
+
 /** Takes a tensor out of the open scopes: it lives until it is disposed. */
 export function keep<T extends Tensor>(tensor: T): T {
   if (current) {
@@ -60,6 +83,7 @@ export function keep<T extends Tensor>(tensor: T): T {
     if (at >= 0) {
       current.splice(at, 1);
       tensor.adoptAtTop();
+      attempted?.push(tensor);
     }
   }
   return tensor;

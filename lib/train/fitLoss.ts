@@ -7,6 +7,7 @@ import type { DensityModel } from '../flows/density';
 import type { Module } from '../nn/module';
 import type { RandomStream } from '../ops';
 import { onDevice } from '../tensor/device';
+import { allOrNothing } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import {
   type Groups,
@@ -98,8 +99,13 @@ async function trained(
   }
   const settings = learningSettings(where, model, options);
   const optimizer = options.optimizer ?? adam();
-  const stream = streamFor(settings.seed, 'noise');
-  const learner = new Learner(model, { ...settings, optimizer, stream, compile });
+  const { stream, learner } = allOrNothing(() => {
+    const noise = streamFor(settings.seed, 'noise');
+    return {
+      stream: noise,
+      learner: new Learner(model, { ...settings, optimizer, stream: noise, compile }),
+    };
+  });
   const step = new Step(learner, () => loss(stream), 1);
   const pacer = new Pacer();
   let progress: Progress<LossRecord> = {

@@ -16,7 +16,7 @@ import { MovingAverage } from './ema';
 import { MemoryPlan } from './memoryPlan';
 import type { Optimizer, OptimizerSpec } from './optimizer';
 import { type Parameter, parametersOf } from './parameters';
-import { Snapshot } from './snapshot';
+import { Guard } from './snapshot';
 
 export interface LearnerOptions {
   readonly optimizer: OptimizerSpec;
@@ -42,7 +42,7 @@ export class Learner {
   /** Σ loss·weight over the steps since it was last set to zero: float64 [1], on the CPU. */
   readonly lossSum: Tensor;
   /** Running statistics and random state as they were before the step, should it fail. */
-  readonly guard: Snapshot;
+  readonly guard: Guard;
 
   constructor(model: Module, options: LearnerOptions) {
     this.parameters = parametersOf(model);
@@ -53,7 +53,7 @@ export class Learner {
     this.compile = options.compile;
     this.memory = options.memory ?? new MemoryPlan('taped', Infinity, () => {});
     this.lossSum = onDevice('cpu', () => zeros([1], 'float64'));
-    this.guard = new Snapshot(new Map([...model.namedState(), ['stream', options.stream.state]]));
+    this.guard = new Guard([...model.namedState().values(), options.stream.state]);
   }
 
   dispose(): void {

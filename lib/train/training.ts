@@ -2,6 +2,7 @@
 import { emitWarning } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Rows } from '../tensor/input';
+import { allOrNothing } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Batches } from './batches';
 import { calibrate } from './calibrate';
@@ -76,27 +77,32 @@ export class Training {
         this.#validation = new RowSet('fit', 'validation', model, options.validation, context);
       }
       this.#settings = fitSettings(model, options, this.#train.rows);
+      this.#learner = this.#makeLearner(options);
     } catch (error) {
       this.#train.dispose();
       this.#validation?.dispose();
       throw error;
     }
-    const { clipNorm, ema, seed, memory, driftTolerance } = this.#settings;
-    const { compile = true, onWarning = emitWarning } = options;
-    const stream = streamFor(seed, 'noise');
-    this.#learner = new Learner(model, {
-      optimizer: this.#optimizer,
-      clipNorm,
-      ema,
-      stream,
-      compile,
-      memory: new MemoryPlan(memory, driftTolerance, onWarning),
-    });
     this.#batches = new Batches(model, this.#train, this.#learner, {
       size: this.#settings.batchSize,
       dropLast: this.#settings.dropLast,
       loss: options.loss ?? negativeLogLikelihood,
     });
+  }
+
+  #makeLearner({ compile = true, onWarning = emitWarning }: FitOptions): Learner {
+    const { clipNorm, ema, seed, memory, driftTolerance } = this.#settings;
+    return allOrNothing(
+      () =>
+        new Learner(this.#model, {
+          optimizer: this.#optimizer,
+          clipNorm,
+          ema,
+          stream: streamFor(seed, 'noise'),
+          compile,
+          memory: new MemoryPlan(memory, driftTolerance, onWarning),
+        }),
+    );
   }
 
   /** Takes over the state of a checkpoint. */

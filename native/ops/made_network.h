@@ -6,7 +6,7 @@
 
 namespace flow::FLOW_ISA {
 
-inline constexpr int max_made_layers = 64;
+inline constexpr int max_made_layers = 60;  // as on a GPU
 
 // in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the
 // output layer last.

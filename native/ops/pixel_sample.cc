@@ -15,137 +15,14 @@
 #include "ops/discrete.h"
 #include "ops/spatial_lstm.h"
 #include "math/gated_activation.h"
+// What it calls comes before.
+#include "ops/pixel_graph.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-enum class NodeKind : int { conv, relu, gate, add, context, lstm, count };
-
-struct Node {
-  NodeKind kind;
-  int phase, input, addend;
-  int64_t channels, parts, taps;
-  double first, second;
-  const double* tap;  // place, dy, dx
-  const Operand *weight, *bias;
-  int64_t packed;  // where its panels begin
-  int64_t rows;    // kept of its map
-
-  int64_t dy(int64_t t) const { return static_cast<int64_t>(tap[3 * t + 1]); }
-  int64_t dx(int64_t t) const { return static_cast<int64_t>(tap[3 * t + 2]); }
-};
-
-constexpr int kHeader = 7, kNodeHeader = 9;
-constexpr int kMostNodes = 512;
-constexpr int64_t kFarthest = 1000000;  // step of a tap
-
-struct Sampler {
-  int64_t height, width, groups, channels, images, levels, uniforms;
-  int output, count;
-  LogisticMixture mixture;
-  Node node[kMostNodes];
-  int64_t image_rows;  // kept of map 0
-
-  int64_t channels_of(int map) const { return map == 0 ? channels : node[map - 1].channels; }
-  int64_t& rows_of(int map) { return map == 0 ? image_rows : node[map - 1].rows; }
-};
-
-inline bool read_sampler(const Call& call, Sampler& s) {
-  const Operand &uniform = call.in[0], &out = call.out[0];
-  FLOW_CHECK(call, call.n_attr >= kHeader && whole_attr(call, 0, 1, 1 << 20) && whole_attr(call, 1, 1, 1 << 20) &&
-                       whole_attr(call, 2, 1, 64) && whole_attr(call, 3, 0, 2) && whole_attr(call, 4, 2, most_levels) &&
-                       whole_attr(call, 6, 1, kMostNodes),
-             "attributes: expected the sizes of an image, groups, output, levels and 1 to %d nodes", kMostNodes);
-  s.height = call.int_attr(0), s.width = call.int_attr(1), s.groups = call.int_attr(2);
-  s.output = static_cast<int>(call.attr[3]), s.levels = call.int_attr(4), s.count = static_cast<int>(call.attr[6]);
-  s.channels = out.cols;
-  s.image_rows = 2;
-  FLOW_CHECK(call, uniform.rows % (s.height * s.width) == 0, "uniform: expected a multiple of %lld rows, got %lld",
-             ll(s.height * s.width), ll(uniform.rows));
-  s.images = uniform.rows / (s.height * s.width);
-  s.uniforms = s.channels + (s.output == 1 ? 1 : 0);
-  FLOW_CHECK(call, s.groups == 1 || s.groups == s.channels, "groups: expected 1 or %lld, got %lld", ll(s.channels), ll(s.groups));
-  if (!check_like(call, uniform, "uniform", uniform, s.uniforms) || !check_like(call, out, "output", uniform, s.channels) ||
-      !check_shape(call, call.in[1], "values", 1, s.levels, uniform.dtype))
-    return false;
-  FLOW_CHECK(call, call.n_in == 2 + 2 * s.count, "inputs: expected two a node, got %d for %d nodes", call.n_in - 2, s.count);
-  int at = kHeader;
-  for (int k = 0; k < s.count; ++k) {
-    FLOW_CHECK(call, at + kNodeHeader <= call.n_attr, "attributes: expected %d nodes, got %d numbers", s.count, call.n_attr);
-    const double* a = call.attr + at;
-    Node& n = s.node[k];
-    FLOW_CHECK(call, whole_attr(call, at, 0, static_cast<int>(NodeKind::count) - 1) && whole_attr(call, at + 1, 0, 2) &&
-                         whole_attr(call, at + 2, 0, k) && whole_attr(call, at + 3, -1, k) && whole_attr(call, at + 4, 1, 1 << 24) &&
-                         whole_attr(call, at + 5, 1, 4) && whole_attr(call, at + 8, 0, (call.n_attr - at - kNodeHeader) / 3),
-               "node %d: expected kind, phase, maps before it, channels, parts and taps", k);
-    n.kind = static_cast<NodeKind>(static_cast<int>(a[0]));
-    n.phase = static_cast<int>(a[1]), n.input = static_cast<int>(a[2]), n.addend = static_cast<int>(a[3]);
-    n.channels = static_cast<int64_t>(a[4]), n.parts = static_cast<int64_t>(a[5]), n.taps = static_cast<int64_t>(a[8]);
-    n.first = a[6], n.second = a[7], n.tap = a + kNodeHeader;
-    n.weight = &call.in[2 + 2 * k], n.bias = &call.in[3 + 2 * k];
-    n.rows = 2;
-    at += kNodeHeader + static_cast<int>(3 * n.taps);
-    const int64_t inputs = s.channels_of(n.input), step = s.groups * n.parts;
-    FLOW_CHECK(call, n.channels % step == 0 || n.kind == NodeKind::context, "node %d: expected a multiple of %lld channels, got %lld",
-               k, ll(step), ll(n.channels));
-    FLOW_CHECK(call, n.addend < 0 || s.channels_of(n.addend) == n.channels, "node %d: expected an addend of %lld channels", k,
-               ll(n.channels));
-    for (int64_t t = 0; t < n.taps; ++t) {
-      const int tap = at - static_cast<int>(3 * (n.taps - t));
-      FLOW_CHECK(call, whole_attr(call, tap, 0, 1 << 24) && whole_attr(call, tap + 1, -kFarthest, kFarthest) &&
-                           whole_attr(call, tap + 2, -kFarthest, kFarthest),
-                 "node %d: tap %lld: expected whole numbers, a place and two steps, got (%g, %g, %g)", k, ll(t), call.attr[tap],
-                 call.attr[tap + 1], call.attr[tap + 2]);
-      FLOW_CHECK(call, n.dy(t) <= 0 && (n.phase != 0 || n.dy(t) < 0 || n.dx(t) <= 0),
-                 "node %d: tap %lld reads a pixel that is not known yet", k, ll(t));
-    }
-    // Rows that are above the image are zeros: they are not kept.
-    int64_t& kept = s.rows_of(n.kind == NodeKind::lstm ? k + 1 : n.input);
-    for (int64_t t = 0; t < n.taps; ++t) kept = max_of(kept, min_of(2 - n.dy(t), max_of(2, s.height)));
-    switch (n.kind) {
-      case NodeKind::conv: {
-        Activation act = Activation::none;
-        double param = 0;
-        double most = 0;
-        for (int64_t t = 0; t < n.taps; ++t) most = n.tap[3 * t] > most ? n.tap[3 * t] : most;
-        if (!read_activation(call, at - static_cast<int>(3 * n.taps) - 3, act, param)) return false;
-        FLOW_CHECK(call, static_cast<double>(n.weight->cols) >= (most + 1) * static_cast<double>(inputs), "node %d: weight of too few columns", k);
-        if (!check_shape(call, *n.weight, "weight", n.channels, n.weight->cols, uniform.dtype)) return false;
-        if (!n.bias->absent() && !check_shape(call, *n.bias, "bias", 1, n.channels, uniform.dtype)) return false;
-        break;
-      }
-      case NodeKind::gate:
-        FLOW_CHECK(call, inputs == 2 * n.channels, "node %d: expected %lld inputs, got %lld", k, ll(2 * n.channels), ll(inputs));
-        break;
-      case NodeKind::context:
-        if (!check_shape(call, *n.weight, "context", s.images, n.channels, uniform.dtype)) return false;
-        break;
-      case NodeKind::lstm:
-        FLOW_CHECK(call, inputs == 4 * n.channels && n.taps > 0 && (n.first == -1 || n.first == 0) &&
-                             (n.second == -1 || n.second == 0 || n.second == 1),
-                   "node %d: expected 4 inputs a state, taps and the step to a cell", k);
-        for (int64_t t = 0; t < n.taps; ++t)
-          FLOW_CHECK(call, n.tap[3 * t] < static_cast<double>(n.taps), "node %d: tap %lld: expected a place below %lld, got %g", k,
-                     ll(t), ll(n.taps), n.tap[3 * t]);
-        if (!check_shape(call, *n.weight, "weight", 4 * n.channels, n.taps * n.channels, uniform.dtype)) return false;
-        break;
-      default:
-        FLOW_CHECK(call, inputs == n.channels && (n.kind == NodeKind::add) == (n.addend >= 0), "node %d: expected %lld inputs, got %lld",
-                   k, ll(n.channels), ll(inputs));
-    }
-  }
-  FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
-  FLOW_CHECK(call, s.node[s.count - 1].phase == 0, "output: expected the last node to be computed pixel by pixel");
-  const Operand params{nullptr, uniform.dtype, uniform.rows, s.node[s.count - 1].channels, 0};
-  if (s.output == 1) return read_mixture(call, params, s.channels, 4, s.mixture);
-  const int64_t wanted = s.output == 0 ? s.channels * s.levels : s.channels;
-  FLOW_CHECK(call, params.cols == wanted, "output: expected %lld channels, got %lld", ll(wanted),
-             ll(params.cols));
-  return true;
-}
-
 // Whether the numbers that a task of n images works on can be counted: sizes in attributes may be anything.
-inline bool is_countable(const Sampler& s, int64_t n) {
+inline bool is_countable(const PixelGraph& s, int64_t n) {
   int64_t total = 0;
   const auto add = [&](int64_t count, int64_t times, int64_t channels) {
     return !__builtin_mul_overflow(count, times, &count) && !__builtin_mul_overflow(count, channels, &count) &&
@@ -154,7 +31,7 @@ inline bool is_countable(const Sampler& s, int64_t n) {
   const int64_t row = s.width * n;  // ≤ 2^26
   if (!add(row, s.image_rows, s.channels)) return false;
   for (int k = 0; k < s.count; ++k) {
-    const Node& node = s.node[k];
+    const GraphNode& node = s.node[k];
     const int64_t read = node.kind == NodeKind::conv ? s.channels_of(node.input) : node.channels;
     if (!add(row, 2 * node.rows, node.channels) || !add(row, node.taps + 4, read)) return false;
   }
@@ -169,14 +46,14 @@ struct Piece {
 template <class T>
 class Task {
  public:
-  Task(const Call& call, const Sampler& sampler, const T* panels, int64_t first, int64_t images)
+  Task(const Call& call, const PixelGraph& sampler, const T* panels, int64_t first, int64_t images)
       : s(sampler), packed(panels), n0(first), n(images), uniform(call.in[0]), out(call.out[0]), values(call.in[1].as<T>()) {
     int64_t elements = 0, most = 1, deepest = 1, longest = 1;
     for (int m = 0; m <= s.count; ++m) {
       start[m] = elements;
       elements += rows(m) * s.width * n * s.channels_of(m) + Vec<T>::width;
       if (m == 0) continue;
-      const Node& node = s.node[m - 1];
+      const GraphNode& node = s.node[m - 1];
       const int64_t at_once = node.phase == 0 || node.kind == NodeKind::lstm ? n : n * s.width;
       cells[m] = elements;
       if (node.kind == NodeKind::lstm) {
@@ -196,7 +73,7 @@ class Task {
   void run() {
     for (int64_t r = 0; r < s.height; ++r) {
       for (int k = 0; k < s.count; ++k) {
-        const Node& node = s.node[k];
+        const GraphNode& node = s.node[k];
         if (node.kind == NodeKind::context) {
           if (r == 0) copy_context(k);
         } else if (node.phase == 1) {
@@ -216,12 +93,12 @@ class Task {
   }
 
  private:
-  const Sampler& s;
+  const PixelGraph& s;
   const T* packed;
   int64_t n0, n;
   const Operand &uniform, &out;
   const T* values;
-  int64_t start[kMostNodes + 1], cells[kMostNodes + 1];
+  int64_t start[most_nodes + 1], cells[most_nodes + 1];
   T *maps, *sums, *columns, *weights;
 
   int64_t rows(int m) const { return m == 0 ? s.image_rows : s.node[m - 1].rows; }
@@ -235,7 +112,7 @@ class Task {
   }
 
   void copy_context(int k) {
-    const Node& node = s.node[k];
+    const GraphNode& node = s.node[k];
     for (int64_t i = 0; i < n; ++i)
       __builtin_memcpy(at(k + 1, 0, 0) + i * node.channels, node.weight->as<T>() + (n0 + i) * node.weight->ld,
                        static_cast<size_t>(node.channels) * sizeof(T));
@@ -243,7 +120,7 @@ class Task {
 
   // The row above `r`; an LSTM writes what it makes of it to row r.
   void above(int k, int64_t r) {
-    const Node& node = s.node[k];
+    const GraphNode& node = s.node[k];
     if (node.kind != NodeKind::lstm) {
       if (r > 0) compute(k, r - 1, 0, s.width, -1);
       return;
@@ -258,7 +135,7 @@ class Task {
 
   // Tap after tap, the channels of the pixel that it reads: [count·n, taps·channels] from (r, c) on; zeros outside, and in rows
   // above `top`.
-  void gather(const Node& node, int map, int64_t r, int64_t c, int64_t count, int64_t top) const {
+  void gather(const GraphNode& node, int map, int64_t r, int64_t c, int64_t count, int64_t top) const {
     const int64_t channels = s.channels_of(map), ld = node.taps * channels;
     const size_t bytes = static_cast<size_t>(channels) * sizeof(T);
     for (int64_t t = 0; t < node.taps; ++t) {
@@ -285,13 +162,13 @@ class Task {
   }
 
   // Panels of the rows of a weight that a piece has: packed piece by piece, in the order of the columns.
-  const T* panels_of_piece(const Node& node, Piece piece, int64_t width, int64_t parts, int64_t depth) const {
+  const T* panels_of_piece(const GraphNode& node, Piece piece, int64_t width, int64_t parts, int64_t depth) const {
     const int64_t own = s.groups == 1 || node.phase != 0 ? width : width / parts / s.groups;
     return packed + node.packed + piece.from / own * packed_b_elements<T>(own, depth);
   }
 
   void compute(int k, int64_t r, int64_t c, int64_t count, int64_t g) {
-    const Node& node = s.node[k];
+    const GraphNode& node = s.node[k];
     const int64_t channels = node.channels, rows_at_once = count * n;
     T* y = at(k + 1, r, c);
     const T* x = at(node.input, r, c);
@@ -349,7 +226,7 @@ class Task {
 
   // The state of pixel (r, c); `top` is the first row that has states.
   void lstm(int k, int64_t r, int64_t c, const T* z, int64_t g, int64_t top) {
-    const Node& node = s.node[k];
+    const GraphNode& node = s.node[k];
     const int64_t hidden = node.channels, depth = node.taps * hidden;
     gather(node, k + 1, r, c, 1, top);
     for_pieces(4 * hidden, 4, node.phase == 0 ? g : -1, [&](Piece piece) {
@@ -397,10 +274,10 @@ class Task {
 
 // Packs the live taps of the weights, piece by piece.
 template <class T>
-int64_t pack_nodes(Sampler& s, T* packed) {
+int64_t pack_nodes(PixelGraph& s, T* packed) {
   int64_t at = 0;
   for (int k = 0; k < s.count; ++k) {
-    Node& node = s.node[k];
+    GraphNode& node = s.node[k];
     const bool conv = node.kind == NodeKind::conv;
     if (!conv && node.kind != NodeKind::lstm) continue;
     const int64_t inputs = conv ? s.channels_of(node.input) : node.channels;
@@ -426,7 +303,7 @@ int64_t pack_nodes(Sampler& s, T* packed) {
 constexpr int64_t kMostTogether = 64;  // images of a task: beyond, their maps leave the cache
 
 template <class T>
-bool run_type(const Call& call, Sampler& s) {
+bool run_type(const Call& call, PixelGraph& s) {
   const int64_t elements = pack_nodes<T>(s, nullptr);
   T* packed = static_cast<T*>(scratch(static_cast<size_t>(elements) * sizeof(T) + kVectorBytes, 4));
   pack_nodes<T>(s, packed);
@@ -443,14 +320,14 @@ bool run_type(const Call& call, Sampler& s) {
 }
 
 bool pixel_sample(const Call& call) {
-  Sampler* s = static_cast<Sampler*>(scratch(sizeof(Sampler), 7));
+  PixelGraph* s = static_cast<PixelGraph*>(scratch(sizeof(PixelGraph), 7));
   s->mixture = {0, 0, 0, 0};
-  if (!read_sampler(call, *s)) return false;
+  if (!read_graph(call, *s)) return false;
   return with_float(call, call.in[0], "uniform", [&](auto zero) { return run_type<decltype(zero)>(call, *s); });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(pixel_sample) = {"pixel_sample", pixel_sample, 4, 2 + 2 * kMostNodes, 1, -1};
+FLOW_DEFINE_OP(pixel_sample) = {"pixel_sample", pixel_sample, 4, 2 + 2 * most_nodes, 1, -1};
 
 }  // namespace flow::FLOW_ISA

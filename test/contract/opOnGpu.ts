@@ -36,9 +36,27 @@ import {
 
 export const orders = ['ascending', 'descending', 'random'] as const;
 
-/** The order in which the threads of the emulation take turns from now on. A GPU does not listen. */
+/**
+ * The order in which the threads of the emulation take turns from now on; in one of them it looks for races on global memory, too. A GPU
+ * does not listen.
+ */
 export function takeTurns(order: (typeof orders)[number]): void {
   native.cudaSet('order', orders.indexOf(order));
+  native.cudaSet('races', order === 'descending' ? 1 : 0);
+}
+
+/** Kernels cut their work by what the device has: devices of a few, of some and of many multiprocessors. KiB of a block's shared memory. */
+const devices = [
+  { multiprocessors: 4, shared: 163 },
+  { multiprocessors: 24, shared: 99 }, // compute capabilities 8.6, 8.9, 12.0
+  { multiprocessors: 132, shared: 227 }, // 9.0, 10.0
+] as const;
+
+/** Makes the emulation another device. */
+export function standOn(device: number): void {
+  const { multiprocessors, shared } = devices[device % devices.length] as (typeof devices)[number];
+  native.cudaSet('multiprocessors', multiprocessors);
+  native.cudaSet('sharedBytes', shared * 1024);
 }
 
 /** Loads and stores from which on a case is long in the emulation: in each type it then runs in two of the orders, as it stands. */
@@ -171,16 +189,22 @@ function checkSecondGradient(test: OpCase): void {
 /** All checks of all cases of an op. */
 export function testOpOnGpu(contract: OpContract): void {
   describe(contract.module, () => {
-    describe.each(contract.cases.map((test) => [test.name, test] as const))('%s', (_, test) => {
-      const dtypes = test.dtypes ?? (['float32', 'float64'] as const);
-      it.each(dtypes)('%s', (dtype) => leavesNothing(() => checkKernels(test, dtype)));
-      if (
-        test.gradient !== false &&
-        dtypes.includes('float64') &&
-        differentiableOf(test).length > 0
-      )
-        it('second gradient', () => leavesNothing(() => checkSecondGradient(test)));
-    });
+    describe.each(contract.cases.map((test, k) => [test.name, test, k] as const))(
+      '%s',
+      (_, test, k) => {
+        const dtypes = test.dtypes ?? (['float32', 'float64'] as const);
+        it.each(dtypes)('%s', (dtype) => {
+          onDevice('cuda', () => standOn(k + dtypes.indexOf(dtype)));
+          leavesNothing(() => checkKernels(test, dtype));
+        });
+        if (
+          test.gradient !== false &&
+          dtypes.includes('float64') &&
+          differentiableOf(test).length > 0
+        )
+          it('second gradient', () => leavesNothing(() => checkSecondGradient(test)));
+      },
+    );
     const errors = (contract.errors ?? []).filter(({ byData }) => !byData);
     const mistakes = (contract.errors ?? []).filter(({ byData }) => byData);
     if (mistakes.length > 0) {

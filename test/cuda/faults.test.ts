@@ -31,14 +31,24 @@ describe.runIf(isEmulated).each(orders)('threads in %s order', (order) => {
     expect(run('none', order)).toEqual({ said: 'cudaSuccess', sum: total });
   });
 
+  it('blocks may leave a sum to the last of them', () => {
+    expect(run('last_block', order)).toEqual({ said: 'cudaSuccess', sum: 1 + 2 + 3 + 4 });
+  });
+
   it.each([
     ['missing_barrier', /race on shared memory/],
     ['race', /race on shared memory/],
+    ['unordered', /race on global memory/],
+    ['two_writers', /race on global memory/],
+    ['stale', /race on global memory: an access and another thread's store/],
+    ['unasked', /race on global memory/],
     ['off_by_one', /access outside of every allocation of the device: 4 bytes/],
     ['wide_shared', /access outside of the shared memory that the launch asked for/],
     ['host_pointer', /access to memory of the host/],
     ['divergent', /divergent barrier/],
     ['misaligned', /misaligned access to global memory: 8 bytes/],
+    ['misaligned_pack', /misaligned access to global memory: 16 bytes/],
+    ['misaligned_shared', /misaligned access to shared memory: 8 bytes/],
   ])('%s', (fault, says) => {
     expect(run(fault, order).said).toMatch(says);
   });
@@ -55,3 +65,27 @@ it.runIf(isEmulated)(
     expect(new Set(sums).size).toBeGreaterThan(1);
   },
 );
+
+describe.runIf(isEmulated)('what the host asks for', () => {
+  it.each([
+    ['too_many_threads', /InvalidConfiguration: sum .* a block of 256 × 1 × 1, of 128 threads/],
+    ['too_many_blocks', /InvalidConfiguration: write_one .* a grid of 1 × 65536 × 1/],
+    ['shared_not_allowed', /InvalidValue: write_one .* 50176 bytes of shared memory, of 49152/],
+    ['shared_beyond_device', /InvalidValue/],
+    ['large_arguments', /InvalidValue: take_much .* 4100 bytes of arguments/],
+    ['waiting', /a thread waits for another block: blocks need not run at the same time/],
+    ['allocation_in_graph', /CaptureUnsupported: cudaMalloc while a stream is captured/],
+    ['wait_in_graph', /CaptureUnsupported: cudaStreamSynchronize while a stream is captured/],
+    ['upload_in_graph', /CaptureUnsupported: a copy from or to the host/],
+    ['product_in_graph', /CaptureUnsupported: cublasSgemm while a stream is captured/],
+    ['freed_before_graph', /access outside of every allocation of the device/],
+    ['pinned_freed', /pinned memory was freed before the copy that uses it/],
+  ])('%s', (fault, says) => {
+    expect(run(fault).said).toMatch(says);
+  });
+
+  it('a graph is run when it is launched, and pinned memory read when the stream comes to it', () => {
+    expect(run('graph')).toEqual({ said: 'cudaSuccess', sum: total });
+    expect(run('pinned_reused')).toEqual({ said: 'cudaSuccess', sum: 0 });
+  });
+});

@@ -1,4 +1,5 @@
 /** Graphs keep the memory that they were captured with, whatever the ops between their runs ask for. */
+import { once } from 'node:events';
 import { beforeAll, expect, it } from 'vitest';
 import { native } from '../../lib/native';
 import { matmul, sum } from '../../lib/ops';
@@ -48,3 +49,25 @@ it('a product over nothing is zeros', () => {
     }),
   );
 });
+
+it.runIf(isEmulated)(
+  'what cannot be captured is done instruction by instruction, with a warning',
+  async () => {
+    const program = onDevice('cuda', () => {
+      const x = tensorOfArray(Float64Array.of(1, 2, 4), [3]);
+      return record(() => sum(x));
+    });
+    const warned = once(process, 'warning');
+    native.cudaSet('failLaunch', 0);
+    program.run();
+    native.cudaSet('clearCounters', 1);
+    program.run();
+    expect(native.cudaGet('graphLaunches')).toBe(0);
+    expect(native.cudaGet('launches')).toBeGreaterThan(0);
+    expect(program.result.item()).toBe(7);
+    expect(String((await warned)[0])).toMatch(
+      /graph: .*one instruction after the other: .*refused/,
+    );
+    program.dispose();
+  },
+);

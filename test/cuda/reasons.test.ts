@@ -101,6 +101,17 @@ it('TF32 is off until it is allowed', () => {
   });
 });
 
+it('require loads nothing of a GPU: that is left to the first use of one', () => {
+  const script = `
+    const loaded = () => process.report.getReport().sharedObjects.filter((path) => /flow_kernels_cuda|cublas|libcuda/.test(path)).length;
+    const { backends } = require(${JSON.stringify(join(PACKAGE_ROOT, 'dist'))});
+    const before = loaded();
+    backends();
+    console.log(JSON.stringify([before, loaded() > 0]));`;
+  const { stdout } = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  expect(JSON.parse(stdout)).toEqual([0, true]);
+});
+
 /** Some library that is there and no plug-in: the one that the process has its mathematics from. */
 function libm(): string {
   const report = process.report.getReport() as unknown as { sharedObjects: string[] };

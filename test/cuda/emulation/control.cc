@@ -33,6 +33,9 @@ bool set(const char* name, double value) {
   else if (is("failLaunch")) own.fail_launch = static_cast<int64_t>(value);
   else if (is("memory")) own.memory = static_cast<size_t>(value);
   else if (is("devices")) own.devices = static_cast<int>(value);
+  else if (is("multiprocessors")) own.multiprocessors = static_cast<int>(value);
+  else if (is("sharedBytes")) own.shared_bytes = static_cast<size_t>(value);
+  else if (is("races")) own.races = value != 0;
   else if (is("clearCounters")) counters() = {}, counters_of_kernels().clear();
   else if (is("fault")) report(cudaErrorLaunchFailure, "planted");
   else if (is("clearError")) clear_error();

@@ -8,11 +8,17 @@ using namespace emulation;
 
 struct cublasContext {
   cudaStream_t stream;
+  bool own_workspace;  // of the caller; without one cuBLAS allocates
 };
 
 namespace {
 
 enum Status { success = 0, not_initialized = 1, invalid_value = 7, execution_failed = 13 };
+
+/** Whether a call may not be: one that allocates, while its stream is captured. */
+bool is_refused(const cublasContext* handle, const char* name) {
+  return !handle->own_workspace && is_capturing(handle->stream) && ends_capture(name);
+}
 
 /** Bytes of a columns-first matrix. */
 template <class T>
@@ -30,6 +36,7 @@ int gemm(cublasContext* handle, const char* name, int ta, int tb, int64_t m, int
       ldc < std::max<int64_t>(1, m))
     return invalid_value;
   if (m == 0 || n == 0 || count == 0) return success;
+  if (is_refused(handle, name)) return execution_failed;
   const double scale = *alpha, keep = *beta;
   const bool done = enqueue(name, handle->stream, [=] {
     for (int64_t i = 0; i < count; ++i) {
@@ -60,6 +67,7 @@ int trsm(cublasContext* handle, const char* name, int side, int uplo, int trans,
   const int64_t order = side == 0 ? m : n, sides = side == 0 ? n : m;
   if (m < 0 || n < 0 || lda < std::max<int64_t>(1, order) || ldb < std::max<int64_t>(1, m)) return invalid_value;
   if (m == 0 || n == 0) return success;
+  if (is_refused(handle, name)) return execution_failed;
   const double scale = *alpha;
   const bool done = enqueue(name, handle->stream, [=] {
     if (!on_device(a, bytes_of<T>(order, order, lda)) || !on_device(b, bytes_of<T>(m, n, ldb))) {
@@ -105,10 +113,12 @@ int cublasGetVersion_v2(cublasContext*, int* version) {
 }
 int cublasSetStream_v2(cublasContext* handle, cudaStream_t stream) {
   handle->stream = stream;
+  handle->own_workspace = false;
   return success;
 }
-int cublasSetWorkspace_v2(cublasContext*, void* memory, size_t bytes) {
-  return on_device(memory, bytes) ? success : invalid_value;
+int cublasSetWorkspace_v2(cublasContext* handle, void* memory, size_t bytes) {
+  handle->own_workspace = on_device(memory, bytes) && reinterpret_cast<uintptr_t>(memory) % 256 == 0;
+  return handle->own_workspace ? success : invalid_value;
 }
 int cublasSetPointerMode_v2(cublasContext*, int mode) { return mode == 0 ? success : invalid_value; }
 int cublasSetMathMode(cublasContext*, int) { return success; }

@@ -20,7 +20,8 @@
 #define __constant__
 #define __forceinline__ inline __attribute__((always_inline))
 #define __noinline__ __attribute__((noinline))
-#define __launch_bounds__(...)
+// As many instructions that do nothing, at the start of the kernel, as it may have warps: device.cc counts them where it is launched.
+#define __launch_bounds__(threads, ...) __attribute__((patchable_function_entry((threads) / 32)))
 #define __align__(n) __attribute__((aligned(n)))
 
 struct dim3 {
@@ -67,8 +68,10 @@ namespace emulation {
 uint64_t exchange(unsigned mask, uint64_t value, unsigned from);
 /** The dynamic shared memory of the block. */
 void* shared_memory();
-/** Runs an atomic operation on `bytes` at an address of global or shared memory, checked like an access. */
+/** An atomic operation on `bytes` at an address of global or shared memory, checked like an access. */
 void check_atomic(const void* address, size_t bytes);
+/** A load of what other blocks may have written: not from the cache of the multiprocessor. */
+void check_fresh(const void* address, size_t bytes);
 
 template <class T>
 T shuffle(unsigned mask, T value, unsigned from) {
@@ -124,7 +127,8 @@ __forceinline__ T __ldg(const T* address) {
   return *address;
 }
 template <class T>
-__forceinline__ T __ldcg(const T* address) {
+__attribute__((no_sanitize("kernel-address"))) T __ldcg(const T* address) {
+  emulation::check_fresh(address, sizeof(T));
   return *address;
 }
 inline int __clz(int x) { return x == 0 ? 32 : __builtin_clz(static_cast<unsigned>(x)); }
@@ -176,11 +180,12 @@ enum cudaError_t {
   cudaErrorIllegalAddress = 700,
   cudaErrorLaunchFailure = 719,
   cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorCapturedEvent = 907,
 };
 enum cudaMemcpyKind { cudaMemcpyHostToHost, cudaMemcpyHostToDevice, cudaMemcpyDeviceToHost, cudaMemcpyDeviceToDevice };
 enum cudaStreamCaptureMode { cudaStreamCaptureModeGlobal, cudaStreamCaptureModeThreadLocal, cudaStreamCaptureModeRelaxed };
 enum cudaFuncAttribute { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 };
-enum cudaDeviceAttr { cudaDevAttrMaxSharedMemoryPerBlockOptin = 97, cudaDevAttrMultiProcessorCount = 16 };
 inline constexpr unsigned cudaStreamNonBlocking = 1;
 inline constexpr unsigned cudaHostAllocDefault = 0;
 inline constexpr unsigned cudaEventBlockingSync = 1;
@@ -208,7 +213,6 @@ struct cudaFuncAttributes {
 cudaError_t cudaGetDeviceCount(int* count);
 cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device);
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device);
 cudaError_t cudaDriverGetVersion(int* version);
 cudaError_t cudaRuntimeGetVersion(int* version);
 cudaError_t cudaMemGetInfo(size_t* free, size_t* total);
@@ -261,6 +265,7 @@ struct Work {
   void (*thread)(const void* bound);  // runs one thread
   std::shared_ptr<const void> bound;  // the kernel and its arguments: a thread may read them
   size_t bytes;
+  size_t argument_bytes;  // as the kernel takes them
   const void* kernel;
 };
 /** Puts a launch into the stream. */
@@ -279,7 +284,9 @@ void emulated_launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 blo
     const Bound& own = *static_cast<const Bound*>(bound);
     std::apply(own.kernel, own.arguments);
   };
+  size_t taken = 0;
+  ((taken = (taken + alignof(std::decay_t<P>) - 1) / alignof(std::decay_t<P>) * alignof(std::decay_t<P>) + sizeof(std::decay_t<P>)), ...);
   emulation::launch(name, grid, block, shared, stream,
-                    {thread, std::make_shared<Bound>(Bound{kernel, {std::forward<A>(arguments)...}}), sizeof(Bound),
+                    {thread, std::make_shared<Bound>(Bound{kernel, {std::forward<A>(arguments)...}}), sizeof(Bound), taken,
                      reinterpret_cast<const void*>(kernel)});
 }

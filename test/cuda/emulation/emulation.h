@@ -24,6 +24,11 @@ struct Settings {
   size_t memory = size_t{4} << 30;
   /** What cudaGetDeviceCount says. */
   int devices = 1;
+  /** Kernels cut their work by these: a device of 4 multiprocessors and the shared memory of compute capability 8.0. */
+  int multiprocessors = 4;
+  size_t shared_bytes = size_t{163} << 10;
+  /** Whether races on global memory are looked for, which takes time. */
+  bool races = false;
 };
 Settings& settings();
 
@@ -52,6 +57,14 @@ bool failed();
 cudaError_t pending_error();
 const std::string& error_sentence();
 void clear_error();
+/** What cudaGetErrorString has to say beyond the name of the error, with which it begins. */
+void say(const std::string& sentence);
+/** What a call returns: kept for cudaGetLastError where it is an error. */
+cudaError_t note(cudaError_t error);
+
+// --- device.cc ---
+/** What opening the device comes to, by the name of an error in FLOW_EMULATION_OPEN. */
+bool opens_with(cudaError_t error);
 
 // --- grid.cc ---
 struct Launch {
@@ -63,6 +76,8 @@ struct Launch {
 /** The launch that runs. */
 const Launch& running();
 void run_grid(const Launch& launch);
+/** The block that runs, counted from 0 along x, y, z. */
+int64_t running_block();
 /** Ends the running kernel from inside a thread. */
 [[noreturn]] void stop_kernel();
 
@@ -91,18 +106,46 @@ struct Turn {
   Turn();
   ~Turn();
 };
+/** An entry of a stream's queue. */
+using Task = std::function<void()>;
+/** Into the queue, or the graph that is being captured; `counts`: as one launch. */
+void put(cudaStream_t stream, Task task, bool counts);
 /** Puts work of the host over device memory into the stream, in the place of a launch. False: the launch was made to fail. */
 bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work);
+bool is_capturing(cudaStream_t stream);
+/**
+ * What CUDA does not allow to a thread whose stream is being captured (to wait, to allocate): the capture is lost, and the call returns
+ * cudaErrorStreamCaptureUnsupported. False where nothing is captured.
+ */
+bool ends_capture(const char* call);
 
 // --- memory.cc ---
-void* allocate_device(size_t bytes);
-bool release_device(void* pointer);
+struct Touch;
+/** An allocation of the device. `touches`: who touched its words, where races are looked for. */
+struct Range {
+  uintptr_t start = 0, end = 0;
+  Touch* touches = nullptr;
+  bool holds(uintptr_t address, size_t bytes) const { return address >= start && address + bytes <= end; }
+};
+/** The allocation that holds [address, address + bytes); start 0: none. */
+Range find_allocation(uintptr_t address, size_t bytes);
+/** Whether an address lies where the device's memory is, allocated or not. */
+bool in_arena(const void* address);
 /** Whether [pointer, pointer + bytes) lies in one allocation of the device. */
 bool on_device(const void* pointer, size_t bytes);
+/** Whether it lies in pinned memory of the host. */
+bool is_pinned(const void* pointer, size_t bytes);
 size_t device_bytes();
-/** Whether the host may look into device memory: only while the device works. */
+/** Whether the host may look into device memory: only while the device works. Nests. */
 void open_device(bool open);
-/** The accesses of a new block cannot race with those of the one before. */
+
+// --- access.cc ---
+/** Allocations have changed. */
+void forget_ranges();
+/** Accesses of a new launch cannot race with those of the one before, nor those of shared memory with the block's before. */
+void begin_launch();
 void begin_block();
+/** The thread that runs has waited for others, or is the next one. */
+void begin_turn();
 
 }  // namespace emulation

@@ -51,6 +51,7 @@ std::vector<std::unique_ptr<Fiber>> fibers;
 std::vector<Thread> threads;
 const Launch* running_launch;
 int current = -1;  // thread of the block
+int64_t block_index = 0;
 bool stopped = false;
 int barriers = 0;              // of the block so far
 std::vector<int> warp_epochs;  // rendezvous of each warp so far
@@ -93,6 +94,7 @@ void resume(int index) {
   Thread& thread = threads[static_cast<size_t>(index)];
   if (!thread.fiber) thread.fiber = take_fiber();
   stand_at(index);
+  begin_turn();
   if (_setjmp(scheduler) == 0) {
     Fiber* fiber = thread.fiber;
     if (fiber->started) _longjmp(fiber->context, 1);
@@ -224,6 +226,7 @@ void run_block(int count, uint64_t salt) {
 }  // namespace
 
 const Launch& running() { return *running_launch; }
+int64_t running_block() { return block_index; }
 
 void run_grid(const Launch& launch) {
   running_launch = &launch;
@@ -233,8 +236,10 @@ void run_grid(const Launch& launch) {
   const int count = static_cast<int>(launch.block.x * launch.block.y * launch.block.z);
   shared.assign(launch.shared + 2 * guard_bytes, '\xff');
   stopped = false;
+  begin_launch();
   for (uint64_t k = 0; k < blocks && !stopped && !failed(); ++k) {
     const uint64_t block = settings().order == Order::ascending ? k : blocks - 1 - k;
+    block_index = static_cast<int64_t>(block);
     blockIdx = {static_cast<unsigned>(block % launch.grid.x), static_cast<unsigned>(block / launch.grid.x % launch.grid.y),
                 static_cast<unsigned>(block / launch.grid.x / launch.grid.y)};
     memset(shared.data(), 0xff, shared.size());

@@ -2,10 +2,7 @@
 // numbers here, too.
 #include "emulation.h"
 
-#include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <mutex>
@@ -14,9 +11,6 @@
 
 namespace emulation {
 
-/** An entry of a queue. */
-using Task = std::function<void()>;
-
 struct Graph {
   std::vector<Task> tasks;
 };
@@ -24,6 +18,7 @@ struct Graph {
 struct Stream {
   std::deque<Task> queue;
   Graph* capture = nullptr;
+  bool lost = false;  // the capture
   std::thread::id maker = std::this_thread::get_id();
   int64_t put_count = 0, done_count = 0;
 
@@ -33,13 +28,16 @@ struct Stream {
   }
   /** Runs the queue up to the task of this number. */
   void drain_to(int64_t number) {
-    if (done_count < number && std::this_thread::get_id() == maker) ++counters().waits;
+    if (done_count >= number) return;
+    if (std::this_thread::get_id() == maker) ++counters().waits;
+    open_device(true);
     while (done_count < number) {
       Task task = std::move(queue.front());
       queue.pop_front();
       ++done_count;
       task();
     }
+    open_device(false);
   }
   void drain() { drain_to(put_count); }
 };
@@ -48,99 +46,35 @@ struct Event {
   Stream* stream = nullptr;
   int64_t number = 0;
   bool timed = false;
+  bool captured = false;  // it stands in a graph: nobody can wait for it
   double ms = 0;
 };
 
 namespace {
-cudaError_t pending = cudaSuccess;
-cudaError_t last = cudaSuccess;
-std::string sentence;
-std::map<const char*, size_t> pinned;  // start → bytes
 
-constexpr size_t usual_shared_bytes = size_t{48} << 10, most_shared_bytes = size_t{163} << 10;
-std::map<const void*, size_t> allowed_shared;  // kernel → bytes
-
-/** What a kernel may ask for. */
-size_t shared_limit(const void* kernel) {
-  const auto found = allowed_shared.find(kernel);
-  return found == allowed_shared.end() ? usual_shared_bytes : found->second;
-}
-
-cudaError_t note(cudaError_t error) {
-  if (error != cudaSuccess) last = error;
-  return error;
-}
-}  // namespace
-
-namespace {
 std::recursive_mutex& mutex() {
   static auto* instance = new std::recursive_mutex;
   return *instance;
 }
+/** The stream that this thread captures. */
+thread_local Stream* captured_here = nullptr;
+
 }  // namespace
 Turn::Turn() { mutex().lock(); }
 Turn::~Turn() { mutex().unlock(); }
 
-Settings& settings() {
-  static Settings instance;
-  return instance;
-}
-Counters counted;
-std::map<std::string, Counters>& counters_of_kernels() {
-  static auto* instance = new std::map<std::string, Counters>;
-  return *instance;
+bool is_capturing(cudaStream_t stream) { return stream->capture != nullptr; }
+
+bool ends_capture(const char* call) {
+  if (!captured_here) return false;
+  captured_here->lost = true;
+  say(std::string(cudaGetErrorName(cudaErrorStreamCaptureUnsupported)) + ": " + call + " while a stream is captured");
+  return true;
 }
 
-void report(cudaError_t error, const std::string& what) {
-  if (pending != cudaSuccess) return;
-  pending = error;
-  sentence = what;
-}
-bool failed() { return pending != cudaSuccess; }
-cudaError_t pending_error() { return pending; }
-const std::string& error_sentence() { return sentence; }
-void clear_error() {
-  pending = cudaSuccess;
-  last = cudaSuccess;
-  sentence.clear();
-}
-
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work) {
-  const Turn turn;
-  const uint64_t threads = uint64_t{block.x} * block.y * block.z;
-  const bool fits = threads >= 1 && threads <= 1024 && block.z <= 64 && grid.x >= 1 && grid.y >= 1 && grid.z >= 1 &&
-                    grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
-  if (!fits) {
-    note(cudaErrorInvalidConfiguration);
-    return;
-  }
-  if (shared > shared_limit(work.kernel)) {
-    note(cudaErrorInvalidValue);
-    return;
-  }
-  if (settings().fail_launch == 0) {
-    settings().fail_launch = -1;
-    note(cudaErrorLaunchFailure);
-    return;
-  }
-  if (settings().fail_launch > 0) --settings().fail_launch;
-  if (stream->capture) ++counters().captured;
-  else ++counters().launches;
-  stream->put([launch = Launch{kernel, grid, block, shared, std::move(work)}] {
-    if (failed()) return;
-    const Counters before = counters();
-    open_device(true);
-    run_grid(launch);
-    open_device(false);
-    const Counters& after = counters();
-    Counters& own = counters_of_kernels()[launch.kernel];
-    ++own.launches;
-    own.loaded += after.loaded - before.loaded;
-    own.stored += after.stored - before.stored;
-    own.wide += after.wide - before.wide;
-    own.accesses += after.accesses - before.accesses;
-    if (failed()) sentence = launch.kernel + ": " + sentence;
-  });
+void put(cudaStream_t stream, Task task, bool counts) {
+  if (counts) ++(stream->capture ? counters().captured : counters().launches);
+  stream->put(std::move(task));
 }
 
 bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) {
@@ -150,15 +84,16 @@ bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) 
     return false;
   }
   if (settings().fail_launch > 0) --settings().fail_launch;
-  if (stream->capture) ++counters().captured;
-  else ++counters().launches;
-  stream->put([name, work = std::move(work)] {
-    if (failed()) return;
-    open_device(true);
-    work();
-    open_device(false);
-    ++counters_of_kernels()[name].launches;
-  });
+  put(
+      stream,
+      [name, work = std::move(work)] {
+        if (failed()) return;
+        open_device(true);
+        work();
+        open_device(false);
+        ++counters_of_kernels()[name].launches;
+      },
+      true);
   return true;
 }
 
@@ -166,100 +101,12 @@ bool enqueue(const char* name, cudaStream_t stream, std::function<void()> work) 
 
 using namespace emulation;
 
-/** What opening the device comes to, by the name of an error in FLOW_EMULATION_OPEN. */
-static bool opens_with(cudaError_t error) {
-  const char* wanted = getenv("FLOW_EMULATION_OPEN");
-  return wanted && strcmp(wanted, cudaGetErrorName(error)) == 0;
-}
-
-cudaError_t emulation::allow_shared(const void* kernel, int bytes) {
-  const Turn turn;
-  if (bytes < 0 || static_cast<size_t>(bytes) > most_shared_bytes) return note(cudaErrorInvalidValue);
-  allowed_shared[kernel] = static_cast<size_t>(bytes);
-  return cudaSuccess;
-}
-cudaError_t emulation::attributes_of(const void* kernel, cudaFuncAttributes& attributes) {
-  const Turn turn;
-  if (opens_with(cudaErrorNoKernelImageForDevice)) return note(cudaErrorNoKernelImageForDevice);
-  attributes = {static_cast<int>(shared_limit(kernel))};
-  return cudaSuccess;
-}
-
-cudaError_t cudaGetDeviceCount(int* count) {
-  const Turn turn;
-  if (opens_with(cudaErrorInsufficientDriver)) return note(cudaErrorInsufficientDriver);
-  if (opens_with(cudaErrorNoDevice)) settings().devices = 0;
-  *count = settings().devices;
-  return note(*count > 0 ? cudaSuccess : cudaErrorNoDevice);
-}
-cudaError_t cudaSetDevice(int device) {
-  const Turn turn;
-  return note(device >= 0 && device < settings().devices ? cudaSuccess : cudaErrorInvalidValue);
-}
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int) {
-  const Turn turn;
-  *properties = {};
-  snprintf(properties->name, sizeof properties->name, "host emulation");
-  const char* capability = getenv("FLOW_EMULATION_CAPABILITY");  // 75: 7.5
-  const int both = capability ? atoi(capability) : 80;
-  properties->major = both / 10;
-  properties->minor = both % 10;
-  properties->multiProcessorCount = 4;
-  properties->totalGlobalMem = settings().memory;
-  properties->sharedMemPerBlockOptin = most_shared_bytes;
-  return cudaSuccess;
-}
-cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int) {
-  const Turn turn;
-  *value = attribute == cudaDevAttrMultiProcessorCount ? 4 : 163 << 10;
-  return cudaSuccess;
-}
-cudaError_t cudaDriverGetVersion(int* version) {
-  const Turn turn;
-  const char* driver = getenv("FLOW_EMULATION_DRIVER");  // 0: there is none
-  *version = driver ? atoi(driver) : 13000;
-  return cudaSuccess;
-}
-cudaError_t cudaRuntimeGetVersion(int* version) {
-  const Turn turn;
-  *version = 13000;
-  return cudaSuccess;
-}
-cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
-  const Turn turn;
-  *total = settings().memory;
-  *free = *total - device_bytes();
-  return cudaSuccess;
-}
-
-cudaError_t cudaMalloc(void** pointer, size_t bytes) {
-  const Turn turn;
-  if (failed()) return note(pending);
-  *pointer = allocate_device(bytes);
-  return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
-}
-cudaError_t cudaFree(void* pointer) {
-  const Turn turn;
-  if (!pointer) return cudaSuccess;
-  return note(release_device(pointer) ? cudaSuccess : cudaErrorInvalidValue);
-}
-cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
-  const Turn turn;
-  *pointer = malloc(bytes ? bytes : 1);
-  if (*pointer) pinned[static_cast<char*>(*pointer)] = bytes;
-  return note(*pointer ? cudaSuccess : cudaErrorMemoryAllocation);
-}
-cudaError_t cudaFreeHost(void* pointer) {
-  const Turn turn;
-  if (pinned.erase(static_cast<char*>(pointer)) == 0) return note(cudaErrorInvalidValue);
-  free(pointer);
-  return cudaSuccess;
-}
+// --- Copies ---
 
 cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_t from_pitch, size_t width, size_t height,
                               cudaMemcpyKind kind, cudaStream_t stream) {
   const Turn turn;
-  if (failed()) return note(pending);
+  if (failed()) return note(pending_error());
   if (width == 0 || height == 0) return cudaSuccess;
   const size_t to_bytes = to_pitch * (height - 1) + width, from_bytes = from_pitch * (height - 1) + width;
   const bool to_device = kind == cudaMemcpyHostToDevice || kind == cudaMemcpyDeviceToDevice;
@@ -267,22 +114,36 @@ cudaError_t cudaMemcpy2DAsync(void* to, size_t to_pitch, const void* from, size_
   if (on_device(to, to_bytes) != to_device || on_device(from, from_bytes) != from_device || to_pitch < width ||
       from_pitch < width)
     return note(cudaErrorInvalidValue);
-  // Pageable memory is staged before the call returns; pinned memory is read when the stream comes to it.
-  std::vector<char> staged;
-  if (kind == cudaMemcpyHostToDevice) {
-    const char* start = static_cast<const char*>(from);
-    auto holder = pinned.upper_bound(start);
-    const bool is_pinned = holder != pinned.begin() && start + from_bytes <= std::prev(holder)->first + std::prev(holder)->second;
-    if (!is_pinned) staged.assign(static_cast<const char*>(from), static_cast<const char*>(from) + from_bytes);
+  // CUDA would take it, and read or write at each run of the graph what stands there then: never what is meant here.
+  if (kind != cudaMemcpyDeviceToDevice && is_capturing(stream)) {
+    ends_capture("a copy from or to the host");
+    return note(cudaErrorStreamCaptureUnsupported);
   }
-  stream->put([=, staged = std::move(staged)] {
-    if (failed()) return;
-    open_device(true);
-    const char* source = staged.empty() ? static_cast<const char*>(from) : staged.data();
-    for (size_t row = 0; row < height; ++row)
-      memmove(static_cast<char*>(to) + row * to_pitch, source + row * from_pitch, width);
-    open_device(false);
-  });
+  // Pageable memory is staged before the call returns; pinned memory is read, or written, when the stream comes to it.
+  const bool reads_pinned = kind == cudaMemcpyHostToDevice && is_pinned(from, from_bytes);
+  const bool writes_pinned = kind == cudaMemcpyDeviceToHost && is_pinned(to, to_bytes);
+  std::vector<char> staged;
+  if (kind == cudaMemcpyHostToDevice && !reads_pinned)
+    staged.assign(static_cast<const char*>(from), static_cast<const char*>(from) + from_bytes);
+  put(
+      stream,
+      [=, staged = std::move(staged)] {
+        if (failed()) return;
+        if ((reads_pinned && !is_pinned(from, from_bytes)) || (writes_pinned && !is_pinned(to, to_bytes))) {
+          report(cudaErrorIllegalAddress, "pinned memory was freed before the copy that uses it");
+          return;
+        }
+        if ((to_device && !on_device(to, to_bytes)) || (from_device && !on_device(from, from_bytes))) {
+          report(cudaErrorIllegalAddress, "memory of the device was freed before the copy that uses it");
+          return;
+        }
+        open_device(true);
+        const char* source = staged.empty() ? static_cast<const char*>(from) : staged.data();
+        for (size_t row = 0; row < height; ++row)
+          memmove(static_cast<char*>(to) + row * to_pitch, source + row * from_pitch, width);
+        open_device(false);
+      },
+      false);
   return cudaSuccess;
 }
 cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
@@ -291,21 +152,31 @@ cudaError_t cudaMemcpyAsync(void* to, const void* from, size_t bytes, cudaMemcpy
 }
 cudaError_t cudaMemset2DAsync(void* to, size_t pitch, int value, size_t width, size_t height, cudaStream_t stream) {
   const Turn turn;
-  if (failed()) return note(pending);
+  if (failed()) return note(pending_error());
   if (width == 0 || height == 0) return cudaSuccess;
-  if (pitch < width || !on_device(to, pitch * (height - 1) + width)) return note(cudaErrorInvalidValue);
-  stream->put([=] {
-    if (failed()) return;
-    open_device(true);
-    for (size_t row = 0; row < height; ++row) memset(static_cast<char*>(to) + row * pitch, value, width);
-    open_device(false);
-  });
+  const size_t bytes = pitch * (height - 1) + width;
+  if (pitch < width || !on_device(to, bytes)) return note(cudaErrorInvalidValue);
+  put(
+      stream,
+      [=] {
+        if (failed()) return;
+        if (!on_device(to, bytes)) {
+          report(cudaErrorIllegalAddress, "memory of the device was freed before it was set");
+          return;
+        }
+        open_device(true);
+        for (size_t row = 0; row < height; ++row) memset(static_cast<char*>(to) + row * pitch, value, width);
+        open_device(false);
+      },
+      false);
   return cudaSuccess;
 }
 cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stream) {
   const Turn turn;
   return cudaMemset2DAsync(to, bytes, value, bytes, 1, stream);
 }
+
+// --- Streams ---
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   const Turn turn;
@@ -315,22 +186,27 @@ cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
 }
 cudaError_t cudaStreamDestroy(cudaStream_t stream) {
   const Turn turn;
+  if (ends_capture("cudaStreamDestroy")) return note(cudaErrorStreamCaptureUnsupported);
   stream->drain();
   delete stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
   const Turn turn;
-  if (stream->capture) return note(cudaErrorStreamCaptureUnsupported);
+  if (ends_capture("cudaStreamSynchronize")) return note(cudaErrorStreamCaptureUnsupported);
   stream->drain();
-  return note(pending);
+  return note(pending_error());
 }
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
   const Turn turn;
   // The work before the event is in its stream's queue: it runs before anything that comes after here.
-  if (event->stream && event->stream != stream) stream->put([other = event->stream, number = event->number] { other->drain_to(number); });
+  if (event->stream && event->stream != stream)
+    put(stream, [other = event->stream, number = event->number] { other->drain_to(number); }, false);
   return cudaSuccess;
 }
+
+// --- Events ---
+
 cudaError_t cudaEventCreateWithFlags(cudaEvent_t* event, unsigned flags) {
   const Turn turn;
   *event = new Event;
@@ -345,41 +221,62 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
   const Turn turn;
   event->stream = stream;
+  event->captured = is_capturing(stream);
   if (event->timed)
-    stream->put([event] {
-      using Milliseconds = std::chrono::duration<double, std::milli>;
-      event->ms = Milliseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-    });
+    put(
+        stream,
+        [event] {
+          using Milliseconds = std::chrono::duration<double, std::milli>;
+          event->ms = Milliseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+        },
+        false);
   event->number = stream->put_count;
   return cudaSuccess;
 }
 cudaError_t cudaEventSynchronize(cudaEvent_t event) {
   const Turn turn;
+  if (event->captured) return note(cudaErrorCapturedEvent);
+  if (ends_capture("cudaEventSynchronize")) return note(cudaErrorStreamCaptureUnsupported);
   if (!event->stream) return cudaSuccess;
   event->stream->drain_to(event->number);
-  return note(pending);
+  return note(pending_error());
 }
 cudaError_t cudaEventElapsedTime(float* ms, cudaEvent_t start, cudaEvent_t stop) {
   const Turn turn;
   *ms = static_cast<float>(stop->ms - start->ms);
-  return note(pending);
+  return note(pending_error());
 }
 cudaError_t cudaEventQuery(cudaEvent_t event) {
   const Turn turn;
-  if (!event->stream || event->stream->done_count >= event->number) return note(pending);
+  if (event->captured) return note(cudaErrorCapturedEvent);
+  if (ends_capture("cudaEventQuery")) return note(cudaErrorStreamCaptureUnsupported);
+  if (!event->stream || event->stream->done_count >= event->number) return note(pending_error());
   return note(cudaErrorNotReady);
 }
 
+// --- Graphs ---
+
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   const Turn turn;
+  if (captured_here || stream->capture) return note(cudaErrorInvalidValue);
   stream->capture = new Graph;
+  stream->lost = false;
+  captured_here = stream;
   return cudaSuccess;
 }
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t* graph) {
   const Turn turn;
-  *graph = stream->capture;
+  *graph = nullptr;
+  if (!stream->capture) return note(cudaErrorInvalidValue);
+  Graph* captured = stream->capture;
   stream->capture = nullptr;
-  return note(*graph ? cudaSuccess : cudaErrorInvalidValue);
+  captured_here = nullptr;
+  if (stream->lost) {
+    delete captured;
+    return note(cudaErrorStreamCaptureInvalidated);
+  }
+  *graph = captured;
+  return cudaSuccess;
 }
 cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph, unsigned long long) {
   const Turn turn;
@@ -388,9 +285,10 @@ cudaError_t cudaGraphInstantiate(cudaGraphExec_t* executable, cudaGraph_t graph,
 }
 cudaError_t cudaGraphLaunch(cudaGraphExec_t executable, cudaStream_t stream) {
   const Turn turn;
+  if (ends_capture("cudaGraphLaunch")) return note(cudaErrorStreamCaptureUnsupported);
   ++counters().graph_launches;
   for (const Task& task : executable->tasks) stream->put(task);
-  return note(pending);
+  return note(pending_error());
 }
 cudaError_t cudaGraphDestroy(cudaGraph_t graph) {
   const Turn turn;
@@ -401,33 +299,4 @@ cudaError_t cudaGraphExecDestroy(cudaGraphExec_t executable) {
   const Turn turn;
   delete executable;
   return cudaSuccess;
-}
-
-cudaError_t cudaGetLastError() {
-  const Turn turn;
-  const cudaError_t error = last;
-  if (pending == cudaSuccess) last = cudaSuccess;
-  return error;
-}
-cudaError_t cudaPeekAtLastError() { return last; }
-
-const char* cudaGetErrorName(cudaError_t error) {
-  switch (error) {
-    case cudaSuccess: return "cudaSuccess";
-    case cudaErrorInvalidValue: return "cudaErrorInvalidValue";
-    case cudaErrorMemoryAllocation: return "cudaErrorMemoryAllocation";
-    case cudaErrorInvalidConfiguration: return "cudaErrorInvalidConfiguration";
-    case cudaErrorInsufficientDriver: return "cudaErrorInsufficientDriver";
-    case cudaErrorNoDevice: return "cudaErrorNoDevice";
-    case cudaErrorNoKernelImageForDevice: return "cudaErrorNoKernelImageForDevice";
-    case cudaErrorNotReady: return "cudaErrorNotReady";
-    case cudaErrorIllegalAddress: return "cudaErrorIllegalAddress";
-    case cudaErrorLaunchFailure: return "cudaErrorLaunchFailure";
-    case cudaErrorStreamCaptureUnsupported: return "cudaErrorStreamCaptureUnsupported";
-  }
-  return "unknown";
-}
-const char* cudaGetErrorString(cudaError_t error) {
-  if (error == pending && !sentence.empty()) return sentence.c_str();
-  return cudaGetErrorName(error);
 }
