@@ -4,7 +4,7 @@
 //     npm run build && node bench/reproduce/glow-permutations.mjs [--steps 600] [--seeds 3] [--images 20000] [--hidden 32] [--threads 2]
 //
 // Pixels go through the logit, and the scales are bounded by tanh. L = 3 scales of K = 4 transforms, 32 hidden channels without actnorm, batches of 50, Adam 1e-3 with warm-up and a cosine. The same images, order and noise for all;
-// a seed changes weights and order. Writes curves.svg (mean over seeds, dashed: lowest and highest) and report.json to
+// a seed changes weights and order. Writes curves.svg (mean over seeds; the band: lowest to highest) and report.json to
 // runs/reproduce/glow-permutations/, after each model: a run that was stopped goes on with the same command.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -99,34 +99,35 @@ function summary() {
     const at = (fold) => x.map((_, k) => fold(curves.map((curve) => curve.y[k])));
     const name = `${label[kind.permutation]}, ${kind.coupling}`;
     const [low, high] = [Math.min, Math.max].map((side) => at((values) => side(...values)));
-    return [{ name, seeds: curves.length, x, mean: at(mean), low, high }];
+    return [{ name, ...kind, seeds: curves.length, x, mean: at(mean), low, high }];
   });
 }
 
-const colors = ['#4269d0', '#efb118', '#ff725c', '#6cc5b0', '#3ca951', '#a463f2'];
+const colors = { reverse: '#4269d0', random: '#efb118', lu: '#ff725c' };
 
+/** One chart a coupling, as in the paper, over the same interval of y. */
 async function write() {
   const results = summary();
   const most = Math.max(...results.map((result) => result.seeds));
-  const series = results.flatMap(({ name, x, mean, low, high }, k) => {
-    const color = colors[k];
-    const spread = [low, high].map((y, side) => ({
-      name: `${name}, ${side === 0 ? 'lowest' : 'highest'} of the seeds`,
-      x,
-      y,
-      color,
-      dashed: true,
-    }));
-    return [{ name, x, y: mean, color }, ...(most > 1 ? spread : [])];
-  });
-  const chart = flow.lineChart({
-    title: `Glow on MNIST 32 × 32: permutations and couplings, ${most} seed${most > 1 ? 's' : ''}`,
-    xLabel: 'step',
-    yLabel: 'bits/dim, held out',
-    yRange: 'robust',
-    series,
-  });
-  await writeFile(join(folder, 'curves.svg'), chart);
+  const late = results.flatMap(({ x, low, high }) =>
+    x.flatMap((step, k) => (step >= steps / 10 ? [low[k], high[k]] : [])),
+  );
+  const charts = ['additive', 'affine'].map((coupling) =>
+    flow.lineChart({
+      title: `Glow, ${coupling} couplings: ${most} seed${most > 1 ? 's' : ''}`,
+      xLabel: 'step',
+      yLabel: 'bits/dim, held out',
+      yRange: [Math.min(...late) - 0.02, Math.max(...late) + 0.02],
+      width: 520,
+      series: results
+        .filter((result) => result.coupling === coupling)
+        .map(({ permutation, x, mean, low, high }) => ({
+          name: label[permutation],
+          ...{ x, y: mean, color: colors[permutation], band: [low, high] },
+        })),
+    }),
+  );
+  await writeFile(join(folder, 'curves.svg'), flow.sideBySide(charts));
   await writeFile(report, `${JSON.stringify({ training, results, models }, null, 1)}\n`);
   return results;
 }

@@ -12,6 +12,8 @@ export interface LineSeries {
   /** Any CSS colour; one of the chart's own where left out. */
   color?: string;
   dashed?: boolean;
+  /** Ends of a band around the line, such as the spread over seeds: as many as y. */
+  band?: readonly [low: ArrayLike<number>, high: ArrayLike<number>];
 }
 
 /** What {@link lineChart} takes. */
@@ -39,9 +41,15 @@ export function lineChart(options: LineChartOptions): string {
       fail(`series ${JSON.stringify(name)}`, `as many x as y (${y.length})`, `${x.length} x`);
     }
   }
+  for (const { name, y, band } of series) {
+    const off = band?.find((end) => end.length !== y.length);
+    if (off) fail(`band of ${JSON.stringify(name)}`, `as many as y (${y.length})`, `${off.length}`);
+  }
   const lines = series.map((one) => pointsOf(one, yScale));
-  const xs = lines.flatMap(([x]) => x).filter(Number.isFinite);
-  const ys = lines.flatMap(([, y]) => y).filter(Number.isFinite);
+  const bands = series.map((one) => one.band?.map((y) => pointsOf({ ...one, y }, yScale)));
+  const all = [...lines, ...bands.flatMap((ends) => ends ?? [])];
+  const xs = all.flatMap(([x]) => x).filter(Number.isFinite);
+  const ys = all.flatMap(([, y]) => y).filter(Number.isFinite);
   const xAxis = axisOf(xs, 'linear', 0);
   const yAxis = yAxisOf(ys, yScale, options.yRange);
   const styles = series.map((one, i) => ({
@@ -52,6 +60,11 @@ export function lineChart(options: LineChartOptions): string {
   // The name of a single line is the title's or the axis' business.
   const legend = styles.length > 1 ? styles : [];
   const surroundings = frame(options, xAxis, yAxis, legend);
+  const areas = bands.flatMap((ends, i) => {
+    if (!ends) return [];
+    const fill = `fill="${escapeXml(styles[i]!.color)}" fill-opacity="0.18" stroke="none"`;
+    return [`<path d="${areaOf(ends as [Points, Points], surroundings)}" ${fill}/>`];
+  });
   const content = lines.map(([x, y], i) => {
     const { color, dashed } = styles[i]!;
     const dash = dashed ? ' stroke-dasharray="6 4"' : '';
@@ -63,15 +76,27 @@ export function lineChart(options: LineChartOptions): string {
       '',
     );
   });
-  return surroundings.render(`<g clip-path="url(#plot)">\n${content.join('\n')}\n</g>`);
+  const drawn = [...areas, ...content].join('\n');
+  return surroundings.render(`<g clip-path="url(#plot)">\n${drawn}\n</g>`);
 }
 
 function fail(what: string, expectation: string, got: string): never {
   throw new FlowError('ARGUMENT', expected('lineChart', what, expectation, got, 'correct it'));
 }
 
+type Points = [x: number[], y: number[]];
+
+/** Between two lines over the same places, where both have a value. */
+function areaOf([[x, low], [, high]]: [Points, Points], at: Frame): string {
+  const places = [...x.keys()].filter((i) => !Number.isNaN(low[i]! + high[i]!));
+  const point = (i: number, y: number[]) => `${px(at.x(x[i]!))} ${px(at.y(y[i]!))}`;
+  const there = places.map((i) => point(i, low));
+  const back = places.reverse().map((i) => point(i, high));
+  return there.length > 0 ? `M${[...there, ...back].join('L')}Z` : '';
+}
+
 /** The points of a series; y is NaN where there is a gap. */
-function pointsOf({ x, y }: LineSeries, scale: 'linear' | 'log'): [x: number[], y: number[]] {
+function pointsOf({ x, y }: LineSeries, scale: 'linear' | 'log'): Points {
   const values = Array.from(y, (value, i) => {
     const shown = Number.isFinite(value) && (scale === 'linear' || value > 0);
     return shown && Number.isFinite(x?.[i] ?? i) ? value : Number.NaN;

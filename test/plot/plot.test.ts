@@ -178,6 +178,25 @@ describe('lineChart', () => {
     for (const text of ['T', 'X', 'Y', 'a', 'b']) expect(svg).toContain(`>${text}</text>`);
   });
 
+  it('shades the band around a line, and makes room for it', () => {
+    const [low, high] = [
+      [0, 2, Number.NaN, 5],
+      [4, 3, 7, 10],
+    ] as const;
+    const series = [{ name: 'a', y: [1, 2, 4, 6], color: 'red', band: [low, high] as const }];
+    const plain = lineChart({ series: [{ name: 'a', y: [0, 2, 5, 10], color: 'red' }] });
+    const svg = lineChart({ series });
+    const [, d] = /<path d="M([^"]*)Z" fill="red" fill-opacity/.exec(svg)!;
+    const corners = d!.split('L').map((point) => point.split(' ').map(Number));
+    // Low there and high back, without the third, of which one end is missing; on the axes of values from 0 to 10.
+    const [run] = pathsOf(plain).get('red')!;
+    const heightOf = (y: number) => run![0]![1] + ((run![3]![1] - run![0]![1]) * y) / 10;
+    const places = [0, 1, 3, 3, 1, 0].map((i) => run![i]![0]);
+    expect(corners).toEqual(
+      [0, 2, 5, 10, 3, 4].map((y, i) => [places[i], expect.closeTo(heightOf(y), 0)]),
+    );
+  });
+
   it('has a logarithmic axis', () => {
     const y = [1, 10, 100, 0, -1, 1000];
     const svg = lineChart({ series: [{ name: 'a', y, color: 'red' }], yScale: 'log' });
@@ -253,6 +272,7 @@ describe('lineChart', () => {
     const y = [1, 2];
     for (const options of [
       { series: [{ name: 'a', x: [1], y }] },
+      { series: [{ name: 'a', y, band: [y, [1]] as const }] },
       { series: [{ name: 'a', y }], yRange: [2, 1] as const },
       { series: [{ name: 'a', y }], yRange: [0, Infinity] as const },
       { series: [{ name: 'a', y }], yRange: [0, 1] as const, yScale: 'log' as const },
