@@ -10,12 +10,15 @@
 #include "ops/lanes.h"
 #include "ops/log_det.h"
 #include "simd/math.h"
+#include "simd/prefetch.h"
 // The formulas come after the functions that they call.
 #include "math/affine_coupling.h"
 
 namespace flow::FLOW_ISA {
 
 inline constexpr int coupling_attributes = 6;
+inline constexpr int64_t large_bytes = 4 << 20;  // a tensor that no near cache holds
+inline constexpr int64_t ahead_bytes = 8 << 10;  // how far ahead of their use its rows are asked for
 
 struct Coupling {
   int64_t start, count, positions, width, parity;
@@ -201,6 +204,10 @@ bool run_affine_coupling_grad(const Call& call) {
     using V = Vec<T>;
     const int64_t chunk = max_of(1, task_bytes / (2 * coupling_cost<T>(coupling, x.cols)));
     const int64_t tasks = ceil_div(x.rows, chunk), padded = ceil_div(count, V::width) * V::width;
+    // Rows of which a half is skipped: the hardware does not see a stream in them (beyond the caches 72 → 37 ns a row of 64).
+    const int64_t row_bytes = x.cols * int64_t{sizeof(T)};
+    const bool is_large = x.rows * row_bytes > large_bytes && !coupling.checkerboard();
+    const int64_t ahead = is_large ? ceil_div(ahead_bytes, row_bytes) : 0;
     // The gradient of the gain: sums of a task in T, the tasks in float64, in order.
     T* sums = d_gain.absent() ? nullptr : static_cast<T*>(scratch(static_cast<size_t>(max_of(1, tasks * padded)) * sizeof(T), 4));
     const bool done = with_coupling_scale(call, [&](auto tag) {
@@ -222,6 +229,10 @@ bool run_affine_coupling_grad(const Call& call) {
           const T* from = d_out.absent() ? nullptr : d_out.as<T>() + r * d_out.ld;
           T* to = d_in.absent() ? nullptr : d_in.as<T>() + r * d_in.ld;
           T* to_params = d_params.absent() ? nullptr : d_params.as<T>() + r * d_params.ld;
+          if (ahead) {
+            if constexpr (map != CouplingScale::additive) prefetch_to_read(p + ahead * params.ld + c.count, c.count);
+            prefetch_to_read(data + ahead * x.ld + c.start, c.count);
+          }
           auto pass_on = [&](int64_t begin, int64_t n) {
             if (!to) return;
             if (from)

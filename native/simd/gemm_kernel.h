@@ -54,7 +54,15 @@ FLOW_NOINLINE void tile_kernel(const Tile<T>& t) {
   const int64_t ldc = t.ldc;
   T* const c = t.c;
 
-  // Asked for now, the lines of C are there when the last k is done.
+  // Asked for now, the lines of C and of the gate are there when the last k is done.
+  if (t.gate) {
+    const T* gate = t.gate;
+    FLOW_UNROLL
+    for (int r = 0; r < R; ++r, gate += t.gate_ld) {
+      FLOW_UNROLL
+      for (int v = 0; v < NV; ++v) __builtin_prefetch(gate + v * w);
+    }
+  }
   if (t.start != TileStart::c) {
     FLOW_UNROLL
     for (int r = 0; r < R; ++r) {

@@ -28,7 +28,7 @@ FLOW_INLINE void prefetch_to_write(const T* p, int64_t elements) {
 template <class T>
 FLOW_INLINE void prefetch_to_read(const T* p, int64_t elements) {
   const char* start = reinterpret_cast<const char*>(p);
-  for (int64_t at = 0; at < elements * static_cast<int64_t>(sizeof(T)); at += cache_line) __builtin_prefetch(start + at, 0, 2);
+  for (int64_t at = 0; at < elements * static_cast<int64_t>(sizeof(T)); at += cache_line) __builtin_prefetch(start + at, 0, 3);
 }
 
 }  // namespace flow::FLOW_ISA
