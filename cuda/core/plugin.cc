@@ -63,12 +63,20 @@ void* workspace(size_t bytes) {
   return nullptr;
 }
 
+namespace {
+cudaError_t clear_counters(const PluginContext& context) {
+  return cudaMemsetAsync(context.counters, 0, static_cast<size_t>(block_counters) * sizeof(unsigned), context.stream);
+}
+}  // namespace
+
 cudaStream_t current_stream() { return entered->stream; }
 void count_launch() { ++entered->launches; }
 
 bool launched(const Call& call) {
   const cudaError_t error = cudaGetLastError();
   if (error == cudaSuccess) return true;
+  clear_counters(*entered);  // of an op in several launches: the last block that was waited for may not come
+  cudaGetLastError();
   return call.fail("the GPU refused the work: %s (%s)", cudaGetErrorString(error), cudaGetErrorName(error));
 }
 
@@ -164,9 +172,8 @@ PluginContext* open(Failure* failure) {
     close(context.release());
     return nullptr;
   }
-  const size_t counter_bytes = static_cast<size_t>(cuda::block_counters) * sizeof(unsigned);
-  error = cudaMalloc(reinterpret_cast<void**>(&context->counters), counter_bytes);
-  if (error == cudaSuccess) error = cudaMemsetAsync(context->counters, 0, counter_bytes, context->stream);
+  error = cudaMalloc(reinterpret_cast<void**>(&context->counters), static_cast<size_t>(cuda::block_counters) * sizeof(unsigned));
+  if (error == cudaSuccess) error = cuda::clear_counters(*context);
   if (error != cudaSuccess) {
     fail(failure, "device: it cannot be opened", error);
     close(context.release());
@@ -218,6 +225,7 @@ void enter(PluginContext* context) {
 }
 
 bool wait(PluginContext* context, Failure* failure) {
+  use_device();
   const cudaError_t error = cudaStreamSynchronize(context->stream);
   return error == cudaSuccess || fail(failure, "the device stopped", error);
 }
@@ -229,6 +237,7 @@ bool upload(PluginContext* context, void* to, const void* from, size_t bytes, Fa
 }
 
 bool download(PluginContext* context, void* to, const void* from, size_t bytes, Failure* failure) {
+  use_device();
   const cudaError_t error = cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, context->stream);
   if (error != cudaSuccess) return fail(failure, "copy from the device", error);
   return wait(context, failure);
@@ -257,6 +266,7 @@ bool finish_read(void* read, void* to, Failure* failure) {
 void drop_read(PluginContext* context, void* read) { cuda::drop_read(*context->staging, static_cast<cuda::PendingRead*>(read)); }
 
 bool begin_graph(PluginContext* context, Failure* failure) {
+  use_device();
   const cudaError_t error = cudaStreamBeginCapture(context->stream, cudaStreamCaptureModeThreadLocal);
   context->capturing = error == cudaSuccess;
   return context->capturing || fail(failure, "graph", error);
@@ -275,6 +285,7 @@ void* end_graph(PluginContext* context, Failure* failure) {
 }
 
 bool run_graph(PluginContext* context, void* graph, Failure* failure) {
+  use_device();
   const cudaError_t error = cudaGraphLaunch(static_cast<cudaGraphExec_t>(graph), context->stream);
   return error == cudaSuccess || fail(failure, "graph", error);
 }
