@@ -45,7 +45,7 @@ export const residualCases: readonly BijectionCase[] = [
   },
   {
     name: 'residual block, learned norms',
-    features: 1,
-    make: residual({ channels: 1, hidden: [2], norm: { orders: 'learned' } }),
+    features: 2,
+    make: residual({ channels: 2, hidden: [2], activation: 'elu', norm: { orders: 'learned' } }),
   },
 ];
