@@ -26,7 +26,7 @@ export interface ConvNetOptions {
   /** A factor exp(3·logScale) for each output, learned with the rest. Default true, as in Glow. */
   readonly outputScale?: boolean;
   /**
-   * Actnorm behind the first two convolutions, as in Glow's code; it is part of their weights, and costs no time. Default
+   * Actnorm behind the first two convolutions, as in Glow's code; it is part of their weights, and costs hardly any time. Default
    * false.
    */
   readonly actNorm?: boolean;
