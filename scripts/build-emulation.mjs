@@ -40,6 +40,11 @@ const common = [
   ...['-Wno-unknown-pragmas', '-Werror', '-DFLOW_ISA=cuda', '-DFLOW_CUDA_EMULATION=1'],
   ...['-I.', '-Inative', '-Itest/cuda/emulation'],
 ];
+/** Products and sums are contracted, as nvcc does, where the machine can: results are rounded as on a GPU. */
+const fused =
+  process.arch === 'x64' && /\bfma\b/.test(readFileSync('/proc/cpuinfo', 'utf8'))
+    ? ['-mfma', '-ffp-contract=fast']
+    : [];
 /**
  * A call before each access, none for what is on the stack by construction, and no table of globals. No second copy of a
  * barrier: the emulation tells them apart by their addresses.
@@ -53,7 +58,7 @@ const hooked = [
   ]),
 ];
 
-const kernels = (source) => ({ source, flags: [...common, ...hooked, '-x', 'c++'] });
+const kernels = (source) => ({ source, flags: [...common, ...hooked, ...fused, '-x', 'c++'] });
 const emulation = files('test/cuda/emulation', '.cc').map((source) => ({
   source,
   flags: [...common, '-O2'],
@@ -75,7 +80,7 @@ function stale({ object, source }) {
   if (!existsSync(object) || !existsSync(list)) return true;
   const made = statSync(object).mtimeMs;
   const parts = readFileSync(list, 'utf8').replaceAll('\\\n', ' ').split(/\s+/).slice(1);
-  return [source, ...parts.filter(Boolean)].some((name) => {
+  return [source, 'scripts/build-emulation.mjs', ...parts.filter(Boolean)].some((name) => {
     const path = name.startsWith('/') ? name : join(root, name);
     return !existsSync(path) || statSync(path).mtimeMs > made;
   });

@@ -181,6 +181,12 @@ function ages() {
   return found;
 }
 
+/** The last commit that changed what kernels are made of. */
+function commit() {
+  const args = ['log', '-1', '--format=%h', '--', 'cuda/ops', 'cuda/core', 'native/math'];
+  return spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout?.trim() || 'unknown';
+}
+
 const seconds = Number(option('seconds') ?? Infinity);
 const end = performance.now() + 1000 * seconds;
 const changed = seconds < Infinity ? ages() : new Map();
@@ -246,7 +252,7 @@ if (process.argv.includes('--write') && leftOut.length === 0) {
     join(root, 'docs', 'cuda-kernels.md'),
     `# What ptxas made of the kernels
 
-Written by \`node scripts/cuda-report.mjs --write\` (nvcc ${version}). A column sm_… holds the most registers that a kernel of the op takes on that
+Written by \`node scripts/cuda-report.mjs --write\` (nvcc ${version}) of the kernels at commit ${commit()}. A column sm_… holds the most registers that a kernel of the op takes on that
 architecture; stack and spills are bytes, the most of any kernel; the last column counts accesses of 16 bytes in the PTX of ops that
 memory limits. Shared memory is dynamic: see the launches.
 
