@@ -3,9 +3,9 @@
 // C is cut into tiles of at most kTileRows rows and panels of kPanelColumns columns. A panel of B is packed
 // once; the tiles of a block of rows run over it while it is in the first- or second-level cache, K in
 // blocks of kDepth. Three cuts into tasks, chosen by the sizes:
-// - many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
-// - few panels or many rows: a task is a block of rows with a group of panels, which it packs for itself too: fetched from
-//   the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
+// - few rows, or a weight gradient with many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
+// - else a task is a block of rows, which are those that its core has written, with a group of panels, which it packs for itself
+//   too: fetched from the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
 // - a C that is small for its long K (weight gradients): a task is a piece of K, the partial products are added in
 //   order afterwards (see is_split).
 #include "gemm.h"
@@ -25,7 +25,7 @@ constexpr int64_t kSplitPieces = 32;                 // at most
 constexpr int64_t kSplitBlockElements = 128 << 10;   // of A, packed at once
 constexpr int64_t kSerialWork = 512 << 10;  // multiply-adds below which one task does it all: 4 µs, what a second core costs
 constexpr int64_t kSerialBytes = 64 << 10;  // operands below which packing is not worth a second thread
-constexpr int64_t kEnoughTasks = 16;        // so many panels keep the threads busy without cutting rows
+constexpr int64_t kEnoughTasks = 16;        // so many keep the threads busy
 constexpr int64_t kTilesOfStrip = 4;        // packed together, since neighbours share cache lines
 
 /**
@@ -132,8 +132,8 @@ void run(Product<T> p) {
   const RowTiles tiles(p.m);
   const int64_t panels = panels_of<T>(p.n);
   const bool pack = p.a_transposed && panels > kFewPanels;
-  const bool by_panels =
-      p.m <= kRowsOfOneBlock && (serial || panels >= kEnoughTasks || tiles.tiles <= kFewTiles);
+  const bool by_panels = p.m <= kRowsOfOneBlock &&
+                         (serial || (p.a_transposed && panels >= kEnoughTasks) || tiles.tiles <= kFewTiles);
 
   // First what all tasks read: the tiles of a transposed A.
   const int64_t strips = pack || p.b.mask == MaskKind::rows ? up_div(tiles.tiles, kTilesOfStrip) : 0;
