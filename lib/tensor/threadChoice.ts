@@ -13,6 +13,8 @@ const runsOfRound = 4;
 const longRun = 25;
 /** A smaller number must take so much less than all threads: the machine is not quiet. */
 const gain = 0.95;
+/** What takes so many times as long as the fastest in a round is not tried again. */
+const hopeless = 1.2;
 /** Runs after which the choice is looked at again: other work on the machine comes and goes. */
 const renewal = 5000;
 
@@ -33,10 +35,13 @@ export class ThreadChoice {
   readonly #now: () => number;
   /** What `setThreads` allowed when the choice was begun. */
   #all = 0;
-  #candidates: number[] = [];
-  #times: number[][] = [];
-  /** Runs since the measurement began; its end makes them negative: runs until the next one. */
+  /** Those still in question, all threads first, and the times of each. */
+  #candidates: { readonly threads: number; readonly times: number[] }[] = [];
+  #round = 0;
+  /** Runs of this round. */
   #runs = 0;
+  /** Runs until the next measurement. */
+  #rest = 0;
   #chosen = 0;
 
   constructor(now: () => number = () => performance.now()) {
@@ -45,43 +50,49 @@ export class ThreadChoice {
 
   #begin(all: number): void {
     this.#all = all;
-    this.#candidates = candidatesOf(all);
-    this.#times = this.#candidates.map(() => []);
+    this.#candidates = candidatesOf(all).map((threads) => ({ threads, times: [] }));
+    this.#round = 0;
     this.#runs = 0;
-    this.#chosen = all;
   }
 
-  #end(): void {
-    const medians = this.#times.map((times) => (times.length > 0 ? median(times) : Infinity));
-    const least = medians.reduce(
-      (best, time, k) => (time < (medians[best] as number) ? k : best),
-      0,
-    );
-    const isWorth = (medians[least] as number) < gain * (medians[0] as number);
-    this.#chosen = this.#candidates[isWorth ? least : 0] as number;
-    this.#times = this.#candidates.map(() => []);
-    this.#runs = -renewal;
+  #choose(threads: number): void {
+    this.#chosen = threads;
+    this.#rest = renewal;
+    this.#begin(this.#all);
+  }
+
+  #endRound(): void {
+    this.#round++;
+    this.#runs = 0;
+    const timed = this.#candidates.map((one) => ({ ...one, time: median(one.times) }));
+    const fastest = timed.reduce((best, one) => (one.time < best.time ? one : best));
+    this.#candidates = timed.filter(({ time }) => time <= hopeless * fastest.time);
+    if (this.#round < rounds && this.#candidates.length > 1) return;
+    const all = timed.find(({ threads }) => threads === this.#all);
+    const isWorth = all === undefined || fastest.time < gain * all.time;
+    this.#choose(isWorth ? fastest.threads : this.#all);
   }
 
   /** Calls body(threads), and measures it as long as the choice is open. */
   run<T>(body: (threads: number) => T, all: number = native.threads()): T {
-    if (all !== this.#all) this.#begin(all);
+    if (all !== this.#all) {
+      this.#rest = 0;
+      this.#begin(all);
+    }
     if (all === 1) return body(1);
-    if (this.#runs < 0) {
-      this.#runs++;
+    if (this.#rest > 0) {
+      this.#rest--;
       return body(this.#chosen);
     }
-    const turn = Math.floor(this.#runs / runsOfRound) % this.#candidates.length;
+    const turn = Math.floor(this.#runs / runsOfRound);
+    const { threads, times } = this.#candidates[turn] as { threads: number; times: number[] };
     const start = this.#now();
-    const result = body(this.#candidates[turn] as number);
+    const result = body(threads);
     const time = this.#now() - start;
-    if (this.#runs % runsOfRound > 0) this.#times[turn]?.push(time);
+    if (this.#runs % runsOfRound > 0) times.push(time);
     this.#runs++;
-    const isLong = turn === 0 && this.#runs >= 2 && time > longRun;
-    if (isLong || this.#runs === rounds * runsOfRound * this.#candidates.length) {
-      if (isLong) this.#times = this.#candidates.map(() => []);
-      this.#end();
-    }
+    if (threads === all && this.#runs >= 2 && time > longRun) this.#choose(all);
+    else if (this.#runs === runsOfRound * this.#candidates.length) this.#endRound();
     return result;
   }
 }
