@@ -41,8 +41,8 @@ export interface NativeAddon {
   /** Live buffers, live bytes, cached bytes, peak bytes, instructions run, live bytes of the GPU, its cached bytes. */
   memory(): [number, number, number, number, number, number, number];
   trim(): void;
-  /** Loads the CUDA plug-in and opens the GPU; a description of it. Throws the reason where there is none. */
-  openCuda(path: string): string;
+  /** Loads these CUDA plug-ins and opens the GPU by the best of them; a description. Throws the reason of each where none can be used. */
+  openCuda(paths: readonly string[]): string;
   /** The names of the ops that the plug-in has. */
   cudaOps(): string[];
   /** Writes a program of the GPU down as a graph; its number. */

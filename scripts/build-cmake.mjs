@@ -1,9 +1,10 @@
 // Builds the addon with cmake-js into build-cmake/build/Release.
 //
 //   node scripts/build-cmake.mjs [--sanitize=address,undefined] [--sets=sse2,avx512] [--out=build-other]
-//   node scripts/build-cmake.mjs --cuda [--CDFLOW_CUDA_ARCHITECTURES=90-real]
+//   node scripts/build-cmake.mjs --cuda [--toolkit=/usr/local/cuda-12.8] [--CDFLOW_CUDA_ARCHITECTURES=90-real]
 //
-// --CD… go to cmake as -D…. --cuda builds the CUDA plug-in instead (needs nvcc): build/cuda/Release/flow_kernels_cuda.so.
+// --CD… go to cmake as -D…. --cuda builds the CUDA plug-in instead (needs nvcc), named after the toolkit's major version:
+// build/cuda/Release/flow_kernels_cuda13.so. Those of several toolkits lie there side by side.
 // A sanitizer build goes to build-asan/build/Release. The `build/Release` inside makes node-gyp-build
 // find it: FLOW_KERNELS_PREBUILD=$PWD/build-asan node ... loads that addon in place of the usual one.
 
@@ -21,12 +22,19 @@ const sanitize = process.argv.find((argument) => argument.startsWith('--sanitize
 const sets = process.argv.find((argument) => argument.startsWith('--sets='))?.slice(7);
 const cuda = process.argv.includes('--cuda');
 const folder = process.argv.find((argument) => argument.startsWith('--out='))?.slice(6);
+const toolkit = process.argv.find((argument) => argument.startsWith('--toolkit='))?.slice(10);
 
+// A folder of cmake keeps the compiler that it was configured with.
 const out = cuda
-  ? join(root, 'build', 'cuda')
+  ? join(root, 'build', toolkit ? `cuda-${toolkit.replace(/\W+/g, '_')}` : 'cuda')
   : join(root, folder ?? (sanitize ? 'build-asan' : 'build-cmake'), 'build');
 const cmakeJs = join(dirname(require.resolve('cmake-js/package.json')), 'bin', 'cmake-js');
-const definitions = process.argv.filter((argument) => argument.startsWith('--CD'));
+const definitions = [
+  ...process.argv.filter((argument) => argument.startsWith('--CD')),
+  ...(toolkit
+    ? [`--CDCMAKE_CUDA_COMPILER=${toolkit}/bin/nvcc`, `--CDCUDAToolkit_ROOT=${toolkit}`]
+    : []),
+];
 const run = (command) =>
   spawnSync(
     process.execPath,

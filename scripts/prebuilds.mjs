@@ -2,13 +2,13 @@
 //
 //   node scripts/prebuilds.mjs [--arch=arm64] [--strip-bin=aarch64-linux-gnu-strip]
 //
-// The CUDA plug-in goes beside it where `npm run build:cuda` has built it for this machine: one that was built for another list of ops
-// than the addon is refused when it is loaded.
+// The CUDA plug-ins go beside it that `npm run build:cuda` has built for this machine, one a toolkit: the best for a GPU is chosen where it is
+// used. One that was built for another list of ops than the addon is refused when it is loaded.
 //
 // prebuildify names, strips and places the file. It would call `node-gyp rebuild`, which downloads
 // headers and throws away what is built: it is given build-native.mjs in its place.
 
-import { copyFileSync, existsSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -35,10 +35,11 @@ await promisify(require('prebuildify'))({
   ...(stripBin ? { stripBin } : {}),
 });
 
-const plugin = join(root, 'build', 'cuda', 'Release', 'flow_kernels_cuda.so');
-if (!arch && process.platform === 'linux' && existsSync(plugin)) {
-  copyFileSync(
-    plugin,
-    join(root, 'prebuilds', `${process.platform}-${process.arch}`, 'flow_kernels_cuda.so'),
-  );
+const built = join(root, 'build', 'cuda', 'Release');
+if (!arch && process.platform === 'linux' && existsSync(built)) {
+  for (const name of readdirSync(built).filter((file) => /^flow_kernels_cuda.*\.so$/.test(file)))
+    copyFileSync(
+      join(built, name),
+      join(root, 'prebuilds', `${process.platform}-${process.arch}`, name),
+    );
 }

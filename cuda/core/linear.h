@@ -2,7 +2,8 @@
 //
 // A staircase: unit o of the weight sees the inputs i < extents[o]. The extents are data of the device, which the host must not wait
 // for; so the tiles of core/product.h read them and leave out what none of their units sees. With sorted extents that is half of the
-// work, in one launch, and can be captured; cuBLAS would need the widths of its strips on the host, or the whole matrix.
+// work, in one launch. Large layers, where the host knows the extents since it wrote them, are strips of cuBLAS's: core/strips.h, which
+// counts from which size on.
 //
 // A dense product without an epilogue is cuBLAS's. With one it is ours where it is small, since one launch costs less than two, and
 // cuBLAS's with the epilogue in a pass of its own where it is large.
@@ -10,6 +11,7 @@
 #include "cuda/core/blas.h"
 #include "cuda/core/check.h"
 #include "cuda/core/product.h"
+#include "cuda/core/strips.h"
 
 namespace flow::cuda {
 
@@ -156,6 +158,8 @@ bool linear_forward(const Call& call, const Operand& x, const Operand& weight, c
                     void* memory = nullptr) {
   const ProductShape shape{x.rows, weight.rows, weight.cols};
   if (!extents || extents->absent()) return dense_product<T>(call, false, true, shape, x, weight, epilogue, memory);
+  const Strips strips = plan_strips(StripsOf::forward, *extents, shape.m, shape.n, shape.k, x.dtype, !epilogue.is_plain());
+  if (strips.count > 0) return strips_forward<T>(call, strips, x, weight, *extents, epilogue, memory);
   const int32_t* extent = extents->as<const int32_t>();
   return product<T>(call, shape, ByRows<T>{x.as<const T>(), x.ld}, MaskedUnits<T>{weight.as<const T>(), weight.ld, extent},
                     SeenInputs{extent, weight.rows, weight.cols}, epilogue, {}, memory);
@@ -172,12 +176,20 @@ bool with_grad_input(const Operand& dL_dy, const Operand& weight, const Operand*
   return f(plan_product<T>(shape, a, MaskedInputs<T>{weight.as<const T>(), weight.ld, extent}, SeeingUnits{extent, weight.rows}, epilogue));
 }
 
+/** The strips of dL_dy·W, if it is by strips. */
+inline Strips input_strips(const Operand& dL_dy, const Operand& weight, const Operand* extents, bool finished) {
+  if (!extents || extents->absent()) return {};
+  return plan_strips(StripsOf::grad_input, *extents, dL_dy.rows, weight.rows, weight.cols, dL_dy.dtype, finished);
+}
+
 /** epilogue(dL_dy·W). */
 template <class T>
 bool linear_grad_input(const Call& call, const Operand& dL_dy, const Operand& weight, const Operand* extents,
                        const Epilogue<T>& epilogue, void* memory = nullptr) {
   const ProductShape shape{dL_dy.rows, weight.cols, weight.rows};
   if (!extents || extents->absent()) return dense_product<T>(call, false, false, shape, dL_dy, weight, epilogue, memory);
+  const Strips strips = input_strips(dL_dy, weight, extents, !epilogue.is_plain());
+  if (strips.count > 0) return strips_grad_input<T>(call, strips, dL_dy, weight, *extents, epilogue, memory);
   return with_grad_input<T>(dL_dy, weight, extents, epilogue,
                             [&](const auto& planned) { return run_product(call, planned, memory); });
 }
@@ -196,15 +208,6 @@ bool with_grad_weight(const Operand& dL_dy, const Operand& x, const Operand* ext
   const SeenTiles range{extent, shape.m, shape.n, shape.k};
   if constexpr (__is_empty(Sums)) return f(plan_product<T>(shape, a, b, range, out, sums));
   else return f(plan_product<T>(shape, a, b, WholeFirst{range}, out, sums));
-}
-
-/** dL_dW = dL_dyᵀ·x, zero outside of the mask, and with a bias the sums of dL_dy's columns in the same launch. */
-template <class T>
-bool linear_grad_weight(const Call& call, const Operand& dL_dy, const Operand& x, const Operand* extents, const Operand& dL_dW,
-                        T* dL_dbias = nullptr, void* memory = nullptr) {
-  const auto run = [&](const auto& planned) { return run_product(call, planned, memory); };
-  if (!dL_dbias) return with_grad_weight<T>(dL_dy, x, extents, dL_dW, NoRowSums{}, run);
-  return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, run);
 }
 
 inline constexpr int sum_columns_across = 32;
@@ -243,26 +246,48 @@ bool column_sums(const Call& call, const Operand& d, const ProductShape& shape, 
   return launched(call);
 }
 
+/** The strips of dL_dyᵀ·x, if it is by strips. */
+inline Strips weight_strips(const Operand& dL_dy, const Operand& x, const Operand* extents) {
+  if (!extents || extents->absent()) return {};
+  return plan_strips(StripsOf::grad_weight, *extents, x.rows, dL_dy.cols, x.cols, x.dtype, false);
+}
+
+/** dL_dW = dL_dyᵀ·x, zero outside of the mask, and with a bias the sums of dL_dy's columns: in the same launch where it is one. */
+template <class T>
+bool linear_grad_weight(const Call& call, const Operand& dL_dy, const Operand& x, const Operand* extents, const Operand& dL_dW,
+                        T* dL_dbias = nullptr, void* memory = nullptr) {
+  if (const Strips strips = weight_strips(dL_dy, x, extents); strips.count > 0)
+    return strips_grad_weight<T>(call, strips, dL_dy, x, *extents, dL_dW) &&
+           (!dL_dbias || column_sums<T>(call, dL_dy, {dL_dy.cols, x.cols, x.rows}, dL_dbias));
+  const auto run = [&](const auto& planned) { return run_product(call, planned, memory); };
+  if (!dL_dbias) return with_grad_weight<T>(dL_dy, x, extents, dL_dW, NoRowSums{}, run);
+  return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, run);
+}
+
 /** Whether dL_dy·W is our own product, so that it can go with that of the weight's gradient. */
 inline bool is_own_product(const Operand& dL_dy, const Operand& weight, const Operand* extents) {
   return (extents && !extents->absent()) || dL_dy.rows * weight.rows * weight.cols <= small_product;
 }
 
-/** Bytes for the parts of both gradients of a layer. */
+/** Bytes for both gradients of a layer: for parts, or for a weight in strips. */
 template <class T>
-size_t grad_parts_bytes(int64_t rows, int64_t units, int64_t inputs) {
-  return ProductPlan<T>({rows, inputs, units}).bytes + ProductPlan<T>({units, inputs, rows}, true).bytes;
+size_t grad_memory_bytes(int64_t rows, int64_t units, int64_t inputs, bool masked) {
+  const size_t parts = ProductPlan<T>({rows, inputs, units}).bytes + ProductPlan<T>({units, inputs, rows}, true).bytes;
+  const size_t strips = masked && may_be_strips(rows, units, inputs) ? masked_bytes<T>(units, inputs) : 0;
+  return parts > strips ? parts : strips;
 }
 
 /**
  * All gradients of a layer: by the weight (absent: not wanted), by the bias (null: not wanted), and epilogue(dL_dy·W) where `epilogue` is
- * not null. In one launch where it is our own product, since neither needs the other. `memory` has grad_parts_bytes.
+ * not null. In one launch where it is our own product, since neither needs the other. `memory` has grad_memory_bytes.
  */
 template <class T>
 bool linear_grads(const Call& call, const Operand& dL_dy, const Operand& x, const Operand& weight, const Operand* extents,
                   const Operand& dL_dW, T* dL_dbias, const Epilogue<T>* epilogue, void* memory) {
   const bool is_own = is_own_product(dL_dy, weight, extents);
-  if (!dL_dW.absent() && dL_dbias && epilogue && is_own)
+  const bool by_strips = epilogue && (weight_strips(dL_dy, x, extents).count > 0 ||
+                                      input_strips(dL_dy, weight, extents, !epilogue->is_plain()).count > 0);
+  if (!by_strips && !dL_dW.absent() && dL_dbias && epilogue && is_own)
     return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, [&](const auto& by_weight) {
       return with_grad_input<T>(dL_dy, weight, extents, *epilogue,
                                 [&](const auto& by_input) { return run_pair(call, by_weight, by_input, memory); });
@@ -274,7 +299,7 @@ bool linear_grads(const Call& call, const Operand& dL_dy, const Operand& x, cons
   }
   if (!epilogue) return true;
   // The same product of the two whichever gradients are wanted: the same bits.
-  if (is_own)
+  if (is_own && !by_strips)
     return with_grad_input<T>(dL_dy, weight, extents, *epilogue,
                               [&](const auto& planned) { return run_product(call, planned, memory); });
   return linear_grad_input<T>(call, dL_dy, weight, extents, *epilogue, memory);

@@ -14,7 +14,9 @@
 #include "cuda/core/clock.h"
 #include "cuda/core/context.h"
 #include "cuda/core/launch.h"
+#include "cuda/core/score.h"
 #include "cuda/core/staging.h"
+#include "cuda/core/strips.h"
 #if defined(FLOW_CUDA_EMULATION)
 #include "emulation_control.h"
 #endif
@@ -32,6 +34,8 @@ thread_local PluginContext* entered = nullptr;
 // Of this thread's environment, which has one context.
 thread_local void (*release_kept)(void*) = nullptr;
 thread_local void* owner_of_kept = nullptr;
+thread_local const int32_t* (*written)(void*, const void*, int64_t) = nullptr;
+thread_local void* owner_of_written = nullptr;
 }  // namespace
 
 PluginContext& current() { return *entered; }
@@ -68,6 +72,10 @@ cudaError_t clear_counters(const PluginContext& context) {
   return cudaMemsetAsync(context.counters, 0, static_cast<size_t>(block_counters) * sizeof(unsigned), context.stream);
 }
 }  // namespace
+
+const int32_t* written_by_host(const Operand& operand) {
+  return written && operand.dtype == DType::i32 ? written(owner_of_written, operand.data, operand.count()) : nullptr;
+}
 
 cudaStream_t current_stream() { return entered->stream; }
 void count_launch() { ++entered->launches; }
@@ -119,17 +127,38 @@ void close(PluginContext* context) {
   cudaGetLastError();
   if (cuda::entered == context) cuda::entered = nullptr;
   cuda::release_kept = nullptr;
+  cuda::written = nullptr;
   delete context;
 }
 
-/** False after filling in why the kernels of this plug-in cannot run on the device. */
-bool runs_kernels(Failure* failure, const cudaDeviceProp& properties) {
-  if (properties.major < 8) {
-    std::snprintf(failure->message, sizeof failure->message,
-                  "[cuda] device: expected compute capability 8.0 or later, got %s of %d.%d", properties.name, properties.major,
-                  properties.minor);
-    return false;
-  }
+#if !defined(FLOW_CUDA_ARCHITECTURES)
+#define FLOW_CUDA_ARCHITECTURES "80"
+#endif
+
+/** As in core/plugin.h: what the driver tells of the device without a context. */
+int score(char* reason, size_t reason_bytes) {
+  int count = 0, driver = 0, toolkit = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&toolkit);
+  cudaError_t error = cudaGetDeviceCount(&count);
+  if (error == cudaSuccess && count == 0) error = cudaErrorNoDevice;
+  cudaDeviceProp properties{};
+  if (error == cudaSuccess) error = cudaGetDeviceProperties(&properties, 0);
+  if (error == cudaSuccess)
+    return cuda::score_of(FLOW_CUDA_ARCHITECTURES, toolkit, {properties.name, properties.major, properties.minor, driver}, reason,
+                          reason_bytes);
+  cudaGetLastError();
+  // The runtime says of a driver that is missing that it is insufficient, too.
+  const char* remedy = error == cudaErrorNoDevice              ? ": there is none, or CUDA_VISIBLE_DEVICES hides it"
+                       : error != cudaErrorInsufficientDriver ? ""
+                       : driver == 0                          ? ": there is no driver: install that of the GPU"
+                                                              : ": update the driver of the GPU";
+  std::snprintf(reason, reason_bytes, "device: none was found: %s (%s)%s", cudaGetErrorString(error), cudaGetErrorName(error), remedy);
+  return 0;
+}
+
+/** False after filling in why: what was asked for its score may still have no kernel that the driver takes. */
+bool has_kernels(Failure* failure, const cudaDeviceProp& properties) {
   const cudaError_t error = cuda::find_kernel_image();
   if (error == cudaSuccess) return true;
   fail(failure, "device: the plug-in has no kernels that it can run", error);
@@ -141,26 +170,11 @@ bool runs_kernels(Failure* failure, const cudaDeviceProp& properties) {
 }
 
 PluginContext* open(Failure* failure) {
-  int count = 0;
-  cudaError_t error = cudaGetDeviceCount(&count);
-  if (error != cudaSuccess || count == 0) {
-    if (error == cudaSuccess) error = cudaErrorNoDevice;
-    fail(failure, "device: none was found", error);
-    if (error == cudaErrorInsufficientDriver) {
-      // The runtime says so of a driver that is missing, too.
-      int driver = 0;
-      cudaDriverGetVersion(&driver);
-      const size_t used = std::strlen(failure->message);
-      std::snprintf(failure->message + used, sizeof failure->message - used,
-                    driver == 0 ? ": there is no driver: install that of the GPU" : ": update the driver of the GPU");
-    }
-    return nullptr;
-  }
   auto context = std::make_unique<PluginContext>();
   cudaDeviceProp properties;
-  error = cudaSetDevice(0);
+  cudaError_t error = cudaSetDevice(0);
   if (error == cudaSuccess) error = cudaGetDeviceProperties(&properties, 0);
-  if (error == cudaSuccess && !runs_kernels(failure, properties)) return nullptr;
+  if (error == cudaSuccess && !has_kernels(failure, properties)) return nullptr;
   if (error == cudaSuccess) error = cudaStreamCreateWithFlags(&context->stream, cudaStreamNonBlocking);
   if (error != cudaSuccess) {
     fail(failure, "device: it cannot be opened", error);
@@ -181,6 +195,7 @@ PluginContext* open(Failure* failure) {
   }
   context->multiprocessors = properties.multiProcessorCount;
   context->shared_bytes = properties.sharedMemPerBlockOptin;
+  cuda::set_strips_device(properties.major, properties.minor);
   context->staging = {cuda::open_staging(context->stream), cuda::close_staging};
   int driver = 0, runtime = 0;
   cudaDriverGetVersion(&driver);
@@ -217,6 +232,11 @@ void give(PluginContext* context, void* block) {
 void on_shortage(PluginContext*, void (*release)(void*), void* owner) {
   cuda::release_kept = release;
   cuda::owner_of_kept = owner;
+}
+
+void on_question(PluginContext*, const int32_t* (*ask)(void*, const void*, int64_t), void* owner) {
+  cuda::written = ask;
+  cuda::owner_of_written = owner;
 }
 
 void enter(PluginContext* context) {
@@ -305,11 +325,13 @@ double get(PluginContext* context, const char* name) {
 #endif
   if (double ms; cuda::get_clock(name, ms)) return ms;
   if (std::strcmp(name, "tf32") == 0) return cuda::allows_tf32(context->blas);
+  if (std::strcmp(name, "strips") == 0) return cuda::strips_set();
   return std::strcmp(name, "launches") == 0 ? static_cast<double>(context->launches) : std::nan("");
 }
 
 bool set(PluginContext* context, const char* name, double value) {
   if (std::strcmp(name, "tf32") == 0) return cuda::set_tf32(context->blas, value != 0), true;
+  if (std::strcmp(name, "strips") == 0) return cuda::set_strips(static_cast<int>(value)), true;
   if (cuda::set_clock(context->stream, name, value)) return true;
 #if defined(FLOW_CUDA_EMULATION)
   if (!emulation::set(name, value)) return false;
@@ -323,8 +345,13 @@ bool set(PluginContext* context, const char* name, double value) {
 #endif
 }
 
-const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table, open,     close,       describe,  take,      give,       on_shortage, enter, upload,
-                       download,       begin_read, has_arrived, finish_read, drop_read, wait,            begin_graph, end_graph, run_graph, drop_graph, get,   set};
+const Plugin plugin = {plugin_version, cuda::registry_fingerprint(), &cuda::op_table,
+                       score,          open,       close,        describe,
+                       take,           give,       on_shortage,  on_question,
+                       enter,          upload,     download,     begin_read,
+                       has_arrived,    finish_read, drop_read,   wait,
+                       begin_graph,    end_graph,  run_graph,    drop_graph,
+                       get,            set};
 
 }  // namespace
 }  // namespace flow

@@ -2,7 +2,8 @@
 // in: x, weight, bias or absent, addend or absent, extents; out: y; attributes: activation, its parameter.
 //
 // Floor: 2·rows·Σ extents operations; x, the addend and y once, the staircase of W. One launch: each tile of 64 units is as deep as the
-// most that one of them sees, so with sorted extents about half of the dense product and 32 rows of the staircase are computed.
+// most that one of them sees, so with sorted extents about half of the dense product and 32 rows of the staircase are computed. Large layers:
+// strips of cuBLAS's, core/strips.h.
 #include "cuda/core/affine.h"
 
 namespace flow::cuda {

@@ -1,7 +1,8 @@
 // masked_linear_grad_input: dL_dx [rows, inputs] = dL_dy [rows, units] · (W ⊙ mask).
 // in: dL_dy, weight, extents; out: dL_dx.
 //
-// Floor: 2·rows·Σ extents operations; dL_dy and dL_dx once. A tile of 64 inputs begins with the first unit that sees one of them.
+// Floor: 2·rows·Σ extents operations; dL_dy and dL_dx once. A tile of 64 inputs begins with the first unit that sees one of them; large
+// layers are strips of cuBLAS's, core/strips.h.
 #include "cuda/core/linear.h"
 
 namespace flow::cuda {

@@ -1,7 +1,8 @@
 // masked_linear_grad_weight: dL_dW [units, inputs] = (dL_dyᵀ · x) ⊙ mask, exactly zero outside of the mask.
 // in: dL_dy [rows, units], x [rows, inputs], extents; out: dL_dW.
 //
-// Floor: 2·rows·Σ extents operations; dL_dy, x and dL_dW once. Tiles outside of the staircase write zeros and read nothing.
+// Floor: 2·rows·Σ extents operations; dL_dy, x and dL_dW once. Tiles outside of the staircase write zeros and read nothing; large layers
+// are strips of cuBLAS's, core/strips.h.
 #include "cuda/core/linear.h"
 
 namespace flow::cuda {

@@ -2,7 +2,7 @@
 // in: dL_dy, x, a gradient that dL_dx is added to or absent, (weight, extents or absent) a layer, the values of each layer but the last;
 // out, each present or absent: dL_dx, dL_daddend, then (dL_dweight, dL_dbias) a layer; attributes: activation, its parameter.
 //
-// Floor: that of each layer's two products. From the last layer to the first, a launch a layer: the gradients of weight and bias beside
+// Floor: that of each layer's two products. From the last layer to the first, a launch a layer that is not large: the gradients of weight and bias beside
 // that of the input, which has the gate of the activation in its epilogue.
 #include "cuda/core/mlp.h"
 
@@ -49,7 +49,7 @@ bool mlp_grad(const Call& call) {
     for (int64_t l = 0; l < layers; ++l) {
       const MlpLayer& layer = net.layer[l];
       if (l > 0) widest = max_of(widest, ceil_div(layer.inputs, 4) * 4);
-      const size_t bytes = grad_parts_bytes<T>(net.rows, layer.units, layer.inputs);
+      const size_t bytes = grad_memory_bytes<T>(net.rows, layer.units, layer.inputs, !layer.extents->absent());
       product_memory = bytes > product_memory ? bytes : product_memory;
     }
     const size_t value_bytes = static_cast<size_t>(ceil_div(net.rows * widest, 64) * 64) * sizeof(T);

@@ -1,7 +1,7 @@
 /** Where tensors live and ops run. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { FlowError } from '../errors';
 import { native, packageRoot } from '../native';
 
@@ -56,39 +56,55 @@ export function onGpu<T>(body: () => T): T {
   }
 }
 
-const library = 'flow_kernels_cuda.so';
+/** What the file of a plug-in is called: several may lie side by side, as flow_kernels_cuda12.so and flow_kernels_cuda13.so. */
+const pluginName = /^flow_kernels_cuda.*\.so$/;
 
-/** Where the plug-in may be: FLOW_KERNELS_CUDA, a build of this checkout, the prebuilt one. */
-function candidates(): string[] {
+/** The plug-ins of a folder. */
+function pluginsIn(folder: string): string[] {
+  const files = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return files.filter((name) => pluginName.test(name)).map((name) => join(folder, name));
+}
+
+/** Where plug-ins are: FLOW_KERNELS_CUDA, a file or a folder; else a build of this checkout, and the prebuilt ones. */
+function places(): string[] {
   const named = process.env['FLOW_KERNELS_CUDA'];
   if (named) return [named];
   const root = packageRoot();
   return [
-    join(root, 'build', 'cuda', 'Release', library),
-    join(root, 'prebuilds', `${process.platform}-${process.arch}`, library),
+    join(root, 'build', 'cuda', 'Release'),
+    join(root, 'prebuilds', `${process.platform}-${process.arch}`),
   ];
 }
 
-let opened: { readonly description: string } | { readonly reason: string } | null = null;
+type Opened = { readonly description: string } | { readonly reason: string };
 
-/** Opens the GPU once a process. */
-function tryCuda(): { readonly description: string } | { readonly reason: string } {
-  if (opened) return opened;
-  const paths = candidates();
-  const path = paths.find((candidate) => existsSync(candidate));
-  if (path === undefined) {
-    const folders = paths.map((candidate) => dirname(candidate)).join(' and ');
-    opened = {
-      reason: `the plug-in ${library} is not in ${folders}: build it with "npm run build:cuda"`,
-    };
-    return opened;
-  }
-  try {
-    opened = { description: native.openCuda(path) };
-  } catch (error) {
-    opened = { reason: error instanceof Error ? error.message : String(error) };
-  }
+let opened: Opened | null = null;
+
+/** Opens the GPU once a process: by the best plug-in of the first place that has one which can be used. */
+function tryCuda(): Opened {
+  opened ??= openCuda();
   return opened;
+}
+
+function openCuda(): Opened {
+  const reasons: string[] = [];
+  const searched = places();
+  for (const place of searched) {
+    const isFile = existsSync(place) && statSync(place).isFile();
+    const paths = isFile ? [place] : pluginsIn(place);
+    if (paths.length === 0) continue;
+    try {
+      return { description: native.openCuda(paths) };
+    } catch (error) {
+      reasons.push(error instanceof Error ? error.message : String(error));
+    }
+  }
+  if (reasons.length > 0) return { reason: reasons.join('; ') };
+  const [only = ''] = searched;
+  const [what, where] = only.endsWith('.so')
+    ? [`the plug-in ${basename(only)}`, dirname(only)]
+    : ['a plug-in flow_kernels_cuda*.so', searched.join(' or ')];
+  return { reason: `${what} is not in ${where}: build it with "npm run build:cuda"` };
 }
 
 /**

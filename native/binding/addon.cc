@@ -6,6 +6,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <string>
 #include <vector>
 
 #include "core/cuda_device.h"
@@ -285,11 +286,15 @@ Napi::Value read_async(const Napi::CallbackInfo& info) {
   return promise;
 }
 
-// openCuda(path) → a description of the GPU; throws the reason why there is none.
+// openCuda(paths) → a description of the GPU; throws the reason why there is none.
 Napi::Value open_cuda(const Napi::CallbackInfo& info) {
   require_arguments(info, 1);
   Addon& addon = addon_of(info.Env());
-  require(info, addon.engine.open_cuda(info[0].As<Napi::String>().Utf8Value().c_str(), addon.failure));
+  const auto files = info[0].As<Napi::Array>();
+  std::vector<std::string> paths;
+  for (uint32_t i = 0; i < files.Length(); ++i) paths.push_back(files.Get(i).As<Napi::String>().Utf8Value());
+  std::string reason;
+  if (!addon.engine.open_cuda(paths, reason)) throw Napi::Error::New(info.Env(), reason);
   return Napi::String::New(info.Env(), addon.engine.cuda()->describe());
 }
 

@@ -1,6 +1,8 @@
 // The GPU of an environment, behind the plug-in.
 #pragma once
 #include <memory>
+#include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "core/memory.h"
@@ -10,13 +12,18 @@ namespace flow {
 
 class CudaDevice final : private BlockSource {
  public:
-  // Loads the plug-in, once a process, and opens a context. Null: `failure` says why, and what was missing.
-  static std::unique_ptr<CudaDevice> open(const char* path, const OpTable& own, Failure& failure);
+  // Loads the plug-ins at `paths`, each once a process, and opens a context by the one with the highest score, the first of equals; where
+  // that cannot be opened, by the next. Null: `reason` says of each why not.
+  static std::unique_ptr<CudaDevice> open(const std::vector<std::string>& paths, const OpTable& own, std::string& reason);
   ~CudaDevice();
 
   const OpTable& table() const { return *plugin_.table; }
   MemoryPool& pool() { return pool_; }
-  const char* describe() const { return plugin_.describe(context_); }
+  // Name of the device, versions, and the file of the plug-in.
+  const std::string& describe() const { return description_; }
+  // Structure, as the extents of a mask, is decided on by the host: what it wrote as int32 is kept here, until something else writes there.
+  void remember(const void* data, const int32_t* values, int64_t count);
+  void forget(const void* data) { written_.erase(data); }
   void enter() { plugin_.enter(context_); }
   bool upload(void* to, const void* from, size_t bytes, Failure& failure);
   bool download(void* to, const void* from, size_t bytes, Failure& failure);
@@ -45,15 +52,18 @@ class CudaDevice final : private BlockSource {
   bool set(const char* name, double value) { return plugin_.set(context_, name, value); }
 
  private:
-  CudaDevice(const Plugin& plugin, PluginContext* context) : plugin_(plugin), context_(context), pool_(*this) {}
+  CudaDevice(const Plugin& plugin, PluginContext* context, std::string description)
+      : plugin_(plugin), context_(context), description_(std::move(description)), pool_(*this) {}
   void* take(size_t bytes) override;
   void give(void* block) override;
   void fill(void* block, int byte, size_t bytes) override;
 
   const Plugin& plugin_;
   PluginContext* context_;
+  std::string description_;
   MemoryPool pool_;
   std::vector<void*> graphs_;  // null: dropped
+  std::unordered_map<const void*, std::vector<int32_t>> written_;
 };
 
 }  // namespace flow

@@ -43,16 +43,28 @@ Engine::~Engine() {
 
 MemoryPool& Engine::pool(DeviceKind device) { return device == DeviceKind::cpu ? pool_ : cuda_->pool(); }
 
-bool Engine::open_cuda(const char* path, Failure& failure) {
-  if (!cuda_) cuda_ = CudaDevice::open(path, table_, failure);
+bool Engine::open_cuda(const std::vector<std::string>& paths, std::string& reason) {
+  if (!cuda_) cuda_ = CudaDevice::open(paths, table_, reason);
   return cuda_ != nullptr;
 }
 
 bool Engine::write(const Buffer& buffer, size_t offset_bytes, const void* from, size_t bytes, Failure& failure) {
   char* to = static_cast<char*>(buffer.data) + offset_bytes;
-  if (buffer.device == DeviceKind::cuda) return cuda_->upload(to, from, bytes, failure);
+  if (buffer.device == DeviceKind::cuda) {
+    if (buffer.dtype == DType::i32) {
+      if (!buffer.computed && bytes == bytes_of(buffer)) cuda_->remember(to, static_cast<const int32_t*>(from), buffer.elements);
+      else cuda_->forget(buffer.data);
+    }
+    return cuda_->upload(to, from, bytes, failure);
+  }
   if (bytes) std::memcpy(to, from, bytes);
   return true;
+}
+
+void Engine::note_output(const Buffer& buffer) {
+  if (buffer.device != DeviceKind::cuda || buffer.dtype != DType::i32) return;
+  const_cast<Buffer&>(buffer).computed = true;
+  cuda_->forget(buffer.data);
 }
 
 bool Engine::read(const Buffer& buffer, size_t offset_bytes, void* to, size_t bytes, Failure& failure) {
@@ -80,6 +92,7 @@ Handle Engine::allocate(DType dtype, int64_t elements, DeviceKind device) {
   buffer.device = device;
   buffer.elements = elements;
   buffer.dtype = dtype;
+  buffer.computed = false;
   vacant_.pop_back();
   ++live_;
   return static_cast<Handle>((uint64_t{buffer.generation} << slot_bits) + slot + 1);
@@ -98,6 +111,7 @@ const Buffer* Engine::find(Handle handle) const {
 bool Engine::release(Handle handle) {
   Buffer* buffer = const_cast<Buffer*>(find(handle));
   if (!buffer) return false;
+  if (buffer->device == DeviceKind::cuda && buffer->dtype == DType::i32) cuda_->forget(buffer->data);
   pool(buffer->device).give(buffer->data, bytes_of(*buffer));
   buffer->data = nullptr;
   buffer->generation = buffer->generation == generation_limit ? 0 : buffer->generation + 1;
@@ -156,6 +170,7 @@ Status Engine::decode(double* words, bool output, DeviceKind device, Operand& op
     words[2] = 0;
     words[5] = static_cast<double>(cols);
     operand.data = find(words[0])->data;
+    note_output(*find(words[0]));
     return Status::ok;
   }
   const Buffer* buffer = find(words[0]);
@@ -178,6 +193,7 @@ Status Engine::decode(double* words, bool output, DeviceKind device, Operand& op
         static_cast<long long>(span), static_cast<long long>(offset), static_cast<long long>(buffer->elements));
     return Status::out_of_bounds;
   }
+  if (output) note_output(*buffer);
   operand.data = static_cast<char*>(buffer->data) + static_cast<size_t>(offset) * size_of(operand.dtype);
   return Status::ok;
 }

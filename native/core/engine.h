@@ -3,6 +3,7 @@
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "core/memory.h"
@@ -24,6 +25,7 @@ struct Buffer {
   int64_t elements = 0;
   DType dtype = DType::f32;
   DeviceKind device = DeviceKind::cpu;
+  bool computed = false;  // an op writes it, now or in a graph
   uint32_t generation = 0;
 };
 
@@ -55,8 +57,8 @@ class Engine {
   // The same by another table with the same opcodes, which may lack ops (null).
   Status run_by(const OpTable& table, double* words, int64_t count, Failure& failure);
 
-  // Opens the GPU by the plug-in at `path`. False: `failure` says why.
-  bool open_cuda(const char* path, Failure& failure);
+  // Opens the GPU by the best of the plug-ins at `paths`. False: `reason` says why.
+  bool open_cuda(const std::vector<std::string>& paths, std::string& reason);
   CudaDevice* cuda() { return cuda_.get(); }
 
   // Copies between a buffer and the host; waits for the device where there is one.
@@ -70,6 +72,7 @@ class Engine {
 
  private:
   Status run_one(const OpTable& table, double* words, int64_t available, int64_t& used, Failure& failure);
+  void note_output(const Buffer& buffer);
   Status decode(double* words, bool output, DeviceKind device, Operand& operand, Failure& failure, const char* op,
                 int position);
   DeviceKind device_of(const double* operands, int64_t count) const;

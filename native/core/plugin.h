@@ -8,7 +8,7 @@
 namespace flow {
 
 // Both sides must have been built with the same number.
-inline constexpr int plugin_version = 4;
+inline constexpr int plugin_version = 5;
 
 /** Of a list of names (FNV-1a, 64 bits): opcodes are places in it, so both sides must have been built from one. */
 class Fingerprint {
@@ -31,6 +31,10 @@ struct Plugin {
   uint64_t registry;     // Fingerprint of the names of native/ops/registry.def that it was built from
   const OpTable* table;  // in the order of native/ops/registry.def; null for an op without a kernel
 
+  // How well it would run on this machine: of several plug-ins the one with the highest number is opened. 0: not at all, after writing
+  // the reason with its remedy. Makes no context on the device and takes no memory of it.
+  int (*score)(char* reason, size_t reason_bytes);
+
   // Opens the device; null after filling in the failure.
   PluginContext* (*open)(Failure* failure);
   void (*close)(PluginContext* context);
@@ -43,6 +47,10 @@ struct Plugin {
 
   // What to call where the device is short of memory: the owner gives back blocks that it only keeps.
   void (*on_shortage)(PluginContext* context, void (*release)(void* owner), void* owner);
+
+  // What the addon knows of the device's memory: the int32 that the host wrote to `data`, so many or more, and that no op has changed;
+  // null where it knows of none. Valid during the call of an op.
+  void (*on_question)(PluginContext* context, const int32_t* (*written)(void* owner, const void* data, int64_t count), void* owner);
 
   // Makes the context the one that kernels of this thread use.
   void (*enter)(PluginContext* context);

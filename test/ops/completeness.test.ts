@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { native } from '../../lib/native';
 import { PACKAGE_ROOT } from '../command';
+import { shares as bijectionShares } from '../cuda/bijectionShare';
 import { shares as sharesOnGpu } from '../cuda/opShare';
 import { contracts, testedApart } from './index';
 import { shares } from './share';
@@ -55,5 +56,9 @@ it('every share of the contract has its file', () => {
   for (let share = 0; share < sharesOnGpu; share++) {
     const file = readFileSync(join(PACKAGE_ROOT, `test/cuda/ops${share}.test.ts`), 'utf8');
     expect(file).toContain(`testShareOnGpu(${share});`);
+  }
+  for (let share = 0; share < bijectionShares; share++) {
+    const file = readFileSync(join(PACKAGE_ROOT, `test/cuda/bijections${share}.test.ts`), 'utf8');
+    expect(file).toContain(`testBijectionsOnGpu(${share});`);
   }
 });

@@ -65,6 +65,8 @@ cudaError_t note(cudaError_t error);
 // --- device.cc ---
 /** What opening the device comes to, by the name of an error in FLOW_EMULATION_OPEN. */
 bool opens_with(cudaError_t error);
+/** What a call does that makes CUDA's context of the process, which takes memory of the device: the first goes into the file PLANTED_LOG. */
+void make_context(const char* call);
 
 // --- grid.cc ---
 struct Launch {

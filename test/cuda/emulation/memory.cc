@@ -131,6 +131,7 @@ cudaError_t cudaMemGetInfo(size_t* free, size_t* total) {
 }
 cudaError_t cudaMalloc(void** pointer, size_t bytes) {
   const Turn turn;
+  make_context("cudaMalloc");
   if (ends_capture("cudaMalloc")) return note(cudaErrorStreamCaptureUnsupported);
   if (failed()) return note(pending_error());
   *pointer = allocate_device(bytes);
@@ -144,6 +145,7 @@ cudaError_t cudaFree(void* pointer) {
 }
 cudaError_t cudaMallocHost(void** pointer, size_t bytes) {
   const Turn turn;
+  make_context("cudaMallocHost");
   if (ends_capture("cudaMallocHost")) return note(cudaErrorStreamCaptureUnsupported);
   *pointer = malloc(bytes ? bytes : 1);
   if (*pointer) pinned()[static_cast<char*>(*pointer)] = bytes;

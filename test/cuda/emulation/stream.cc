@@ -180,6 +180,7 @@ cudaError_t cudaMemsetAsync(void* to, int value, size_t bytes, cudaStream_t stre
 
 cudaError_t cudaStreamCreateWithFlags(cudaStream_t* stream, unsigned) {
   const Turn turn;
+  make_context("cudaStreamCreate");
   if (opens_with(cudaErrorMemoryAllocation)) return note(cudaErrorMemoryAllocation);
   *stream = new Stream;
   return cudaSuccess;

@@ -1,5 +1,5 @@
 /**
- * Every row of the bijection contract on both devices: y, x, the log-determinants and all gradients are those of the CPU, which
+ * Every row of the bijection contract on both devices, in several files as opShare.ts: y, x, the log-determinants and all gradients are those of the CPU, which
  * differences and slogdet have confirmed (test/bijections/contract.test.ts; FLOW_TEST_DEVICE=cuda runs that one on a GPU as it stands).
  */
 import { beforeAll, describe, expect, it } from 'vitest';
@@ -15,7 +15,8 @@ import { orders, takeTurns } from '../contract/opOnGpu';
 import { eps64, expectClose, fixture } from '../reference/close';
 import { emulatedPlugin } from './emulated';
 
-beforeAll(() => void emulatedPlugin(), 900_000);
+/** Files bijections0.test.ts, …; completeness.test.ts counts them. */
+export const shares = 2;
 
 const rows = 33;
 
@@ -73,25 +74,32 @@ function everything(row: BijectionCase, device: Device, dtype: FloatDType): numb
   return found;
 }
 
-describe.each(bijectionCases.map((row, k) => [row.name, row, k] as const))(
-  '%s',
-  (_name, row, k) => {
-    it.each(['float32', 'float64'] as const)('%s', (dtype) => {
-      const order = orders[(k + (dtype === 'float32' ? 1 : 0)) % orders.length] as 'random';
+export function testBijectionsOnGpu(share: number): void {
+  beforeAll(() => void emulatedPlugin(), 900_000);
+  bijectionCases.forEach((row, k) => {
+    if (k % shares === share) describe(row.name, () => testOnGpu(row));
+  });
+}
+
+function testOnGpu(row: BijectionCase): void {
+  it.each(['float32', 'float64'] as const)('%s', (dtype) => {
+    const before = memory().buffers;
+    const wanted = everything(row, 'cpu', dtype);
+    const [found = [], ...others] = orders.map((order) => {
       onDevice('cuda', () => takeTurns(order));
-      const before = memory().buffers;
-      const wanted = everything(row, 'cpu', dtype);
-      const found = everything(row, 'cuda', dtype);
-      expect(memory().buffers).toBe(before);
-      expect(found.length).toBe(wanted.length);
-      // As in the contract: networks of up to 20 terms and slopes of e⁵ between the two, here forth, back and through both gradients.
-      const units = (4000 * epsilonOf(dtype)) / eps64;
-      for (const [i, array] of found.entries()) {
-        const own = wanted[i] as number[];
-        // The gradient of a single number is a sum over all rows, of terms of size 1, that may cancel.
-        const scale = own.length === 1 ? Math.max(1, Math.abs(own[0] as number)) : undefined;
-        expectClose(array, own, units, `result ${i}`, scale);
-      }
+      return everything(row, 'cuda', dtype);
     });
-  },
-);
+    expect(memory().buffers).toBe(before);
+    expect(found.length).toBe(wanted.length);
+    // As in the contract: networks of up to 20 terms and slopes of e⁵ between the two, here forth, back and through both gradients.
+    const units = (4000 * epsilonOf(dtype)) / eps64;
+    for (const [i, array] of found.entries()) {
+      const own = wanted[i] as number[];
+      // The gradient of a single number is a sum over all rows, of terms of size 1, that may cancel.
+      const scale = own.length === 1 ? Math.max(1, Math.abs(own[0] as number)) : undefined;
+      expectClose(array, own, units, `result ${i}`, scale);
+    }
+    // Whichever order the threads take, the bits are the same.
+    for (const other of others) expect(other).toEqual(found);
+  });
+}

@@ -1,0 +1,3 @@
+import { testBijectionsOnGpu } from './bijectionShare';
+
+testBijectionsOnGpu(1);
