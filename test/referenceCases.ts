@@ -513,15 +513,17 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
     rows ? int32(Array.from({ length: d }, (_, i) => d - 1 - i)) : null,
   ];
   for (let form = 0; form < 3; form++) {
-    add(
-      'lu_compose',
-      () => parts(form === 0),
-      () => [out(d, d)],
-      form,
-    );
+    for (const op of ['lu_compose', 'lu_inverse']) {
+      add(
+        op,
+        () => parts(form === 0),
+        () => [out(d, d), null],
+        form,
+      );
+    }
     add(
       'lu_compose_grad',
-      () => [...parts(form !== 1), real([d, d])],
+      () => [...parts(form !== 1), real([d, d]), null],
       () => [out(d, d), out(d)],
       form,
     );
@@ -537,6 +539,38 @@ export function instructions(dtype: FloatDType, n: number, d: number): [string, 
       );
     }
   }
+  const two = () => [...parts(true), ...parts(false)];
+  const twice = <T>(...of: T[]): T[] => [...of, ...of];
+  for (const op of ['lu_compose', 'lu_inverse'])
+    add(op, two, () => twice(out(d, d), out64(1)), 0, 0);
+  add(
+    'lu_compose_grad',
+    () => [...parts(true), real([d, d]), f64([1]), ...parts(false), real([d, d]), null],
+    () => twice(out(d, d), out(d)),
+    0,
+    0,
+  );
+  // Two layers: one with a scale and a bias, one with a gain.
+  const scaled = () => [x(), real([n]), real([n], 0.3), null];
+  const normed = () => [real([u, d]), null, null, real([u])];
+  add(
+    'scale_weights',
+    () => [...scaled(), ...normed()],
+    () => [out(n, d), out(n), out(u, d), null],
+    3,
+  );
+  add(
+    'scale_weights_grad',
+    () => [...scaled(), x(), real([n]), ...normed(), real([u, d]), null],
+    () => [...[out(n, d), out(n), out(n), null], ...[out(u, d), null, null, out(u)]],
+    3,
+  );
+  add(
+    'scale_weights_grad',
+    () => [x(), real([n]), real([n], 0.3), real([n]), x(), real([n])],
+    () => [out(n, d), out(n), out(n), out(n)],
+    0.5,
+  );
   const scalars = [out64(1), out64(1)];
   add(
     'lu_factor',

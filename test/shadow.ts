@@ -221,6 +221,10 @@ const tolerances: Readonly<Record<string, (instruction: Instruction) => Toleranc
   // Pivots with the errors of n steps of the elimination.
   lu_factor: ({ inputs: [w] }) => sum(8 * w!.cols),
   lu_solve: ({ inputs: [, factors] }) => sum(4 * factors!.cols),
+  // Sums of a row's products, in float64; across the direction of the row they cancel.
+  scale_weights: () => ({ units: 8 }),
+  scale_weights_grad: () => ({ units: 64, eps: 'operands', of: 'inputs' }),
+  lu_inverse: ({ inputs: [factors] }) => sum(4 * factors!.cols),
   lu_compose: ({ inputs: [factors] }) => sum(factors!.cols),
   lu_compose_grad: ({ inputs: [factors] }) => sum(factors!.cols),
   triangular_solve_grad: ({ inputs: [x] }) => sum(Math.max(x!.rows, x!.cols)),

@@ -63,9 +63,8 @@ inline bool check_vector(const Call& call, const Operand& o, const char* what, i
   return true;
 }
 
-// in[at …] = factors, log_scale, sign, rows; attr[0] = form.
-inline bool read_lu(const Call& call, int at, LuOperands& lu) {
-  const double form = call.attr[0];
+// in[at …] = factors, log_scale, sign, rows.
+inline bool read_lu(const Call& call, int at, double form, LuOperands& lu) {
   FLOW_CHECK(call, form == 0 || form == 1 || form == 2, "form: expected a code from 0 to 2, got %g", form);
   lu = {call.in + at, call.in + at + 1, call.in + at + 2, call.in + at + 3, static_cast<LuForm>(static_cast<int>(form)),
         call.in[at].cols};
@@ -80,31 +79,29 @@ inline bool read_lu(const Call& call, int at, LuOperands& lu) {
   return lu.rows->absent() || check_vector(call, *lu.rows, "rows", n, DType::i32);
 }
 
-// --- Rules of products (core/product.h) ---
+/** Channels up to which W⁻¹ is made: it fits 48 KB of shared memory in float64. */
+inline constexpr int64_t inverse_channels = 64;
 
-enum class LuPart { lower, upper };  // L; U + diag(s)
-
-/** (i, k) of a triangle, or of its transpose. */
-template <class T, LuPart part, bool transposed>
-struct LuRule {
-  static constexpr bool deep = !transposed;
-  using Row = int64_t;
-  using Depth = int64_t;
-  LuFactors<T> lu;
-  __device__ __forceinline__ Row row(int64_t, int64_t i) const { return i; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row i, Depth k) const {
-    const int64_t r = transposed ? k : i, c = transposed ? i : k;
-    return part == LuPart::lower ? lu.lower(r, c) : lu.upper(r, c);
-  }
-};
-template <class T>
-using LowerByRows = LuRule<T, LuPart::lower, false>;
-template <class T>
-using LowerByColumns = LuRule<T, LuPart::lower, true>;
-template <class T>
-using UpperByRows = LuRule<T, LuPart::upper, false>;
-template <class T>
-using UpperByColumns = LuRule<T, LuPart::upper, true>;
+/** Thread i < n: own[j·n] ← unknown j of W·x = the i-th row of the identity, or of W'·x. */
+template <class S>
+__device__ __forceinline__ void solve_unit(const LuFactors<S>& lu, bool transpose, int64_t i, double* own) {
+  const int64_t n = lu.n;
+  const bool has_lower = lu.form != LuForm::upper, has_upper = lu.form != LuForm::lower;
+  const bool unit = lu.form == LuForm::lu;
+  for (int64_t j = 0; j < n; ++j) own[j * n] = (transpose ? j : lu.row(j)) == i ? 1 : 0;
+  // Forward with L, or with Ũ'; backward with Ũ, or with L'.
+  if (transpose ? has_upper : has_lower)
+    for (int64_t j = 0; j < n; ++j) {
+      double sum = own[j * n];
+      for (int64_t k = 0; k < j; ++k) sum -= static_cast<double>(lu.factors[transpose ? k * lu.ld + j : j * lu.ld + k]) * own[k * n];
+      own[j * n] = !transpose && unit ? sum : sum / lu.diagonal(j);
+    }
+  if (transpose ? has_lower : has_upper)
+    for (int64_t j = n - 1; j >= 0; --j) {
+      double sum = own[j * n];
+      for (int64_t k = j + 1; k < n; ++k) sum -= static_cast<double>(lu.factors[transpose ? k * lu.ld + j : j * lu.ld + k]) * own[k * n];
+      own[j * n] = transpose && unit ? sum : sum / lu.diagonal(j);
+    }
+}
 
 }  // namespace flow::cuda

@@ -1,117 +1,142 @@
-// lu_compose_grad: backward of lu_compose. With G = P'·dL_dW and Ũ = U + diag(s):
-//   dL_dL = (G·Ũ') below the diagonal, dL_dU = (L'·G) above it, dL_dlog_scale = diag(L'·G)·s
-// in: factors, log_scale, sign, rows or absent, dL_dW; out: dL_dfactors (its diagonal is 0), dL_dlog_scale; attributes: form.
+// lu_compose_grad: backward of lu_compose, all matrices of a model in one call. With G = P'·dL_dW and Ũ = U + diag(s):
+//   dL_dL = (G·Ũ') below the diagonal, dL_dU = (L'·G) above it, dL_dlog_scale = diag(L'·G)·s + dL_dlog_det
+// in: for each matrix factors, log_scale, sign, rows or absent, dL_dW, dL_dlog_det (float64, one number) or absent; out: for each
+// dL_dfactors (its diagonal is 0), dL_dlog_scale; attributes: the form of each.
 //
-// Floor: factors, dL_dW and dL_dfactors once, 4/3·C³ operations. A launch a product; tiles on the other side of the diagonal end at once.
-#include "cuda/core/lu.h"
+// Floor: factors, dL_dW and dL_dfactors once, 4/3·C³ operations. One launch for all up to 64 channels (for some forty: 4 KB of arguments), a
+// block each, factors and G in shared memory. Beyond, four launches each: the triangles, both products by cuBLAS, what is kept of them.
+#include "cuda/core/lu_list.h"
 
 namespace flow::cuda {
 namespace {
 
-/** (i, k) of G, and of G'. */
 template <class T>
-struct GradRows {
-  static constexpr bool deep = true;
-  using Row = const T*;
-  using Depth = int64_t;
+struct Differentiated {
   LuFactors<T> lu;
   const T* dw;
-  int64_t ld;
-  __device__ __forceinline__ Row row(int64_t, int64_t i) const { return dw + lu.row(i) * ld; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return k; }
-  __device__ __forceinline__ T load(Row row, Depth k) const { return row[k]; }
-};
-template <class T>
-struct GradColumns {
-  static constexpr bool deep = false;
-  using Row = int64_t;
-  using Depth = const T*;
-  LuFactors<T> lu;
-  const T* dw;
-  int64_t ld;
-  __device__ __forceinline__ Row row(int64_t, int64_t j) const { return j; }
-  __device__ __forceinline__ Depth depth(int64_t k) const { return dw + lu.row(k) * ld; }
-  __device__ __forceinline__ T load(Row j, Depth p) const { return p[j]; }
-};
-
-struct FromColumn {
-  int64_t n;
-  __device__ __forceinline__ Span operator()(int64_t, int64_t i0, int64_t j0, void*) const {
-    return {j0, i0 + tile_side - 1 > j0 ? n : j0};
-  }
-};
-struct FromRow {
-  int64_t n;
-  __device__ __forceinline__ Span operator()(int64_t, int64_t i0, int64_t j0, void*) const {
-    return {i0, j0 + tile_side - 1 >= i0 ? n : i0};
-  }
-};
-
-template <class T>
-struct BelowDiagonal {
   T* out;
-  int64_t ld;
-  __device__ __forceinline__ void operator()(int64_t, int64_t i, int64_t j, int live, T (&v)[4]) const {
-#pragma unroll
-    for (int c = 0; c < 4; ++c)
-      if (c < live && j + c < i) out[i * ld + j + c] = v[c];
-  }
-};
-template <class T>
-struct FromDiagonal {
-  LuFactors<T> lu;
-  T* out;
-  int64_t ld;
   T* scale;
-  __device__ __forceinline__ void operator()(int64_t, int64_t i, int64_t j, int live, T (&v)[4]) const {
-#pragma unroll
-    for (int c = 0; c < 4; ++c) {
-      if (c >= live || j + c < i) continue;
-      if (j + c == i) scale[i] = static_cast<T>(static_cast<double>(v[c]) * lu.diagonal(i));
-      out[i * ld + j + c] = j + c == i ? T(0) : v[c];
-    }
-  }
+  const double* d_log_det;
+  int64_t dw_ld, ld;
 };
 
+/** Rows start in different banks. */
+__host__ __device__ constexpr int64_t pitch_of(int64_t n) { return n | 1; }
+
 template <class T>
-__global__ void __launch_bounds__(block_threads) one_triangle_grad(LuFactors<T> lu, const T* dw, int64_t dw_ld, T* out, int64_t ld, T* scale) {
-  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
-  for (int64_t e = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; e < lu.n * lu.n; e += stride) {
-    const int64_t i = e / lu.n, c = e % lu.n;
-    const T d = dw[lu.row(i) * dw_ld + c];
-    out[i * ld + c] = (lu.form == LuForm::lower ? c < i : c > i) ? d : T(0);
-    if (c == i) scale[i] = static_cast<T>(static_cast<double>(d) * lu.diagonal(i));
+__global__ void __launch_bounds__(block_threads) differentiate_list(const LuTable<Differentiated<T>> table) {
+  FLOW_SHARED(memory);
+  const LuFactors<T> lu = table.entry[blockIdx.x].lu;
+  const T* const dw = table.entry[blockIdx.x].dw;
+  T* const out = table.entry[blockIdx.x].out;
+  T* const scale = table.entry[blockIdx.x].scale;
+  const double* const d_log_det = table.entry[blockIdx.x].d_log_det;
+  const int64_t dw_ld = table.entry[blockIdx.x].dw_ld, ld = table.entry[blockIdx.x].ld;
+  const int n = static_cast<int>(lu.n), pitch = static_cast<int>(pitch_of(lu.n));
+  T* const f = reinterpret_cast<T*>(memory);
+  T* const g = f + n * pitch;
+  load_factors(lu, f, pitch);
+  for (int e = static_cast<int>(threadIdx.x); e < n * n; e += block_threads) g[e / n * pitch + e % n] = dw[lu.row(e / n) * dw_ld + e % n];
+  __syncthreads();
+  const bool product = lu.form == LuForm::lu;
+  for (int e = static_cast<int>(threadIdx.x); e < n * n; e += block_threads) {
+    const int i = e / n, j = e % n;
+    T value = 0;
+    if (i > j) {
+      if (product)
+        for (int k = j; k < n; ++k) value += g[i * pitch + k] * f[j * pitch + k];
+      else if (lu.form == LuForm::lower)
+        value = g[i * pitch + j];
+    } else {
+      if (i == j || lu.form != LuForm::lower) value = g[i * pitch + j];
+      if (product)
+        for (int k = i + 1; k < n; ++k) value += f[k * pitch + i] * g[k * pitch + j];
+    }
+    out[i * ld + j] = i == j ? T(0) : value;
+    if (i == j) scale[i] = static_cast<T>(static_cast<double>(value) * lu.diagonal(i) + (d_log_det ? *d_log_det : 0));
   }
 }
 
-bool lu_compose_grad(const Call& call) {
-  LuOperands operands;
-  if (!read_lu(call, 0, operands)) return false;
-  FLOW_CHECK(call, !operands.log_scale->absent(), "log_scale: expected one, got none");
-  const DType type = operands.factors->dtype;
-  if (!check_shape(call, call.in[4], "dL_dW", operands.n, operands.n, type) ||
-      !check_shape(call, call.out[0], "dL_dfactors", operands.n, operands.n, type) ||
-      !check_vector(call, call.out[1], "dL_dlog_scale", operands.n, type))
+/** by_upper = dL_dW·Ũ', its rows where those of W are; by_lower = L'·G. */
+template <class T>
+__global__ void __launch_bounds__(block_threads) keep_triangles(const Differentiated<T> of, const T* by_upper, const T* by_lower) {
+  const LuFactors<T>& lu = of.lu;
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t e = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; e < lu.n * lu.n; e += stride) {
+    const int64_t i = e / lu.n, j = e % lu.n;
+    of.out[i * of.ld + j] = j < i ? by_upper[lu.row(i) * lu.n + j] : j > i ? by_lower[e] : T(0);
+    if (i == j)
+      of.scale[i] = static_cast<T>(static_cast<double>(by_lower[e]) * lu.diagonal(i) + (of.d_log_det ? *of.d_log_det : 0));
+  }
+}
+
+template <class T>
+__global__ void __launch_bounds__(block_threads) one_triangle_grad(const Differentiated<T> of) {
+  const LuFactors<T>& lu = of.lu;
+  const int64_t stride = static_cast<int64_t>(gridDim.x) * blockDim.x;
+  for (int64_t e = static_cast<int64_t>(blockIdx.x) * blockDim.x + threadIdx.x; e < lu.n * lu.n; e += stride) {
+    const int64_t i = e / lu.n, j = e % lu.n;
+    const T d = of.dw[lu.row(i) * of.dw_ld + j];
+    of.out[i * of.ld + j] = (lu.form == LuForm::lower ? j < i : j > i) ? d : T(0);
+    if (i == j) of.scale[i] = static_cast<T>(static_cast<double>(d) * lu.diagonal(i) + (of.d_log_det ? *of.d_log_det : 0));
+  }
+}
+
+template <class T>
+bool differentiate_large(const Call& call, const Differentiated<T>& of) {
+  const int64_t n = of.lu.n;
+  if (of.lu.form != LuForm::lu) {
+    FLOW_LAUNCH((one_triangle_grad<T>), blocks_for(n * n), block_threads, 0, of);
+    return launched(call);
+  }
+  T* lower = static_cast<T*>(workspace(static_cast<size_t>(4 * n * n) * sizeof(T)));
+  if (!lower) return call.fail("the GPU has no memory for four matrices of %lld channels", ll(n));
+  T *upper = lower + n * n, *by_upper = upper + n * n, *by_lower = by_upper + n * n;
+  FLOW_LAUNCH((unpack_lu<T>), blocks_for(n * n), block_threads, 0, of.lu, lower, upper, static_cast<double*>(nullptr));
+  const FullPrecision full;
+  if (!blas_gemm<T>(call, false, true, n, n, n, of.dw, of.dw_ld, upper, n, by_upper, n) ||
+      !blas_gemm<T>(call, true, false, n, n, n, lower, n, of.dw, of.dw_ld, by_lower, n))
     return false;
-  return with_float(call, *operands.factors, "factors", [&](auto zero) {
+  FLOW_LAUNCH((keep_triangles<T>), blocks_for(n * n), block_threads, 0, of, static_cast<const T*>(by_upper),
+              static_cast<const T*>(by_lower));
+  return launched(call);
+}
+
+bool lu_compose_grad(const Call& call) {
+  if (!check_lu_lists(call, 6, 2)) return false;
+  for (int k = 0; k < call.n_attr; ++k) {
+    LuOperands lu;
+    if (!read_lu(call, 6 * k, call.attr[k], lu)) return false;
+    FLOW_CHECK(call, !lu.log_scale->absent(), "log_scale: expected one, got none");
+    const Operand* in = call.in + 6 * k;
+    const Operand* out = call.out + 2 * k;
+    const DType type = lu.factors->dtype;
+    if (!check_shape(call, in[4], "dL_dW", lu.n, lu.n, type) || (!in[5].absent() && !check_number(call, in[5], "dL_dlog_det")) ||
+        !check_shape(call, out[0], "dL_dfactors", lu.n, lu.n, type) || !check_vector(call, out[1], "dL_dlog_scale", lu.n, type))
+      return false;
+  }
+  return with_float(call, call.in[0], "factors", [&](auto zero) {
     using T = decltype(zero);
-    const LuFactors<T> lu = operands.in_kernel<T>();
-    const T* dw = call.in[4].as<const T>();
-    const int64_t dw_ld = call.in[4].ld, ld = call.out[0].ld;
-    T *out = call.out[0].as<T>(), *scale = call.out[1].as<T>();
-    if (lu.form != LuForm::lu) {
-      FLOW_LAUNCH((one_triangle_grad<T>), blocks_for(lu.n * lu.n), block_threads, 0, lu, dw, dw_ld, out, ld, scale);
-      return launched(call);
-    }
-    const ProductShape shape{lu.n, lu.n, lu.n};
-    return product<T>(call, shape, GradRows<T>{lu, dw, dw_ld}, UpperByRows<T>{lu}, FromColumn{lu.n}, BelowDiagonal<T>{out, ld}) &&
-           product<T>(call, shape, LowerByColumns<T>{lu}, GradColumns<T>{lu, dw, dw_ld}, FromRow{lu.n},
-                      FromDiagonal<T>{lu, out, ld, scale});
+    const auto make = [&](int k) {
+      LuOperands lu;
+      read_lu(call, 6 * k, call.attr[k], lu);
+      const Operand *in = call.in + 6 * k, *out = call.out + 2 * k;
+      return Differentiated<T>{lu.in_kernel<T>(), in[4].as<const T>(),  out[0].as<T>(), out[1].as<T>(),
+                               in[5].as<const double>(), in[4].ld, out[0].ld};
+    };
+    return for_matrices<Differentiated<T>>(
+        call.n_attr, make, [&](int k) { return call.in[6 * k].cols <= lu_block_side; },
+        [&](const LuTable<Differentiated<T>>& table, unsigned count, int64_t side) {
+          const size_t bytes = static_cast<size_t>(2 * side * pitch_of(side)) * sizeof(T);
+          FLOW_LAUNCH_WITH_SHARED(differentiate_list<T>, count, block_threads, bytes, table);
+          return launched(call);
+        },
+        [&](int k) { return differentiate_large<T>(call, make(k)); });
   });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(lu_compose_grad) = {"lu_compose_grad", lu_compose_grad, 5, 5, 2, 1};
+FLOW_DEFINE_OP(lu_compose_grad) = {"lu_compose_grad", lu_compose_grad, 6, 4096, -1, -1};
 
 }  // namespace flow::cuda

@@ -13,32 +13,14 @@
 namespace flow::cuda {
 namespace {
 
-/** Channels up to which the inverse is made: it fits 48 KB of shared memory. */
-constexpr int64_t inverse_channels = 64;
-
 /** inverse [n, n] with x = y·inverse, shift = −bias·inverse. Thread i solves for the i-th row of the identity. */
 template <class T, class S>
 __global__ void __launch_bounds__(inverse_channels) invert(LuFactors<S> lu, bool transpose, const T* bias, T* inverse, T* shift) {
   FLOW_SHARED(memory);
   const int64_t n = lu.n, i = threadIdx.x;
   double* const own = reinterpret_cast<double*>(memory) + i;  // unknown j of thread i: own[j·n]
-  const bool has_lower = lu.form != LuForm::upper, has_upper = lu.form != LuForm::lower;
-  const bool unit = lu.form == LuForm::lu;
   if (i < n) {
-    for (int64_t j = 0; j < n; ++j) own[j * n] = (transpose ? j : lu.row(j)) == i ? 1 : 0;
-    // Forward with L, or with Ũ'; backward with Ũ, or with L'.
-    if (transpose ? has_upper : has_lower)
-      for (int64_t j = 0; j < n; ++j) {
-        double sum = own[j * n];
-        for (int64_t k = 0; k < j; ++k) sum -= static_cast<double>(lu.factors[transpose ? k * lu.ld + j : j * lu.ld + k]) * own[k * n];
-        own[j * n] = !transpose && unit ? sum : sum / lu.diagonal(j);
-      }
-    if (transpose ? has_lower : has_upper)
-      for (int64_t j = n - 1; j >= 0; --j) {
-        double sum = own[j * n];
-        for (int64_t k = j + 1; k < n; ++k) sum -= static_cast<double>(lu.factors[transpose ? k * lu.ld + j : j * lu.ld + k]) * own[k * n];
-        own[j * n] = transpose && unit ? sum : sum / lu.diagonal(j);
-      }
+    solve_unit(lu, transpose, i, own);
     for (int64_t j = 0; j < n; ++j) inverse[i * n + (transpose ? lu.row(j) : j)] = static_cast<T>(own[j * n]);
   }
   if (!bias) return;
@@ -123,7 +105,7 @@ bool solve(const Call& call, const LuOperands& operands, bool transpose, int met
 
 bool lu_solve(const Call& call) {
   LuOperands lu;
-  if (!read_lu(call, 1, lu)) return false;
+  if (!read_lu(call, 1, call.attr[0], lu)) return false;
   const Operand &y = call.in[0], &bias = call.in[5], &x = call.out[0];
   const bool transpose = call.attr[1] != 0;
   FLOW_CHECK(call, call.attr[2] == 0 || call.attr[2] == 1 || call.attr[2] == 2, "method: expected 0, 1 or 2, got %g", call.attr[2]);

@@ -92,12 +92,22 @@ export function record(
   }
 }
 
-/** Runs `body` with no tape: nothing in it is differentiated. */
-export function withoutTape<T>(body: () => T): T {
-  const hidden = open.splice(0);
+/** The tapes that are open now. */
+export function openTapes(): readonly Tape[] {
+  return [...open];
+}
+
+/** Runs `body` on these tapes and no others. */
+export function onTapes<T>(tapes: readonly Tape[], body: () => T): T {
+  const hidden = open.splice(0, open.length, ...tapes);
   try {
     return body();
   } finally {
-    open.push(...hidden);
+    open.splice(0, open.length, ...hidden);
   }
+}
+
+/** Runs `body` with no tape: nothing in it is differentiated. */
+export function withoutTape<T>(body: () => T): T {
+  return onTapes([], body);
 }

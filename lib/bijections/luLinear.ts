@@ -7,10 +7,20 @@ import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { orthogonal } from '../nn/orthogonal';
 import { register } from '../nn/registry';
-import { type LuTriangles, linear, luCompose, luFactor, luSolve, RandomStream, sum } from '../ops';
+import {
+  type LuTriangles,
+  linear,
+  luFactor,
+  luInverseChannels,
+  luSolve,
+  RandomStream,
+  sub,
+  sum,
+} from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { LinearMap, type LinearMapOptions } from './linearMap';
+import { composing, inverting } from './luWeights';
 
 export interface LuLinearOptions extends LinearMapOptions {
   /** W to start with: a random rotation (default), or the identity. */
@@ -35,6 +45,10 @@ export class LuLinear extends LinearMap {
   readonly rows: Tensor;
   readonly start: 'rotation' | 'identity';
   readonly seed: number;
+
+  readonly #composed = this.derive(composing, () => this.triangles);
+  readonly #inverse =
+    this.channels <= luInverseChannels ? this.derive(inverting, () => this.triangles) : null;
 
   constructor(options: LuLinearOptions) {
     super(options);
@@ -84,19 +98,19 @@ export class LuLinear extends LinearMap {
     return { factors, logScale, sign, rows };
   }
 
-  #logAbsDet(): Tensor {
-    return sum(this.logScale, undefined, { dtype: 'float64' });
-  }
-
   protected override applyForward(x: Tensor) {
-    return { out: linear(x, luCompose(this.triangles), this.bias), logAbsDet: this.#logAbsDet() };
+    const [weight, logAbsDet] = this.#composed.tensors();
+    return { out: linear(x, weight, this.bias), logAbsDet };
   }
 
   protected override applyInverse(y: Tensor) {
-    return {
-      out: luSolve(y, this.triangles, { bias: this.bias }),
-      logAbsDet: this.#logAbsDet(),
-    };
+    const { bias, logScale, triangles } = this;
+    if (this.#inverse) {
+      const [inverse, logAbsDet] = this.#inverse.tensors();
+      return { out: linear(bias ? sub(y, bias) : y, inverse, null), logAbsDet };
+    }
+    const logAbsDet = sum(logScale, undefined, { dtype: 'float64' });
+    return { out: luSolve(y, triangles, { bias }), logAbsDet };
   }
 
   config(): Config {

@@ -5,9 +5,19 @@
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, householder, type LuTriangles, luCompose, luSolve, matmul, sub, sum } from '../ops';
+import {
+  add,
+  householder,
+  type LuTriangles,
+  luInverseChannels,
+  luSolve,
+  matmul,
+  sub,
+  sum,
+} from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap } from './linearMap';
+import { composing, inverting } from './luWeights';
 import type { OrthogonalLinearOptions } from './orthogonalLinear';
 import { identityOf, reflectionVectors } from './reflections';
 
@@ -30,6 +40,10 @@ export class QrLinear extends LinearMap {
   readonly sign: Tensor;
   readonly #identity: Tensor;
 
+  readonly #composed = this.derive(composing, () => this.triangles);
+  readonly #inverse =
+    this.channels <= luInverseChannels ? this.derive(inverting, () => this.triangles) : null;
+
   constructor(options: QrLinearOptions) {
     super(options);
     const { channels, dtype } = this;
@@ -51,28 +65,30 @@ export class QrLinear extends LinearMap {
     return { factors, logScale, sign, rows: null, form: 'lower' };
   }
 
-  #logAbsDet(): Tensor {
-    return sum(this.logScale, undefined, { dtype: 'float64' });
-  }
-
   // x' R' Q': from the left for few rows, from the right, with the matrix first, for many.
   protected override applyForward(x: Tensor) {
     const { vectors, bias } = this;
-    const transposed = luCompose(this.triangles);
+    const [transposed, logAbsDet] = this.#composed.tensors();
     const y =
       x.rows < this.channels
         ? householder(matmul(x, transposed), vectors)
         : matmul(x, householder(transposed, vectors));
-    return { out: bias ? add(y, bias) : y, logAbsDet: this.#logAbsDet() };
+    return { out: bias ? add(y, bias) : y, logAbsDet };
   }
 
   protected override applyInverse(y: Tensor) {
     const { vectors, bias, triangles } = this;
     const given = bias ? sub(y, bias) : y;
-    const solved = (rows: Tensor) =>
-      luSolve(householder(rows, vectors, { reverse: true }), triangles, { transpose: true });
+    const [inverse, logAbsDet] = this.#inverse?.tensors() ?? [
+      null,
+      sum(this.logScale, undefined, { dtype: 'float64' }),
+    ];
+    const solved = (rows: Tensor) => {
+      const turned = householder(rows, vectors, { reverse: true });
+      return inverse ? matmul(turned, inverse) : luSolve(turned, triangles, { transpose: true });
+    };
     const x = y.rows < this.channels ? solved(given) : matmul(given, solved(this.#identity));
-    return { out: x, logAbsDet: this.#logAbsDet() };
+    return { out: x, logAbsDet };
   }
 
   config(): Config {

@@ -4,6 +4,7 @@
  */
 import { pullback } from '../autograd/gradient';
 import { isTracked, record, withoutTape } from '../autograd/tape';
+import { type Derived, trackedDerived, withMade } from '../nn/derived';
 import { add, affineScalar, cast, div, sqrt, square, sub, sum } from '../ops';
 import { refuseSecondGradient } from '../ops/check';
 import { scope } from '../tensor/scope';
@@ -34,8 +35,7 @@ export function rebuildableForward(
 ): Forward {
   const kept = activations();
   const parameters = bijections.map((bijection) => bijection.parameters());
-  const tracked = [x, context, ...parameters.flat()];
-  if (!isTracked(tracked)) return forwardThrough(bijections, x, context);
+  if (!isTracked([x, context, ...parameters.flat()])) return forwardThrough(bijections, x, context);
 
   return scope(() => {
     const inputs: Tensor[] = [];
@@ -45,7 +45,17 @@ export function rebuildableForward(
         if (!rebuilds || inputs.length === 0) inputs.push(input.alias());
       }),
     );
-    const saved = [y, ...inputs, ...(context ? [context] : [])];
+    // What was made of the parameters, for all bijections together, is a leaf here: its own gradient comes at the end of the step.
+    const derived = bijections.map((bijection) => bijection.derived());
+    const made = trackedDerived(derived.flat());
+    const leaves = bijections.map((_, k) => [
+      ...(parameters[k] as Tensor[]),
+      ...(derived[k] as Derived[]).flatMap((one) => made.get(one) ?? []),
+    ]);
+    const tracked = [x, context, ...leaves.flat()];
+    const madeTensors = [...made.values()].flat();
+    const saved = [y, ...inputs, ...madeTensors, ...(context ? [context] : [])];
+    const firstMade = 1 + inputs.length;
     record('rebuilt', tracked, [y, logDet], saved, (alive, [dy, dLogDet], needs) =>
       scope(() => {
         refuseSecondGradient('rebuilt', [...tracked, dy ?? null, dLogDet ?? null]);
@@ -55,37 +65,46 @@ export function rebuildableForward(
           if (d && needs[at]) gradients[at] = before ? add(before, d) : d;
         };
         const itsContext = context ? (alive.at(-1) as Tensor) : null;
+        let next = firstMade;
+        const again = new Map(
+          [...made].map(([one, tensors]) => [one, tensors.map(() => alive[next++] as Tensor)]),
+        );
         let output = alive[0] as Tensor;
         let dOutput = dy ?? null;
         let at = tracked.length;
-        for (let k = bijections.length - 1; k >= 0; k--) {
-          const bijection = bijections[k] as Bijection;
-          const own = parameters[k] as Tensor[];
-          const below = bijection.contextFeatures > 0 ? itsContext : null;
-          const [from, dFrom] = [output, dOutput];
-          const { by, gradients: found } = pullback(
-            (watch) => {
-              for (const leaf of [...own, below]) if (leaf) watch(leaf);
-              const step = rebuilds
-                ? bijection.rebuild(from, below, watch)
-                : again(bijection, alive[1 + k] as Tensor, below, watch);
-              return {
-                outputs: [step.y, step.logDet],
-                by: [step.x, ...own, ...(below ? [below] : [])],
-              };
-            },
-            [dFrom, dLogDet ?? null],
-          );
-          at -= own.length;
-          for (let i = 0; i < own.length; i++) collect(at + i, found[1 + i]);
-          if (below) collect(1, found.at(-1));
-          output = by[0] as Tensor;
-          dOutput = found[0] ?? null;
-          if (k < bijections.length - 1) {
-            from.dispose();
-            dFrom?.dispose();
+        withMade(derived.flat(), again, () => {
+          for (let k = bijections.length - 1; k >= 0; k--) {
+            const bijection = bijections[k] as Bijection;
+            const own = [
+              ...(parameters[k] as Tensor[]),
+              ...(derived[k] as Derived[]).flatMap((one) => again.get(one) ?? []),
+            ];
+            const below = bijection.contextFeatures > 0 ? itsContext : null;
+            const [from, dFrom] = [output, dOutput];
+            const { by, gradients: found } = pullback(
+              (watch) => {
+                for (const leaf of [...own, below]) if (leaf) watch(leaf);
+                const step = rebuilds
+                  ? bijection.rebuild(from, below, watch)
+                  : forwardAgain(bijection, alive[1 + k] as Tensor, below, watch);
+                return {
+                  outputs: [step.y, step.logDet],
+                  by: [step.x, ...own, ...(below ? [below] : [])],
+                };
+              },
+              [dFrom, dLogDet ?? null],
+            );
+            at -= own.length;
+            for (let i = 0; i < own.length; i++) collect(at + i, found[1 + i]);
+            if (below) collect(1, found.at(-1));
+            output = by[0] as Tensor;
+            dOutput = found[0] ?? null;
+            if (k < bijections.length - 1) {
+              from.dispose();
+              dFrom?.dispose();
+            }
           }
-        }
+        });
         collect(0, dOutput);
         if (rebuilds) kept.drifts.push(relativeError(output, alive[1] as Tensor).alias());
         return gradients;
@@ -97,7 +116,7 @@ export function rebuildableForward(
 }
 
 /** The forward pass on a kept input. */
-function again(
+function forwardAgain(
   bijection: Bijection,
   input: Tensor,
   context: Tensor | null,

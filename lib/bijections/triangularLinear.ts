@@ -2,9 +2,10 @@
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { type LuTriangles, linear, luCompose, luSolve, sum } from '../ops';
+import { type LuTriangles, linear, luInverseChannels, luSolve, sub, sum } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap, type LinearMapOptions } from './linearMap';
+import { composing, inverting } from './luWeights';
 
 export interface TriangularLinearOptions extends LinearMapOptions {
   /** Whether W is lower triangular (default): channel c of the result sees the channels up to c. Else from c on. */
@@ -21,6 +22,10 @@ export class TriangularLinear extends LinearMap {
   /** [C]: signs of s, state. */
   readonly sign: Tensor;
 
+  readonly #composed = this.derive(composing, () => this.triangles);
+  readonly #inverse =
+    this.channels <= luInverseChannels ? this.derive(inverting, () => this.triangles) : null;
+
   constructor(options: TriangularLinearOptions) {
     super(options);
     const { channels, dtype } = this;
@@ -35,16 +40,19 @@ export class TriangularLinear extends LinearMap {
     return { factors, logScale, sign, rows: null, form: lower ? 'lower' : 'upper' };
   }
 
-  #logAbsDet(): Tensor {
-    return sum(this.logScale, undefined, { dtype: 'float64' });
-  }
-
   protected override applyForward(x: Tensor) {
-    return { out: linear(x, luCompose(this.triangles), this.bias), logAbsDet: this.#logAbsDet() };
+    const [weight, logAbsDet] = this.#composed.tensors();
+    return { out: linear(x, weight, this.bias), logAbsDet };
   }
 
   protected override applyInverse(y: Tensor) {
-    return { out: luSolve(y, this.triangles, { bias: this.bias }), logAbsDet: this.#logAbsDet() };
+    const { bias, logScale, triangles } = this;
+    if (this.#inverse) {
+      const [inverse, logAbsDet] = this.#inverse.tensors();
+      return { out: linear(bias ? sub(y, bias) : y, inverse, null), logAbsDet };
+    }
+    const logAbsDet = sum(logScale, undefined, { dtype: 'float64' });
+    return { out: luSolve(y, triangles, { bias }), logAbsDet };
   }
 
   config(): Config {

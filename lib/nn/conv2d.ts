@@ -2,21 +2,20 @@
 import { type FloatDType, floatArray } from '../dtype';
 import {
   type Activation,
-  affineScalar,
   type ConvGeometry,
   type ConvStackLayer,
   conv2d,
-  exp,
-  mul,
   type RandomStream,
-  reshape,
   rowNorms,
+  type ScaledLayer,
+  scaleWeights,
   weightNorm,
 } from '../ops';
 import type { Shape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { ChannelMoments, leastDeviation } from './channelMoments';
+import { type Derivation, Derived } from './derived';
 import { uniformByFanIn, zeros } from './initialization';
 import { type Config, Module, withoutUndefined } from './module';
 
@@ -50,6 +49,21 @@ export interface Conv2dLayerOptions extends ConvGeometry {
 /** logscale_factor of Glow's code. */
 const logScaleFactor = 3;
 
+/**
+ * Numbers of a weight up to which it is scaled together with those of other layers: a larger one is worth a launch of its own, and not
+ * worth keeping until the end of a step.
+ */
+const mostTogether = 1 << 16;
+
+/** The weight, and the bias where it is scaled too. */
+const scaling: Derivation<ScaledLayer, readonly [Tensor, ...Tensor[]]> = {
+  parameters: (layer) => Object.values(layer).filter((tensor) => tensor !== null),
+  make: (layers) =>
+    scaleWeights(layers, logScaleFactor).map(({ weight, bias }) =>
+      bias ? [weight, bias] : [weight],
+    ),
+};
+
 /** Images as rows of pixels [N·height·width, inputs] → [.., outputs]. */
 export class Conv2d extends Module {
   readonly inputs: number;
@@ -65,6 +79,8 @@ export class Conv2d extends Module {
   constantChannels: readonly number[] = [];
   readonly floor = leastDeviation;
   readonly #initialized: Tensor | null;
+  /** Null: the parameters are used as they are. */
+  readonly #scaled: Derived<ScaledLayer, readonly [Tensor, ...Tensor[]]> | null;
 
   /** @param stream random numbers for the start */
   constructor(
@@ -93,6 +109,16 @@ export class Conv2d extends Module {
     this.#initialized = options.actNorm
       ? this.state('initialized', tensorOfArray(Int32Array.of(0), [1]))
       : null;
+    const layer = (): ScaledLayer => {
+      const { weight, logScale, gain } = this;
+      return { weight, bias: logScale && this.bias, logScale, gain };
+    };
+    this.#scaled = null;
+    if (this.gain || this.logScale)
+      this.#scaled =
+        this.weight.size <= mostTogether
+          ? this.derive(scaling, layer)
+          : new Derived(scaling, layer);
   }
 
   /** False where there is an actnorm that no rows have set yet. It is saved state. */
@@ -135,13 +161,10 @@ export class Conv2d extends Module {
 
   /** Weight and bias of the convolution as it is run: the norm and the output's scale are in them. */
   effective(): { weight: Tensor; bias: Tensor | null } {
-    const normed = this.#normed();
-    if (this.logScale === null) return { weight: normed, bias: this.bias };
-    const scale = exp(affineScalar(this.logScale, logScaleFactor));
-    return {
-      weight: mul(normed, reshape(scale, [this.outputs, 1])),
-      bias: this.bias && mul(this.bias, scale),
-    };
+    const { weight, bias } = this;
+    if (this.#scaled === null) return { weight, bias };
+    const [scaledWeight, scaledBias] = this.#scaled.tensors();
+    return { weight: scaledWeight, bias: scaledBias ?? bias };
   }
 
   /** The layer as {@link convStack} takes it. */

@@ -5,6 +5,7 @@ export * from './conv2d';
 export * from './convCoder';
 export * from './convNet';
 export * from './degrees';
+export { type Derivation, Derived } from './derived';
 export * from './featureOrder';
 export * from './linear';
 export * from './lipschitzNet';

@@ -3,6 +3,7 @@ import type { FloatDType } from '../dtype';
 import { currentDevice, type Device, onDevice } from '../tensor/device';
 import { keep, scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { type Derivation, Derived, withDerived } from './derived';
 
 /** JSON that describes how to build a module again; its weights are saved beside it. */
 export type Json =
@@ -31,6 +32,7 @@ export abstract class Module {
   readonly #state = new Map<string, Tensor>();
   readonly #children = new Map<string, Module>();
   readonly #owned: Tensor[] = [];
+  readonly #derived: Derived[] = [];
   #training = false;
 
   /** How to build the module again with `build` of registry.ts. */
@@ -66,6 +68,16 @@ export abstract class Module {
     return tensor;
   }
 
+  /** What is made of the parameters alone: inside of a model's call together with that of the other modules. */
+  protected derive<S, T extends readonly Tensor[]>(
+    kind: Derivation<S, T>,
+    source: () => S,
+  ): Derived<S, T> {
+    const derived = new Derived(kind, source);
+    this.#derived.push(derived as unknown as Derived);
+    return derived;
+  }
+
   protected child<M extends Module>(name: string, module: M): M {
     this.#children.set(name, module);
     return module;
@@ -87,6 +99,13 @@ export abstract class Module {
   /** Every state tensor of the tree by its path. */
   namedState(): Map<string, Tensor> {
     return this.#collect((module) => module.#state);
+  }
+
+  /** What the modules of the tree derive from their parameters. */
+  derived(): Derived[] {
+    const found = [...this.#derived];
+    for (const child of this.#children.values()) found.push(...child.derived());
+    return found;
   }
 
   /** All modules of the tree with their paths, parents first; the root's path is ''. */
@@ -115,9 +134,9 @@ export abstract class Module {
     return currentDevice();
   }
 
-  /** Runs `body` where the module is, in a scope. */
+  /** Runs `body` where the module is, in a scope; what the tree derives from its parameters is made together there, and once. */
   protected here<T>(body: () => T): T {
-    return onDevice(this.device, () => scope(body));
+    return onDevice(this.device, () => scope(() => withDerived(() => this.derived(), body)));
   }
 
   /** Moves the whole tree to a device. @throws FlowError UNSUPPORTED where there is no GPU to be used */

@@ -19,8 +19,8 @@ export interface VjpContext<A> {
 export interface OpDefinition<A> {
   /** The native name: native/ops/<name>.cc. */
   readonly name: string;
-  /** Checks the inputs and says what comes out. */
-  outputs(inputs: readonly (Tensor | null)[], attributes: A): readonly OutputSpec[];
+  /** Checks the inputs and says what comes out; null: an output that is left out, and not counted anywhere else. */
+  outputs(inputs: readonly (Tensor | null)[], attributes: A): readonly (OutputSpec | null)[];
   /** The attributes as the native op reads them. */
   encode?(attributes: A): readonly number[];
   /** What the vjp reads: positions of inputs and outputs. Nothing else is kept in memory for it. */

@@ -65,8 +65,15 @@ export { householder } from './householder';
 export { type LinearOptions, linear } from './linear';
 export { bernoulliLogProb, logisticLogProb, normalLogProb } from './logProb';
 export { logScaleOf } from './logScale';
-export { type LuForm, type LuTriangles, luCompose } from './luCompose';
+export {
+  type LuComposed,
+  type LuForm,
+  type LuTriangles,
+  luCompose,
+  luComposeAll,
+} from './luCompose';
 export { conditionNumber, type LuFactors, luFactor, luFactorSolve } from './luFactor';
+export { luInverseAll, luInverseChannels } from './luInverse';
 export { type LuMethod, type LuSolveOptions, luSolve } from './luSolve';
 export { type MadeLayer, type MadeNetwork, madeInverse } from './madeInverse';
 export { madeMonotoneInverse } from './madeMonotoneInverse';
@@ -86,6 +93,7 @@ export { logSumExp, max } from './reduce';
 export { cast, clone, contiguous, reshape } from './reshape';
 export { type ResidualSeries, residualSeries, type SeriesLayer } from './residualSeries';
 export { concatRows, copyInto, rowsView } from './rows';
+export { type ScaledLayer, type ScaledWeights, scaleWeights } from './scaleWeights';
 export { makeSgdState, type SgdOperands, sgd, sgdState } from './sgd';
 export {
   type SpatialDirection,

@@ -1,10 +1,12 @@
 /** A matrix by its triangles: the parameters of linear flows whose determinant is a product. */
+import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
 import { apply, type OpDefinition } from './define';
+import { zeros } from './fill';
 
 /**
  * Which triangles make the matrix: 'lu' W = P·L·(U + diag(s)) (Kingma, Dhariwal 2018, "Glow", eq. 10); 'lower' and
@@ -83,44 +85,136 @@ export function checkTriangles(
   return channels;
 }
 
-interface Attributes {
-  readonly form: LuForm;
+/** A matrix W of its triangles. */
+export interface LuComposed {
+  /** W [C, C]. */
+  readonly weight: Tensor;
+  /** float64 []: log|det W| = Σ logScale. */
+  readonly logAbsDet: Tensor;
 }
 
-const definition: OpDefinition<Attributes> = {
+interface Attributes {
+  readonly forms: readonly LuForm[];
+}
+
+/** factors, logScale, sign and rows of one matrix after the other, as the ops take them, and back. */
+export function luOperands(all: readonly LuTriangles[]): (Tensor | null)[] {
+  return all.flatMap(({ factors, logScale, sign, rows }) => [factors, logScale, sign, rows]);
+}
+function trianglesOf(
+  inputs: readonly (Tensor | null)[],
+  { forms }: Attributes,
+): readonly LuTriangles[] {
+  return forms.map((form, k) => {
+    const [factors, logScale, sign, rows] = inputs.slice(4 * k) as [
+      Tensor,
+      Tensor,
+      Tensor,
+      Tensor | null,
+    ];
+    return { factors, logScale, sign, rows: rows ?? null, form };
+  });
+}
+
+/** What is wanted of a list of matrices: a matrix and its log-determinant each, with a gradient by the triangles. */
+export interface LuListOp {
+  readonly name: 'lu_compose' | 'lu_inverse';
+  readonly where: string;
+  /** dL_dW, given the gradient of the matrix that was made. */
+  gradient(made: Tensor, d: Tensor): Tensor;
+  readonly savesMade: boolean;
+}
+
+/** Runs the op for all of `all` at once. */
+export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] {
+  const { name, where } = op;
+  const definition: OpDefinition<Attributes> = {
+    name,
+    outputs: (inputs, attributes) =>
+      trianglesOf(inputs, attributes).flatMap(({ factors, logScale, sign, rows }) => {
+        checkTriangles(where, factors, logScale, sign, rows);
+        return [
+          { shape: factors.shape, dtype: factors.dtype },
+          { shape: [], dtype: 'float64' },
+        ];
+      }),
+    encode: ({ forms }) => forms.map((form) => encodeLuForm(where, form)),
+    saves: {
+      inputs: Array.from({ length: 4 * all.length }, (_, i) => i),
+      outputs: op.savesMade ? all.map((_, k) => 2 * k) : [],
+    },
+    vjp({ inputs, outputs, d, needs, attributes }) {
+      refuseSecondGradient(where, [...inputs, ...d]);
+      const triangles = trianglesOf(inputs, attributes);
+      const wanted = triangles.flatMap((one, k) => {
+        const [dMade, dLogAbsDet] = [d[2 * k] ?? null, d[2 * k + 1] ?? null];
+        if (!(needs[4 * k] || needs[4 * k + 1]) || !(dMade || dLogAbsDet)) return [];
+        const dWeight = dMade && op.gradient(outputs[k] as Tensor, dMade);
+        return [{ k, triangles: one, dWeight, dLogAbsDet }];
+      });
+      const found = luComposeGrads(where, wanted);
+      const gradients: (Tensor | null)[] = inputs.map(() => null);
+      for (const [i, { k }] of wanted.entries()) {
+        gradients[4 * k] = found[i]?.dFactors ?? null;
+        gradients[4 * k + 1] = found[i]?.dLogScale ?? null;
+      }
+      return gradients;
+    },
+  };
+  const made = apply(definition, luOperands(all), { forms: all.map(({ form = 'lu' }) => form) });
+  return all.map((_, k) => ({
+    weight: made[2 * k] as Tensor,
+    logAbsDet: made[2 * k + 1] as Tensor,
+  }));
+}
+
+const composition: LuListOp = {
   name: 'lu_compose',
-  outputs([factors, logScale, sign, rows]) {
-    const f = factors as Tensor;
-    checkTriangles('luCompose', f, logScale as Tensor, sign as Tensor, rows ?? null);
-    return [{ shape: f.shape, dtype: f.dtype }];
-  },
-  encode: ({ form }) => [encodeLuForm('luCompose', form)],
-  saves: { inputs: [0, 1, 2, 3], outputs: [] },
-  vjp({ inputs, d: [dw], attributes: { form } }) {
-    const [factors, logScale, sign, rows] = inputs as [Tensor, Tensor, Tensor, Tensor | null];
-    refuseSecondGradient('luCompose', [...inputs, dw as Tensor]);
-    const triangles = { factors, logScale, sign, rows, form };
-    const { dFactors, dLogScale } = luComposeGrad('luCompose', triangles, dw as Tensor);
-    return [dFactors, dLogScale, null, null];
-  },
+  where: 'luCompose',
+  gradient: (_, d) => d,
+  savesMade: false,
 };
 
-/** The gradients of the triangles, given that of W. */
-export function luComposeGrad(
+interface LuGradients {
+  readonly dFactors: Tensor;
+  readonly dLogScale: Tensor;
+}
+
+/** The gradients of the triangles, given those of W and of its log-determinant (null: 0), for all matrices at once. */
+export function luComposeGrads(
   where: string,
-  { factors, logScale, sign, rows, form = 'lu' }: LuTriangles,
-  dw: Tensor,
-): { dFactors: Tensor; dLogScale: Tensor } {
-  const [dFactors, dLogScale] = execute(
+  all: readonly {
+    readonly triangles: LuTriangles;
+    readonly dWeight: Tensor | null;
+    readonly dLogAbsDet: Tensor | null;
+  }[],
+): LuGradients[] {
+  if (all.length === 0) return [];
+  const like = (tensor: Tensor) => ({ shape: tensor.shape, dtype: tensor.dtype });
+  const made = execute(
     'lu_compose_grad',
-    [factors, logScale, sign, rows, dw],
-    [
-      { shape: factors.shape, dtype: factors.dtype },
-      { shape: logScale.shape, dtype: logScale.dtype },
-    ],
-    [encodeLuForm(where, form)],
-  ) as [Tensor, Tensor];
-  return { dFactors, dLogScale };
+    all.flatMap(({ triangles, dWeight, dLogAbsDet }) => [
+      ...luOperands([triangles]),
+      dWeight ?? zeros(triangles.factors.shape, triangles.factors.dtype as FloatDType),
+      dLogAbsDet,
+    ]),
+    all.flatMap(({ triangles: { factors, logScale } }) => [like(factors), like(logScale)]),
+    all.map(({ triangles: { form = 'lu' } }) => encodeLuForm(where, form)),
+  );
+  return all.map((_, k) => ({
+    dFactors: made[2 * k] as Tensor,
+    dLogScale: made[2 * k + 1] as Tensor,
+  }));
+}
+
+/**
+ * The matrices of many triangles, of any sizes and one dtype, in one instruction, on a GPU in one launch; the gradients likewise. The
+ * gradient is fused and cannot be differentiated again.
+ *
+ * @throws FlowError SHAPE, DTYPE, ARGUMENT (form); NATIVE where rows is no permutation
+ */
+export function luComposeAll(all: readonly LuTriangles[]): LuComposed[] {
+  return luList(composition, all);
 }
 
 /**
@@ -128,6 +222,8 @@ export function luComposeGrad(
  *
  * @throws FlowError SHAPE, DTYPE, ARGUMENT (form); NATIVE where rows is no permutation
  */
-export function luCompose({ factors, logScale, sign, rows, form = 'lu' }: LuTriangles): Tensor {
-  return apply(definition, [factors, logScale, sign, rows], { form })[0] as Tensor;
+export function luCompose(triangles: LuTriangles): Tensor {
+  const [{ weight, logAbsDet }] = luComposeAll([triangles]) as [LuComposed];
+  logAbsDet.dispose();
+  return weight;
 }

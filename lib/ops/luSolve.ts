@@ -9,7 +9,7 @@ import {
   encodeLuForm,
   type LuForm,
   type LuTriangles,
-  luComposeGrad,
+  luComposeGrads,
 } from './luCompose';
 import { matmul } from './matmul';
 import { sum } from './sum';
@@ -86,7 +86,11 @@ const definition: OpDefinition<Attributes> = {
       const outer = transpose
         ? matmul(x as Tensor, dy, { transposeA: true })
         : matmul(dy, x as Tensor, { transposeA: true });
-      ({ dFactors, dLogScale } = luComposeGrad('luSolve', triangles, neg(outer)));
+      const [found] = luComposeGrads('luSolve', [
+        { triangles, dWeight: neg(outer), dLogAbsDet: null },
+      ]);
+      dFactors = found?.dFactors ?? null;
+      dLogScale = found?.dLogScale ?? null;
     }
     return [
       needs[0] ? dy : null,

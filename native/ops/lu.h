@@ -15,12 +15,9 @@ namespace flow::FLOW_ISA {
 enum class LuForm : int { lu, lower, upper };
 
 struct LuOperands {
-  const Operand* factors;
-  const Operand* log_scale;
-  const Operand* sign;
-  const Operand* rows;
-  LuForm form;
-  int64_t n;
+  const Operand *factors = nullptr, *log_scale = nullptr, *sign = nullptr, *rows = nullptr;
+  LuForm form = LuForm::lu;
+  int64_t n = 0;
 
   bool has_lower() const { return form != LuForm::upper; }
   bool has_upper() const { return form != LuForm::lower; }
@@ -43,9 +40,8 @@ inline bool check_vector(const Call& call, const Operand& o, const char* what, i
   return true;
 }
 
-// in[at …] = factors, log_scale, sign, rows; attr[0] = form. `place` (scratch slot 7) becomes the inverse of rows.
-inline bool read_lu(const Call& call, int at, LuOperands& lu, int32_t*& place) {
-  const double form = call.attr[0];
+// in[at …] = factors, log_scale, sign, rows. `place` (scratch slot 7) becomes the inverse of rows.
+inline bool read_lu(const Call& call, int at, double form, LuOperands& lu, int32_t*& place) {
   FLOW_CHECK(call, form == 0 || form == 1 || form == 2, "form: expected a code from 0 to 2, got %g", form);
   lu = {call.in + at, call.in + at + 1, call.in + at + 2, call.in + at + 3, static_cast<LuForm>(static_cast<int>(form)),
         call.in[at].cols};
@@ -70,6 +66,55 @@ inline bool read_lu(const Call& call, int at, LuOperands& lu, int32_t*& place) {
     place[row] = static_cast<int32_t>(i);
   }
   return true;
+}
+
+// The lists of lu_compose, lu_compose_grad and lu_inverse: `per_in` inputs, `per_out` outputs and an attribute, the form, for each matrix.
+inline bool check_lu_lists(const Call& call, int per_in, int per_out) {
+  const int n = call.n_attr;
+  FLOW_CHECK(call, n > 0 && call.n_in == per_in * n && call.n_out == per_out * n,
+             "operands: expected %d inputs and %d outputs for each form, got %d, %d and %d forms", per_in, per_out, call.n_in,
+             call.n_out, n);
+  for (int k = 1; k < n; ++k)
+    FLOW_CHECK(call, call.in[per_in * k].dtype == call.in[0].dtype, "factors: expected %s for all, got %s",
+               name_of(call.in[0].dtype), name_of(call.in[per_in * k].dtype));
+  return true;
+}
+inline bool check_number(const Call& call, const Operand& o, const char* what) {
+  FLOW_CHECK(call, o.dtype == DType::f64 && o.count() == 1, "%s: expected one float64, got %s %lld × %lld", what, name_of(o.dtype),
+             static_cast<long long>(o.rows), static_cast<long long>(o.cols));
+  return true;
+}
+// log|det W| = Σ log_scale, or absent.
+inline bool check_lu_log_det(const Call& call, const LuOperands& lu, const Operand& log_det) {
+  if (log_det.absent()) return true;
+  FLOW_CHECK(call, !lu.log_scale->absent(), "log_det: expected none without log_scale");
+  return check_number(call, log_det, "log_det");
+}
+inline void write_lu_log_det(const LuOperands& lu, const Operand& log_det) {
+  if (log_det.absent()) return;
+  double sum = 0;
+  for (int64_t i = 0; i < lu.n; ++i)
+    sum += lu.log_scale->dtype == DType::f32 ? static_cast<double>(lu.log_scale->as<float>()[i]) : lu.log_scale->as<double>()[i];
+  *log_det.as<double>() = sum;
+}
+
+// Matrices up to this side go to a thread each where together they are worth it; larger ones are cut by their products.
+inline constexpr int64_t lu_whole = 64;
+inline constexpr int64_t lu_worth = 1 << 17;  // Σ C³
+
+// work(k) for the matrices in[per_in·k].
+template <class F>
+void for_matrices(const Call& call, int per_in, const F& work) {
+  const auto side = [&](int64_t k) { return call.in[per_in * k].cols; };
+  int64_t together = 0;
+  for (int k = 0; k < call.n_attr; ++k) together += side(k) <= lu_whole ? side(k) * side(k) * side(k) : 0;
+  const bool apart = call.n_attr > 1 && together >= lu_worth;
+  if (apart)
+    parallel(call.n_attr, [&](int64_t k) {
+      if (side(k) <= lu_whole) work(static_cast<int>(k));
+    });
+  for (int k = 0; k < call.n_attr; ++k)
+    if (!apart || side(k) > lu_whole) work(k);
 }
 
 // Rows of triangles that one product takes at once: what is beyond a diagonal block is left out.

@@ -1,5 +1,6 @@
-// lu_compose: W of its triangles; see ops/lu.h.
-// in: factors [C, C], log_scale [C], sign [C] (both or neither), rows [C] int32 or absent; out: w; attributes: form.
+// lu_compose: the matrices W of their triangles, all of a model in one call; see ops/lu.h.
+// in: for each matrix factors [C, C], log_scale [C], sign [C] (both or neither), rows [C] int32 or absent; out: for each w [C, C] and
+// log_det (float64, one number: log|det W| = Σ log_scale) or absent; attributes: the form of each. One dtype, any sizes.
 #include "ops/lu.h"
 
 namespace flow::FLOW_ISA {
@@ -32,17 +33,30 @@ void compose(const LuOperands& lu, const Operand& w) {
 }
 
 bool lu_compose(const Call& call) {
-  LuOperands lu;
-  int32_t* place = nullptr;
-  if (!read_lu(call, 0, lu, place) || !check_shape(call, call.out[0], "w", lu.n, lu.n, lu.factors->dtype)) return false;
-  return with_float(call, *lu.factors, "factors", [&](auto zero) {
-    compose<decltype(zero)>(lu, call.out[0]);
+  if (!check_lu_lists(call, 4, 2)) return false;
+  const auto read = [&](int k, LuOperands& lu) {
+    int32_t* place = nullptr;
+    return read_lu(call, 4 * k, call.attr[k], lu, place);
+  };
+  for (int k = 0; k < call.n_attr; ++k) {
+    LuOperands lu;
+    if (!read(k, lu) || !check_shape(call, call.out[2 * k], "w", lu.n, lu.n, lu.factors->dtype) ||
+        !check_lu_log_det(call, lu, call.out[2 * k + 1]))
+      return false;
+  }
+  return with_float(call, call.in[0], "factors", [&](auto zero) {
+    for_matrices(call, 4, [&](int k) {
+      LuOperands lu;
+      if (!read(k, lu)) return;
+      compose<decltype(zero)>(lu, call.out[2 * k]);
+      write_lu_log_det(lu, call.out[2 * k + 1]);
+    });
     return true;
   });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(lu_compose) = {"lu_compose", lu_compose, 4, 4, 1, 1};
+FLOW_DEFINE_OP(lu_compose) = {"lu_compose", lu_compose, 4, 4096, -1, -1};
 
 }  // namespace flow::FLOW_ISA

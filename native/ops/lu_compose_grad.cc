@@ -1,14 +1,17 @@
-// lu_compose_grad: backward of lu_compose. With G = P'·dL_dW and Ũ = U + diag(s):
-//   dL_dL = (G·Ũ') below the diagonal, dL_dU = (L'·G) above it, dL_dlog_scale = diag(L'·G)·s
-// in: factors, log_scale, sign, rows or absent, dL_dW; out: dL_dfactors (its diagonal is 0), dL_dlog_scale; attributes: form.
+// lu_compose_grad: backward of lu_compose, all matrices of a model in one call. With G = P'·dL_dW and Ũ = U + diag(s):
+//   dL_dL = (G·Ũ') below the diagonal, dL_dU = (L'·G) above it, dL_dlog_scale = diag(L'·G)·s + dL_dlog_det
+// in: for each matrix factors, log_scale, sign, rows or absent, dL_dW, dL_dlog_det (float64, one number) or absent; out: for each
+// dL_dfactors (its diagonal is 0), dL_dlog_scale; attributes: the form of each.
 #include "ops/lu.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
 template <class T>
-void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_factors, const Operand& d_scale) {
+void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_log_det, const Operand& d_factors,
+                   const Operand& d_scale) {
   const int64_t n = lu.n;
+  const double beside = d_log_det.absent() ? 0 : *d_log_det.as<double>();
   T* out = d_factors.as<T>();
   T* scale = d_scale.as<T>();
   if (lu.form != LuForm::lu) {
@@ -16,7 +19,7 @@ void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_fac
       const T* from = dw.as<T>() + lu.row(i) * dw.ld;
       T* to = out + i * d_factors.ld;
       for (int64_t c = 0; c < n; ++c) to[c] = (lu.form == LuForm::lower ? c < i : c > i) ? from[c] : T(0);
-      scale[i] = static_cast<T>(static_cast<double>(from[i]) * lu.diagonal(i));
+      scale[i] = static_cast<T>(static_cast<double>(from[i]) * lu.diagonal(i) + beside);
     }
     return;
   }
@@ -45,29 +48,41 @@ void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_fac
       __builtin_memcpy(to, below, static_cast<size_t>(i) * sizeof(T));
       to[i] = T(0);
       __builtin_memcpy(to + i + 1, above + i + 1, static_cast<size_t>(n - i - 1) * sizeof(T));
-      scale[i] = static_cast<T>(static_cast<double>(above[i]) * lu.diagonal(i));
+      scale[i] = static_cast<T>(static_cast<double>(above[i]) * lu.diagonal(i) + beside);
     }
   }
 }
 
 bool lu_compose_grad(const Call& call) {
-  LuOperands lu;
-  int32_t* place = nullptr;
-  if (!read_lu(call, 0, lu, place)) return false;
-  FLOW_CHECK(call, !lu.log_scale->absent(), "log_scale: expected one, got none");
-  const DType type = lu.factors->dtype;
-  if (!check_shape(call, call.in[4], "dL_dW", lu.n, lu.n, type) ||
-      !check_shape(call, call.out[0], "dL_dfactors", lu.n, lu.n, type) ||
-      !check_vector(call, call.out[1], "dL_dlog_scale", lu.n, type))
-    return false;
-  return with_float(call, *lu.factors, "factors", [&](auto zero) {
-    differentiate<decltype(zero)>(lu, call.in[4], call.out[0], call.out[1]);
+  if (!check_lu_lists(call, 6, 2)) return false;
+  const auto read = [&](int k, LuOperands& lu) {
+    int32_t* place = nullptr;
+    return read_lu(call, 6 * k, call.attr[k], lu, place);
+  };
+  for (int k = 0; k < call.n_attr; ++k) {
+    LuOperands lu;
+    if (!read(k, lu)) return false;
+    FLOW_CHECK(call, !lu.log_scale->absent(), "log_scale: expected one, got none");
+    const Operand* in = call.in + 6 * k;
+    const Operand* out = call.out + 2 * k;
+    const DType type = lu.factors->dtype;
+    if (!check_shape(call, in[4], "dL_dW", lu.n, lu.n, type) || (!in[5].absent() && !check_number(call, in[5], "dL_dlog_det")) ||
+        !check_shape(call, out[0], "dL_dfactors", lu.n, lu.n, type) || !check_vector(call, out[1], "dL_dlog_scale", lu.n, type))
+      return false;
+  }
+  return with_float(call, call.in[0], "factors", [&](auto zero) {
+    for_matrices(call, 6, [&](int k) {
+      LuOperands lu;
+      if (!read(k, lu)) return;
+      const Operand* in = call.in + 6 * k;
+      differentiate<decltype(zero)>(lu, in[4], in[5], call.out[2 * k], call.out[2 * k + 1]);
+    });
     return true;
   });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(lu_compose_grad) = {"lu_compose_grad", lu_compose_grad, 5, 5, 2, 1};
+FLOW_DEFINE_OP(lu_compose_grad) = {"lu_compose_grad", lu_compose_grad, 6, 4096, -1, -1};
 
 }  // namespace flow::FLOW_ISA

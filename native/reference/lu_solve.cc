@@ -5,7 +5,7 @@ namespace flow::reference {
 
 bool lu_solve(const Call& call) {
   LuMatrix m;
-  if (!m.read(call, 1)) return false;
+  if (!m.read(call, 1, call.attr[0])) return false;
   const Operand &y = call.in[0], &bias = call.in[5], &x = call.out[0];
   const bool transpose = call.attr[1] != 0;
   FLOW_AGREE(call, y.absent() ? is(x, m.n, m.n, x.dtype) : like(y, x) && x.cols == m.n);

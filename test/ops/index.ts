@@ -32,6 +32,7 @@ import { contract as linear } from './linear';
 import { contract as logProb } from './logProb';
 import { contract as luCompose } from './luCompose';
 import { contract as luFactor } from './luFactor';
+import { contract as luInverse } from './luInverse';
 import { contract as luSolve } from './luSolve';
 import { contract as madeInverse } from './madeInverse';
 import { contract as maskedLinear } from './maskedLinear';
@@ -45,6 +46,7 @@ import { contract as random } from './random';
 import { contract as reduce } from './reduce';
 import { contract as reshape } from './reshape';
 import { contract as residualSeries } from './residualSeries';
+import { contract as scaleWeights } from './scaleWeights';
 import { contract as sgd } from './sgd';
 import { contract as spatialLstm } from './spatialLstm';
 import { contract as spline } from './spline';
@@ -83,6 +85,7 @@ export const contracts: readonly OpContract[] = [
   luCompose,
   luFactor,
   luSolve,
+  luInverse,
   householder,
   maskedLinear,
   maskedLinearGradInput,
@@ -94,6 +97,7 @@ export const contracts: readonly OpContract[] = [
   random,
   reduce,
   reshape,
+  scaleWeights,
   spline,
   spatialLstm,
   squeeze,

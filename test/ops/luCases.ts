@@ -1,5 +1,6 @@
 /** What the contract rows of the lu ops share. */
-import type { LuForm } from '../../lib/ops';
+import type { LuForm, LuTriangles } from '../../lib/ops';
+import type { Tensor } from '../../lib/tensor/tensor';
 import type { Input, Values } from '../contract/opCase';
 
 export const luForms: readonly LuForm[] = ['lu', 'lower', 'upper'];
@@ -25,3 +26,13 @@ export const triangleInputs = (n: number): Input[] => [
   { shape: [n], values: signs, constant: true },
   { shape: [n], dtype: 'int32', values: () => permutationOf(n) },
 ];
+
+/** Of the inputs of one matrix after the other. */
+export const trianglesOf = (
+  all: readonly (readonly [LuForm, number])[],
+  inputs: readonly (Tensor | undefined)[],
+): LuTriangles[] =>
+  all.map(([form], k) => {
+    const [factors, logScale, sign, rows] = inputs.slice(4 * k);
+    return { factors: factors!, logScale: logScale!, sign: sign!, rows: rows ?? null, form };
+  });

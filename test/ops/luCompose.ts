@@ -1,47 +1,108 @@
-import { luCompose } from '../../lib/ops';
+import { type LuForm, luCompose, luComposeAll } from '../../lib/ops';
 import { tensorOfArray } from '../../lib/tensor/tensor';
-import { type OpContract, oddSizes } from '../contract/opCase';
+import { type OpCase, type OpContract, oddSizes } from '../contract/opCase';
 import { f32, ofType } from '../contract/opContract';
 import { compose } from '../reference/lu';
-import { luForms, permutationOf, triangleInputs } from './luCases';
+import { luForms, permutationOf, triangleInputs, trianglesOf } from './luCases';
 
 const sizes = oddSizes.filter((n) => n < 1000);
 const square = () => f32([3, 3]);
 
-export const contract: OpContract = {
-  module: 'luCompose',
-  native: ['lu_compose', 'lu_compose_grad'],
-  cases: luForms.flatMap((form) =>
-    (form === 'lu' ? sizes : [1, 5, 17]).flatMap((n) =>
-      [true, false].map((permuted) => ({
-        name: `${form}, ${n} × ${n}${permuted ? ', permuted' : ''}`,
-        inputs: triangleInputs(n).slice(0, permuted ? 4 : 3),
-        run: (factors, logScale, sign, rows) =>
-          luCompose({
-            factors: factors!,
-            logScale: logScale!,
-            sign: sign!,
-            rows: rows ?? null,
-            form,
-          }),
-        expected: (factors, logScale, sign) => ({
+/** Matrices of several sizes at once: W and log|det W| of each. Beyond 64 channels the GPU takes them to cuBLAS. */
+const list = (name: string, all: readonly (readonly [LuForm, number])[]): OpCase => ({
+  name,
+  inputs: all.flatMap(([, n]) => triangleInputs(n)),
+  run: (...inputs) =>
+    luComposeAll(trianglesOf(all, inputs)).flatMap(({ weight, logAbsDet }) => [weight, logAbsDet]),
+  expected: (...inputs) =>
+    all.flatMap(([form, n], k) => {
+      const [factors, logScale, sign] = inputs.slice(4 * k) as Float64Array[];
+      return [
+        {
           shape: [n, n],
           values: compose({
             form,
             factors: factors!,
             logScale: logScale!,
             sign: sign!,
-            rows: permuted ? permutationOf(n) : null,
+            rows: permutationOf(n),
           }),
+        },
+        {
+          shape: [],
+          values: [logScale!.reduce((sum, value) => sum + value, 0)],
+          dtype: 'float64' as const,
+        },
+      ];
+    }),
+  units: 8 + Math.max(...all.map(([, n]) => n)) / 4,
+  gradientUnits: 64 + Math.max(...all.map(([, n]) => n)),
+  second: 'unsupported' as const,
+});
+
+const single: OpCase[] = luForms.flatMap((form) =>
+  (form === 'lu' ? sizes : [1, 5, 17]).flatMap((n) =>
+    [true, false].map((permuted) => ({
+      name: `${form}, ${n} × ${n}${permuted ? ', permuted' : ''}`,
+      inputs: triangleInputs(n).slice(0, permuted ? 4 : 3),
+      run: (factors, logScale, sign, rows) =>
+        luCompose({
+          factors: factors!,
+          logScale: logScale!,
+          sign: sign!,
+          rows: rows ?? null,
+          form,
         }),
-        // Sums of n products, exp within 1 ulp.
-        units: 8 + n / 4,
-        gradientUnits: 64 + n,
-        second: 'unsupported' as const,
-      })),
-    ),
+      expected: (factors, logScale, sign) => ({
+        shape: [n, n],
+        values: compose({
+          form,
+          factors: factors!,
+          logScale: logScale!,
+          sign: sign!,
+          rows: permuted ? permutationOf(n) : null,
+        }),
+      }),
+      // Sums of n products, exp within 1 ulp.
+      units: 8 + n / 4,
+      gradientUnits: 64 + n,
+      second: 'unsupported' as const,
+    })),
   ),
+);
+
+export const contract: OpContract = {
+  module: 'luCompose',
+  native: ['lu_compose', 'lu_compose_grad'],
+  cases: [
+    list('four at once', [
+      ['lu', 5],
+      ['upper', 7],
+      ['lu', 1],
+      ['lower', 3],
+    ]),
+    list('on both sides of 64', [
+      ['lu', 9],
+      ['lu', 65],
+      ['lower', 66],
+    ]),
+    ...single,
+  ],
   errors: [
+    {
+      name: 'types of a list',
+      run: () => {
+        const [one, other] = [f32, (shape: number[]) => ofType(shape, 'float64')].map((make) => ({
+          factors: make([3, 3]),
+          logScale: make([3]),
+          sign: make([3]),
+          rows: null,
+        }));
+        return luComposeAll([one!, other!]);
+      },
+      code: 'NATIVE',
+      says: /\[lu_compose\] factors: expected float32 for all, got float64/,
+    },
     {
       name: 'not square',
       run: () =>

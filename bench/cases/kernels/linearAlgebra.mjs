@@ -12,6 +12,34 @@ const lu = (n) => [
   vector(n, { fill: (i) => (i % 2 ? 1 : -1) }),
   vector(n, { dtype: 'int32', fill: (i) => n - 1 - i }),
 ];
+const layers = () => Array.from({ length: 12 });
+/** Weight, bias, log-scale, gain. */
+const layer = (what) =>
+  what === 'scales'
+    ? [matrix(64, 64), vector(64), vector(64, { scale: 0.1 }), null]
+    : [matrix(64, 64), null, null, vector(64)];
+
+function levels() {
+  const sides = [12, 24, 48].flatMap((n) => [n, n, n, n]);
+  const cubes = sides.reduce((sum, n) => sum + n ** 3, 0);
+  const forms = sides.map(() => 0);
+  const name = '12 of 12x12 to 48x48';
+  const made = () => [
+    sides.flatMap(lu),
+    sides.flatMap((n) => [matrix(n, n), vector(1, f64)]),
+    forms,
+  ];
+  return [
+    kernel('lu_compose', name, { flops: (2 * cubes) / 3 }, made),
+    kernel('lu_inverse', name, { flops: 2 * cubes }, made),
+    kernel('lu_compose_grad', name, { flops: (4 * cubes) / 3 }, () => [
+      sides.flatMap((n) => [...lu(n), matrix(n, n), vector(1, f64)]),
+      sides.flatMap((n) => [matrix(n, n), vector(n)]),
+      forms,
+    ]),
+  ];
+}
+
 export const linearAlgebra = [
   // A multiply-add for each entry of the triangle and each row.
   ...[32, 128, 512].map((n) =>
@@ -108,15 +136,37 @@ export const linearAlgebra = [
     [matrix(rows, 63), vector(rows, f64)],
     [1, 0, 0, 0],
   ]),
+  // The matrices of a Glow of three scales of four steps: forward, backward, inverted.
+  ...levels(),
+  // A small Glow's weights with their scales, and a small RealNVP's with their norms.
+  ...['scales', 'norms'].flatMap((what) => [
+    kernel('scale_weights', `12 of 64x64, ${what}`, { bytes: 12 * 64 * 64 * 8 }, () => [
+      layers().flatMap(() => layer(what)),
+      layers().flatMap(() => [matrix(64, 64), what === 'scales' ? vector(64) : null]),
+      [3],
+    ]),
+    kernel('scale_weights_grad', `12 of 64x64, ${what}`, { bytes: 12 * 64 * 64 * 12 }, () => [
+      layers().flatMap(() => [
+        ...layer(what),
+        matrix(64, 64),
+        what === 'scales' ? vector(64) : null,
+      ]),
+      layers().flatMap(() => [
+        matrix(64, 64),
+        ...(what === 'scales' ? [vector(64), vector(64), null] : [null, null, vector(64)]),
+      ]),
+      [3],
+    ]),
+  ]),
   // Forward: a third of n³ multiply-adds; backward: two triangles of products with a triangle.
   ...[12, 48, 96].flatMap((n) => [
     kernel('lu_compose', `${n}x${n}`, { flops: (2 * n ** 3) / 3 }, () => [
       lu(n),
-      [matrix(n, n)],
+      [matrix(n, n), null],
       [0],
     ]),
     kernel('lu_compose_grad', `${n}x${n}`, { flops: (4 * n ** 3) / 3 }, () => [
-      [...lu(n), matrix(n, n)],
+      [...lu(n), matrix(n, n), null],
       [matrix(n, n), vector(n)],
       [0],
     ]),
