@@ -2,10 +2,12 @@
 //
 // C is cut into tiles of at most kTileRows rows and panels of kPanelColumns columns. A panel of B is packed
 // once; the tiles of a block of rows run over it while it is in the first- or second-level cache, K in
-// blocks of kDepth. Three cuts into tasks, chosen by the sizes:
-// - few rows, or a weight gradient with many panels: a task is a panel with all rows, and packs its panel itself, block by block of K;
-// - else a task is a block of rows, which are those that its core has written, with a group of panels, which it packs for itself
-//   too: fetched from the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
+// blocks of kDepth. Four cuts into tasks, chosen by the sizes:
+// - few rows: a task is a panel with all rows, and packs its panel itself, block by block of K;
+// - many rows: a task is some blocks of rows, which are those that its core has written, with a group of panels, which it packs for
+//   itself too: fetched from the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
+// - a transposed A (weight gradients): a task is a block of rows of C, which packs its columns of A for itself, for the same reason
+//   (512×512 over 1024 rows on two threads 1.24 × faster than with an A that is packed by both for both);
 // - a C that is small for its long K (weight gradients): a task is a piece of K, the partial products are added in
 //   order afterwards (see is_split).
 #include "gemm.h"
@@ -22,11 +24,11 @@ constexpr int64_t kSplitElements = 512 << 10;        // a C this small may be sp
 constexpr int64_t kSplitDepth = 128;                 // a piece of K, at least
 constexpr int64_t kSplitElementsOfRow = 256;         // of C, for each row that a piece has at least
 constexpr int64_t kSplitPieces = 32;                 // at most
-constexpr int64_t kSplitBlockElements = 128 << 10;   // of A, packed at once
-constexpr int64_t kSerialWork = 512 << 10;  // multiply-adds below which one task does it all: 4 µs, what a second core costs
-constexpr int64_t kSerialBytes = 64 << 10;  // operands below which packing is not worth a second thread
-constexpr int64_t kEnoughTasks = 16;        // so many keep the threads busy
-constexpr int64_t kTilesOfStrip = 4;        // packed together, since neighbours share cache lines
+constexpr int64_t kSerialWork = 512 << 10;           // multiply-adds below which one task does it all: 4 µs, what a second core costs
+constexpr int64_t kTasksOfThread = 4;                // so many keep the threads busy
+constexpr int64_t kLittlePacking = 64 << 10;         // elements of B below which packing them anew costs less than longer tasks
+constexpr int64_t kTilesOfTransposed = 8;            // at most, in a block of rows of C whose A is packed by its task
+constexpr int64_t kDepthOfTransposed = 256;          // of A packed at a time: the second-level cache holds it and the rows of B under it
 
 /**
  * The tasks of a staircase by length, dealt to `threads` to and fro like cards: position `task` of the pool's ranges → its
@@ -63,6 +65,51 @@ bool is_split(const Product<T>& p) {
   return p.k >= 4 * kDepth || (p.a_transposed && p.k * (p.m + p.n) >= 2 * p.m * p.n);
 }
 
+/** Blocks of rows of C for a transposed A: a multiple of four, which two threads share fairly where a staircase makes them unequal. */
+int64_t blocks_of_transposed(int64_t m) {
+  const int64_t tiles = RowTiles(m).tiles;
+  return lesser(tiles, 4 * up_div(tiles, 4 * kTilesOfTransposed));
+}
+
+/** The rows of C of one of `blocks` blocks of whole tiles. */
+template <class T>
+Product<T> rows_of(Product<T> p, int64_t block, int64_t blocks) {
+  const RowTiles tiles(p.m);
+  const int64_t m0 = tiles.start(block * tiles.tiles / blocks);
+  p.m = tiles.start((block + 1) * tiles.tiles / blocks) - m0;
+  p.a += p.a_transposed ? m0 : m0 * p.lda;
+  p.c += m0 * p.ldc;
+  if (p.epilogue.gate) p.epilogue.gate += m0 * p.epilogue.gate_ld;
+  if (p.b.mask == MaskKind::rows) p.b.extent += m0;
+  return p;
+}
+
+/** The terms k0 … k1 of each sum: the first ones start C, the last ones finish it. */
+template <class T>
+Product<T> depth_of(Product<T> p, int64_t k0, int64_t k1) {
+  const bool first = k0 == 0, last = k1 == p.k;
+  p.k = k1 - k0;
+  p.a += p.a_transposed ? k0 * p.lda : k0;
+  p.b.b += p.b.transposed ? k0 : k0 * p.b.ldb;
+  const bool accumulate = !first || p.epilogue.accumulate;
+  if (!last) p.epilogue = {};
+  p.epilogue.accumulate = accumulate;
+  return p;
+}
+
+/** The panels panel0 … panel1 of a C of few rows; a transposed A is packed first, unless there are `few` panels at most. */
+template <class T>
+void run_block(Product<T> p, int64_t panel0, int64_t panel1, int64_t few) {
+  const RowTiles tiles(p.m);
+  T* work = workspace<T>(kDepth * kPanelColumns<T>, 3);
+  if (p.a_transposed && panels_of<T>(p.n) > few) {
+    T* packed = workspace<T>(p.m * p.k, 2);
+    pack_a(p, tiles, 0, tiles.tiles, 0, p.k, packed);
+    p.a_packed = packed;
+  }
+  for (int64_t panel = panel0; panel < panel1; ++panel) run_panel<T>(p, tiles, 0, tiles.tiles, panel, nullptr, work);
+}
+
 // A long K: pieces of K make partial products, added in the order of the pieces.
 template <class T>
 void run_split(const Product<T>& p) {
@@ -70,32 +117,22 @@ void run_split(const Product<T>& p) {
   const int64_t pieces = up_div(p.k, chunk);
   const int64_t size = p.m * p.n;
   T* partial = workspace<T>(pieces * size, 0);
-  const RowTiles tiles(p.m);
-  const bool pack = p.a_transposed && panels_of<T>(p.n) > kFewPanelsOfPiece;
   parallel(pieces, [&](int64_t piece) {
-    const int64_t k0 = piece * chunk;
-    const int64_t depth = lesser(p.k, k0 + chunk) - k0;
-    // Block by block, so that the packed A stays in the second-level cache for all panels.
-    const int64_t blocks = pack ? up_div(depth, greater(kSplitBlockElements / p.m, kSplitDepth)) : 1;
     Product<T> part = p;
     part.epilogue = {};
     part.c = partial + piece * size;
     part.ldc = p.n;
-    T* packed = pack ? workspace<T>(p.m * up_div(depth, blocks), 2) : nullptr;
-    T* work = workspace<T>(kDepth * kPanelColumns<T>, 3);
-    for (int64_t block = 0; block < blocks; ++block) {
-      const int64_t b0 = k0 + block * depth / blocks, b1 = k0 + (block + 1) * depth / blocks;
-      part.k = b1 - b0;
-      part.b.b = p.b.b + (p.b.transposed ? b0 : b0 * p.b.ldb);
-      part.epilogue.accumulate = block > 0;
-      if (pack) {
-        pack_a(p, tiles, 0, tiles.tiles, b0, b1, packed);
-        part.a_packed = packed;
-      } else {
-        part.a = p.a + (p.a_transposed ? b0 * p.lda : b0);
-      }
-      for (int64_t panel = 0; panel < panels_of<T>(p.n); ++panel)
-        run_panel<T>(part, tiles, 0, tiles.tiles, panel, nullptr, work);
+    const int64_t k0 = piece * chunk;
+    part = depth_of(part, k0, lesser(p.k, k0 + chunk));
+    part.epilogue.accumulate = false;
+    const int64_t panels = panels_of<T>(p.n);
+    const bool packs = p.a_transposed && panels > kFewPanelsOfPiece;
+    const int64_t depths = packs ? up_div(part.k, kDepthOfTransposed) : 1;
+    const int64_t blocks = packs ? blocks_of_transposed(p.m) : 1;
+    for (int64_t d = 0; d < depths; ++d) {
+      const Product<T> deep = depth_of(part, d * part.k / depths, (d + 1) * part.k / depths);
+      for (int64_t block = 0; block < blocks; ++block)
+        run_block(rows_of(deep, block, blocks), 0, panels, kFewPanelsOfPiece);
     }
   });
   const Epilogue<T>& e = p.epilogue;
@@ -119,35 +156,49 @@ void run_split(const Product<T>& p) {
     Epilogue<T> rest = e;
     rest.accumulate = false;
     finish(rest, m0, m1 - m0, 0, p.n, p.c + m0 * p.ldc, p.ldc);
-    zero_outside(p, m0, m1);
+    zero_outside(p, m0, m1, 0, p.n);
   });
 }
 
+// A transposed A (weight gradients): a task is a block of rows of C, which packs its columns of A for itself.
 template <class T>
-void run(Product<T> p) {
+void run_transposed(const Product<T>& p, bool serial) {
+  const int64_t panels = panels_of<T>(p.n);
+  const int64_t blocks = blocks_of_transposed(p.m);
+  const int64_t depths = greater(1, up_div(p.k, kDepthOfTransposed));
+  const int64_t group_bytes = up_div(p.k, depths) * kPanelColumns<T> * static_cast<int64_t>(sizeof(T));
+  const int64_t groups = clamp_to(up_div(panels * group_bytes, kPanelGroupBytes), 1, panels);
+  const int64_t threads = thread_count();
+  run_tasks(blocks * groups, serial, [&](int64_t task) {
+    const int64_t rank = p.b.mask == MaskKind::none ? task : dealt(task, blocks * groups, threads);
+    const int64_t block = blocks - 1 - rank / groups, group = rank % groups;
+    const int64_t panel0 = group * panels / groups, panel1 = (group + 1) * panels / groups;
+    const Product<T> rows = rows_of(p, block, blocks);
+    zero_outside(rows, 0, rows.m, panel0 * kPanelColumns<T>, panel1 * kPanelColumns<T>);
+    for (int64_t d = 0; d < depths; ++d)
+      run_block(depth_of(rows, d * p.k / depths, (d + 1) * p.k / depths), panel0, panel1, kFewPanels);
+  });
+}
+
+/** Packs a panel of B over all k for which it holds anything, as run_panel reads it. */
+template <class T>
+void pack_whole(const Product<T>& p, int64_t panel, T* packed) {
+  const int64_t n0 = panel * kPanelColumns<T>;
+  const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
+  const Range range = depth_range(p, n0, columns);
+  pack_panel(p.b, range.begin, range.end, n0, columns, packed);
+}
+
+template <class T>
+void run(const Product<T>& p) {
   if (p.m <= 0 || p.n <= 0) return;
   if (is_split(p)) return run_split(p);
-
   const bool serial = p.m * p.n * p.k < kSerialWork;
+  if (p.a_transposed) return run_transposed(p, serial);
+
   const RowTiles tiles(p.m);
   const int64_t panels = panels_of<T>(p.n);
-  const bool pack = p.a_transposed && panels > kFewPanels;
-  const bool by_panels = p.m <= kRowsOfOneBlock &&
-                         (serial || (p.a_transposed && panels >= kEnoughTasks) || tiles.tiles <= kFewTiles);
-
-  // First what all tasks read: the tiles of a transposed A.
-  const int64_t strips = pack || p.b.mask == MaskKind::rows ? up_div(tiles.tiles, kTilesOfStrip) : 0;
-  T* a_packed = pack ? workspace<T>(p.m * p.k, 0) : nullptr;
-  const bool little = serial || (p.m * p.k + p.n * p.k) * static_cast<int64_t>(sizeof(T)) < kSerialBytes;
-  run_tasks(strips, little, [&](int64_t strip) {
-    const int64_t tile0 = strip * kTilesOfStrip;
-    const int64_t tile1 = lesser(tile0 + kTilesOfStrip, tiles.tiles);
-    if (pack) pack_a(p, tiles, tile0, tile1, 0, p.k, a_packed);
-    zero_outside(p, tiles.start(tile0), tiles.start(tile1));
-  });
-  p.a_packed = a_packed;
-
-  if (by_panels) {
+  if (p.m <= kRowsOfOneBlock && (serial || tiles.tiles <= kFewTiles)) {
     // The longest panels of a forward staircase stand last, those of a gradient first.
     const bool backwards = p.b.mask == MaskKind::columns;
     const int64_t threads = thread_count();
@@ -158,17 +209,28 @@ void run(Product<T> p) {
     });
     return;
   }
-  // An even number of blocks, so that two threads share them; groups for more threads, and for the second-level cache.
+  // An even number of blocks, so that two threads share them; groups for more threads, and for the second-level cache. A task
+  // takes several blocks one after the other, as far as all threads get enough tasks: what it packs for the first serves the others.
+  const int64_t wanted = kTasksOfThread * thread_count();
   const int64_t blocks = lesser(tiles.tiles, 2 * up_div(p.m, 2 * kRowsOfBlock));
-  const int64_t group_bytes = p.k * kPanelColumns<T> * static_cast<int64_t>(sizeof(T));
-  const int64_t groups =
-      lesser(panels, greater(up_div(panels * group_bytes, kPanelGroupBytes), up_div(kEnoughTasks, blocks)));
-  run_tasks(blocks * groups, serial, [&](int64_t task) {
-    const int64_t block = task / groups;
-    const int64_t group = task % groups;
-    T* work = workspace<T>(kDepth * kPanelColumns<T>, 2);
-    for (int64_t panel = group * panels / groups; panel < (group + 1) * panels / groups; ++panel)
-      run_panel<T>(p, tiles, block * tiles.tiles / blocks, (block + 1) * tiles.tiles / blocks, panel, nullptr, work);
+  const int64_t group_elements = p.k * kPanelColumns<T>;
+  const int64_t group_bytes = group_elements * static_cast<int64_t>(sizeof(T));
+  const int64_t groups = lesser(panels, greater(up_div(panels * group_bytes, kPanelGroupBytes), up_div(wanted, blocks)));
+  const int64_t chunks = p.n * p.k < kLittlePacking ? blocks : lesser(blocks, up_div(wanted, groups));
+  run_tasks(chunks * groups, serial, [&](int64_t task) {
+    const int64_t chunk = task / groups, group = task % groups;
+    const int64_t block0 = chunk * blocks / chunks, block1 = (chunk + 1) * blocks / chunks;
+    const int64_t panel0 = group * panels / groups, panel1 = (group + 1) * panels / groups;
+    const bool keep = block1 - block0 > 1;
+    T* packed = workspace<T>((keep ? panel1 - panel0 : 1) * group_elements, 2);
+    for (int64_t block = block0; block < block1; ++block) {
+      const int64_t tile0 = block * tiles.tiles / blocks, tile1 = (block + 1) * tiles.tiles / blocks;
+      for (int64_t panel = panel0; panel < panel1; ++panel) {
+        T* own = keep ? packed + (panel - panel0) * group_elements : packed;
+        if (keep && block == block0) pack_whole(p, panel, own);
+        run_panel<T>(p, tiles, tile0, tile1, panel, keep ? own : nullptr, own);
+      }
+    }
   });
 }
 
@@ -191,10 +253,7 @@ template <class T>
 void pack_b_panel(const PackSource<T>& source, int64_t n, int64_t k, int64_t panel, T* packed) {
   Product<T> p{};
   p.n = n, p.k = k, p.b = source;
-  const int64_t n0 = panel * kPanelColumns<T>;
-  const int columns = static_cast<int>(lesser(kPanelColumns<T>, n - n0));
-  const Range range = depth_range(p, n0, columns);
-  pack_panel(source, range.begin, range.end, n0, columns, packed + panel * k * kPanelColumns<T>);
+  pack_whole(p, panel, packed + panel * k * kPanelColumns<T>);
 }
 
 template <class T>
@@ -228,7 +287,7 @@ void run_packed(const PackedProduct<T>& product, int64_t tile0, int64_t tile1) {
   if (m <= 0 || n <= 0) return;
   const Product<T> p{m, n, k, a, lda, false, {nullptr, 0, false, mask, extent}, c, ldc, epilogue, a_packed};
   const RowTiles tiles(m);
-  zero_outside(p, tiles.start(tile0), tiles.start(tile1));
+  zero_outside(p, tiles.start(tile0), tiles.start(tile1), 0, n);
   for (int64_t panel = 0; panel < panels_of<T>(n); ++panel)
     run_panel<T>(p, tiles, tile0, tile1, panel, b_packed + panel * k * kPanelColumns<T>, nullptr);
 }
@@ -240,7 +299,7 @@ void outer_product(int64_t m, int64_t n, int64_t k, const T* d, int64_t d_ld, co
   const MaskKind mask = extent ? MaskKind::rows : MaskKind::none;
   const Product<T> p{m, n, k, d, d_ld, true, {x, x_ld, false, mask, extent}, c, ldc, {}};
   const RowTiles tiles(m);
-  zero_outside(p, 0, m);
+  zero_outside(p, 0, m, 0, n);
   T* panel_memory = workspace<T>(lesser(k, kDepth) * kPanelColumns<T>, 0);
   for (int64_t panel = 0; panel < panels_of<T>(n); ++panel)
     run_panel<T>(p, tiles, 0, tiles.tiles, panel, nullptr, panel_memory);

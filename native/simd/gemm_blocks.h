@@ -77,6 +77,28 @@ Range depth_range(const Product<T>& p, int64_t n0, int columns) {
   return {0, p.k};
 }
 
+/** Where the two registers of a panel begin and end to hold anything: a staircase has finer steps than a panel is wide. */
+struct Ragged {
+  Range first, last;
+
+  int64_t first_only(int64_t k0, int64_t k1) const { return clamp_to(last.begin - k0, 0, k1 - k0); }
+  int64_t last_only(int64_t k0, int64_t k1) const {
+    return clamp_to(k1 - first.end, 0, k1 - k0 - first_only(k0, k1));
+  }
+};
+
+template <class T>
+Ragged ragged_of(const Product<T>& p, int64_t n0, int columns, const Range& all) {
+  constexpr int w = Vec<T>::width;
+  if (columns > w && p.b.mask == MaskKind::columns) return {depth_range(p, n0, w), depth_range(p, n0 + w, columns - w)};
+  Ragged ragged = {all, all};
+  if (columns > w && p.b.mask == MaskKind::depth) {
+    int64_t& begin = ragged.last.begin;
+    while (begin < all.end && p.b.extent[begin] <= n0 + w) ++begin;
+  }
+  return ragged;
+}
+
 /** Everything of the epilogue that is left for a pass over the finished block. */
 template <class T>
 bool has_slow_part(const Epilogue<T>& e) {
@@ -95,20 +117,20 @@ FLOW_INLINE void zero(T* p, int64_t n) {
   __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));
 }
 
-/** Zeros where the staircase of a weight gradient ends, in rows m0 … m1. */
+/** Zeros where the staircase of a weight gradient ends, in rows m0 … m1 and columns n0 … n1 (and not beyond the last). */
 template <class T>
-void zero_outside(const Product<T>& p, int64_t m0, int64_t m1) {
+void zero_outside(const Product<T>& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
   if (p.b.mask != MaskKind::rows) return;
   for (int64_t m = m0; m < m1; ++m) {
-    const int64_t seen = clamp_to(p.b.extent[m], 0, p.n);
-    zero(p.c + m * p.ldc + seen, p.n - seen);
+    const int64_t end = lesser(n1, p.n), seen = clamp_to(p.b.extent[m], n0, end);
+    zero(p.c + m * p.ldc + seen, end - seen);
   }
 }
 
 /** One tile over one block of K. `first` and `last` say which block it is. */
 template <class T>
 FLOW_INLINE void run_tile(const Product<T>& p, int64_t m0, int rows, int64_t n0, int columns, int64_t k0, int64_t k1,
-                          const T* panel, int64_t panel_stride, bool first, bool last) {
+                          const T* panel, int64_t panel_stride, const Ragged& ragged, bool first, bool last) {
   const Epilogue<T>& e = p.epilogue;
   T* c = p.c + m0 * p.ldc + n0;
   int live = columns;
@@ -130,6 +152,8 @@ FLOW_INLINE void run_tile(const Product<T>& p, int64_t m0, int rows, int64_t n0,
   t.b = panel;
   t.b_stride = panel_stride;
   t.depth = k1 - k0;
+  t.first_only = ragged.first_only(k0, k1);
+  t.last_only = ragged.last_only(k0, k1);
   t.c = c;
   t.ldc = p.ldc;
   t.columns = live;
@@ -160,6 +184,7 @@ void run_panel(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_
   const bool in_place = tile1 - tile0 <= kFewTiles && !p.b.transposed && p.b.mask != MaskKind::depth &&
                         columns % Vec<T>::width == 0;
   const Range range = depth_range(p, n0, columns);
+  const Ragged ragged = ragged_of(p, n0, columns, range);
   const int64_t depth = range.end - range.begin;
   const int64_t blocks = depth > kDepth ? up_div(depth, kDepth) : 1;
   for (int64_t block = 0; block < blocks; ++block) {
@@ -177,7 +202,7 @@ void run_panel(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_
     }
     for (int64_t tile = tile0; tile < tile1; ++tile) {
       const int64_t m0 = tiles.start(tile);
-      run_tile(p, m0, static_cast<int>(tiles.start(tile + 1) - m0), n0, columns, k0, k1, b, stride, block == 0,
+      run_tile(p, m0, static_cast<int>(tiles.start(tile + 1) - m0), n0, columns, k0, k1, b, stride, ragged, block == 0,
                block == blocks - 1);
     }
   }

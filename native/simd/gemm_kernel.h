@@ -32,6 +32,8 @@ struct Tile {
   const T* b;         // B(k, column) = b[k·b_stride + column], whole registers readable
   int64_t b_stride;
   int64_t depth;      // number of k
+  // Of them those at the start, and at the end, for which only the first, or only the last, of two registers of B holds anything.
+  int64_t first_only, last_only;
   T* c;
   int64_t ldc;
   int columns;        // (NV − 1)·width < columns ≤ NV·width: what is read and written in C and bias
@@ -41,6 +43,24 @@ struct Tile {
   const T* gate;      // null, or a matrix of whose elements not above 0 make zeros of C
   int64_t gate_ld;
 };
+
+/** acc[·][v] += Σ_k A(·, k)·B(k, v) over the next `count` k, for the registers From ≤ v < To; a and b go on by as many. */
+template <int From, int To, bool ByRows, class T, class V, int R, int NV>
+FLOW_INLINE void add_terms(int64_t count, const T*& a, int64_t a_stride, const T*& b, int64_t b_stride, V (&acc)[R][NV]) {
+  for (int64_t k = count; k > 0; --k) {
+    V row[NV];
+    FLOW_UNROLL
+    for (int v = From; v < To; ++v) row[v] = load<V>(b + v * V::width);
+    FLOW_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const V x(ByRows ? a[r * a_stride] : a[r]);
+      FLOW_UNROLL
+      for (int v = From; v < To; ++v) acc[r][v] = fma(x, row[v], acc[r][v]);
+    }
+    a += ByRows ? 1 : a_stride;
+    b += b_stride;
+  }
+}
 
 template <class T>
 using TileFunction = void (*)(const Tile<T>&);
@@ -97,19 +117,9 @@ FLOW_NOINLINE void tile_kernel(const Tile<T>& t) {
   const T* b = t.b;
   const int64_t a_stride = t.a_stride;
   const int64_t b_stride = t.b_stride;
-  for (int64_t k = t.depth; k > 0; --k) {
-    V row[NV];
-    FLOW_UNROLL
-    for (int v = 0; v < NV; ++v) row[v] = load<V>(b + v * w);
-    FLOW_UNROLL
-    for (int r = 0; r < R; ++r) {
-      const V x(ByRows ? a[r * a_stride] : a[r]);
-      FLOW_UNROLL
-      for (int v = 0; v < NV; ++v) acc[r][v] = fma(x, row[v], acc[r][v]);
-    }
-    a += ByRows ? 1 : a_stride;
-    b += b_stride;
-  }
+  if constexpr (NV == 2) add_terms<0, 1, ByRows>(t.first_only, a, a_stride, b, b_stride, acc);
+  add_terms<0, NV, ByRows>(NV == 2 ? t.depth - t.first_only - t.last_only : t.depth, a, a_stride, b, b_stride, acc);
+  if constexpr (NV == 2) add_terms<1, 2, ByRows>(t.last_only, a, a_stride, b, b_stride, acc);
 
   if (t.relu) {
     const V zero(T(0));
