@@ -150,6 +150,15 @@ describe('layers of a planted cuda/', () => {
       { 'cuda/ops/a.cu': '#include <vector>' },
       /not for kernels/,
     ],
+    [
+      'functions of nvcc in what it does not compile',
+      {
+        'cuda/core/a.cc': '#include "cuda/core/b.h"',
+        'cuda/core/b.h': '#include "cuda/core/scalar.h"',
+        'cuda/core/scalar.h': '',
+      },
+      /core\/a\.cc: cuda\/core\/scalar\.h is for nvcc/,
+    ],
     ['inline PTX', { 'cuda/ops/a.cu': 'asm volatile("bar.sync 0;");' }, /inline PTX/],
   ];
   it.each(planted)('shows %s', (_name, files, message) => {

@@ -189,6 +189,17 @@ const CUDA_RANKS: readonly (readonly string[])[] = [['native'], ['core'], ['ops'
 const CUDA_SYSTEM_HEADERS =
   /^(cuda_runtime\.h|std(int|def|arg)\.h|math\.h|type_traits|initializer_list)$/;
 
+/** Whether a file of cuda/ includes another, itself or by what it includes. */
+function reaches(root: string, file: string, wanted: string): boolean {
+  const seen = new Set([file]);
+  for (const next of seen) {
+    if (next === wanted) return true;
+    const { project } = includesOf(readFileSync(join(root, next), 'utf8'));
+    for (const target of project) if (existsSync(join(root, target))) seen.add(target);
+  }
+  return false;
+}
+
 /** What breaks the order of the layers of cuda/ under `root`, one sentence each. */
 export function cudaViolations(root: string): string[] {
   const found: string[] = [];
@@ -216,6 +227,8 @@ export function cudaViolations(root: string): string[] {
       else if (!isHost && !CUDA_SYSTEM_HEADERS.test(name))
         found.push(`${file}: <${name}> is not for kernels`);
     }
+    if (file.endsWith('.cc') && reaches(root, file, 'cuda/core/scalar.h'))
+      found.push(`${file}: cuda/core/scalar.h is for nvcc, which compiles no .cc`);
     if (/\basm\b\s*(volatile)?\s*\(/.test(withoutComments(readFileSync(join(root, file), 'utf8'))))
       found.push(`${file}: no inline PTX: the emulation could not run it`);
   }

@@ -9,6 +9,7 @@ import { pixelCases } from '../cases/pixels.mjs';
 import { sequenceCases } from '../cases/sequences.mjs';
 import { byKernels, matrix, native, words } from '../instruction.mjs';
 import { startPeers, torchVersion } from '../peers.mjs';
+import { timeStrips } from './strips.mjs';
 
 /** The kernels that have a row in the CPU's bench, with what they cost. */
 export const kernelRows = [
@@ -129,6 +130,9 @@ export async function timeGpu(settings, named, print) {
       print({ kernel: row.name, failed: error.message });
     }
   }
+  const flush = settings.emulated ? 1 << 16 : 1 << 28;
+  const time = (run) => 1000 * median(eventTimes(run, Math.min(settings.seconds, 0.3), flush));
+  timeStrips(settings, wanted, time, print);
   const torch = settings.peers ? torchVersion('cuda') : null;
   if (settings.peers && !torch) console.error('no peers: python3 has no torch that sees the GPU');
   for (const row of flowRows.filter(wanted)) {

@@ -11,7 +11,7 @@
 #include "cuda/core/blas.h"
 #include "cuda/core/check.h"
 #include "cuda/core/product.h"
-#include "cuda/core/strips.h"
+#include "cuda/core/strip_products.h"
 
 namespace flow::cuda {
 

@@ -6,6 +6,7 @@
 
 #include "cuda/core/blas.h"
 #include "cuda/core/context.h"
+#include "cuda/core/launch.h"
 
 namespace flow::cuda {
 namespace {

@@ -45,7 +45,7 @@ describe.runIf(isEmulated && isBuilt)('npm run bench:cuda', () => {
   }, 120_000);
 
   it('times ceilings, kernels and steps', () => {
-    const few = ['kernel:accumulate 256', 'kernel:lu_compose 12'];
+    const few = ['kernel:accumulate 256', 'kernel:lu_compose 12', 'strips masked_linear 20'];
     const args = ['--emulated', '--no-peers', '--seconds', '0', ...few];
     const { lines } = bench({ FLOW_KERNELS_CUDA: plugin }, ...args);
     const positive = (value: unknown) => typeof value === 'number' && value > 0;
@@ -55,7 +55,9 @@ describe.runIf(isEmulated && isBuilt)('npm run bench:cuda', () => {
     const kernels = lines.filter((line) => 'kernel' in line);
     const rateOf = (name: string, rate: string) =>
       kernels.find(({ kernel }) => kernel === name)?.[rate];
-    expect(kernels).toHaveLength(2);
+    expect(kernels).toHaveLength(2 + 3);
+    for (const by of ['tilesUs', 'ruleUs', 'strips1Us', 'strips16Us'])
+      expect(rateOf('strips masked_linear 20x48x48 tf32', by), by).toSatisfy(positive);
     expect(rateOf('accumulate 256x512', 'gbs')).toSatisfy(positive);
     expect(rateOf('lu_compose 12x12', 'tflops')).toSatisfy(positive);
   }, 120_000);
