@@ -92,9 +92,9 @@ export function record(
   }
 }
 
-/** The tapes that are open now. */
+/** The tapes that are open at the moment, innermost last: the list itself, which changes as they do. */
 export function openTapes(): readonly Tape[] {
-  return [...open];
+  return open;
 }
 
 /** Runs `body` on these tapes and no others. */

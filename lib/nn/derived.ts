@@ -20,13 +20,26 @@ const mostTogether = 256;
 
 /** The derived weights of one kind and one module. */
 export class Derived<S = unknown, T extends readonly Tensor[] = readonly Tensor[]> {
+  readonly #read: () => S;
+  #source: S | null = null;
+  #parameters: readonly Tensor[] | null = null;
+
+  /** @param read the module's parameters, the same tensors at each call; called when they are first needed */
   constructor(
     readonly kind: Derivation<S, T>,
-    readonly source: () => S,
-  ) {}
+    read: () => S,
+  ) {
+    this.#read = read;
+  }
+
+  get source(): S {
+    this.#source ??= this.#read();
+    return this.#source;
+  }
 
   get parameters(): readonly Tensor[] {
-    return this.kind.parameters(this.source());
+    this.#parameters ??= this.kind.parameters(this.source);
+    return this.#parameters;
   }
 
   /** Theirs for this call: of the household that the module stands in, or made now. */
@@ -35,7 +48,31 @@ export class Derived<S = unknown, T extends readonly Tensor[] = readonly Tensor[
       const found = household.find(this as unknown as Derived);
       if (found) return found as T;
     }
-    return this.kind.make([this.source()])[0] as T;
+    return this.kind.make([this.source])[0] as T;
+  }
+}
+
+/** What the modules of a tree derive. */
+export class Members {
+  readonly #known: ReadonlySet<Derived>;
+  readonly #byKind = new Map<Derived['kind'], Derived[]>();
+
+  constructor(readonly all: readonly Derived[]) {
+    this.#known = new Set(all);
+    for (const derived of this.#known) {
+      const alike = this.#byKind.get(derived.kind);
+      if (alike) alike.push(derived);
+      else this.#byKind.set(derived.kind, [derived]);
+    }
+  }
+
+  has(derived: Derived): boolean {
+    return this.#known.has(derived);
+  }
+
+  /** Those of the same kind, each once. */
+  like({ kind }: Derived): readonly Derived[] {
+    return this.#byKind.get(kind) ?? [];
   }
 }
 
@@ -44,14 +81,13 @@ const open: Household[] = [];
 
 /** The derived weights of a model, made when they are first asked for and kept until the call ends. */
 class Household {
-  readonly #members: () => readonly Derived[];
+  readonly #members: () => Members;
   /** Where they are made, so that they are on the tape however deep they are first asked for. */
-  readonly #tapes: readonly Tape[] = openTapes();
+  readonly #tapes: readonly Tape[] = [...openTapes()];
   readonly #made: Map<Derived, readonly Tensor[]>;
-  #known: ReadonlySet<Derived> | null = null;
 
   /** @param made aliases of what is there already; taken over */
-  constructor(members: () => readonly Derived[], made = new Map<Derived, readonly Tensor[]>()) {
+  constructor(members: () => Members, made = new Map<Derived, readonly Tensor[]>()) {
     this.#members = members;
     this.#made = made;
   }
@@ -60,6 +96,7 @@ class Household {
     const there = this.#made.get(derived);
     if (!there && !this.#canMake(derived)) return null;
     const tensors = there ?? this.#makeAll(derived);
+    if (openTapes().length === 0) return tensors;
     const { parameters } = derived;
     // A tape that knows the parameters only would not see that they are used.
     const stand = openTapes().every(
@@ -86,8 +123,8 @@ class Household {
   }
 
   #canMake(derived: Derived): boolean {
-    this.#known ??= new Set(this.#members());
-    if (!this.#known.has(derived)) return false;
+    if (!this.#members().has(derived)) return false;
+    if (openTapes().length === 0) return true;
     const { parameters } = derived;
     return openTapes().every(
       (tape) =>
@@ -98,8 +135,8 @@ class Household {
   #makeAll(asked: Derived): readonly Tensor[] {
     const groups = new Map<string, Derived[]>();
     onTapes(this.#tapes, () => {
-      for (const derived of this.#known ?? []) {
-        if (derived.kind !== asked.kind || this.#made.has(derived)) continue;
+      for (const derived of this.#members().like(asked)) {
+        if (this.#made.has(derived)) continue;
         const { parameters } = derived;
         const { dtype, device } = parameters[0] as Tensor;
         // What is not trained is kept apart: its gradients are nobody's.
@@ -112,7 +149,7 @@ class Household {
         for (const group of groups.values()) {
           for (let from = 0; from < group.length; from += mostTogether) {
             const part = group.slice(from, from + mostTogether);
-            const made = asked.kind.make(part.map((derived) => derived.source()));
+            const made = asked.kind.make(part.map((derived) => derived.source));
             for (const [k, derived] of part.entries()) {
               const tensors = made[k] as readonly Tensor[];
               this.#made.set(
@@ -139,7 +176,7 @@ function within<T>(household: Household, body: () => T): T {
 }
 
 /** Runs `body`, in which the derived weights of `members` are made together. They must not change meanwhile. */
-export function withDerived<T>(members: () => readonly Derived[], body: () => T): T {
+export function withDerived<T>(members: () => Members, body: () => T): T {
   return within(new Household(members), body);
 }
 
@@ -158,7 +195,8 @@ export function withMade<T>(
       derived,
       tensors.map((tensor) => tensor.alias()),
     );
-  return within(new Household(() => members, aliases), body);
+  const own = new Members(members);
+  return within(new Household(() => own, aliases), body);
 }
 
 /** Those of `derived` that open households have made and that a tape tracks. */

@@ -3,7 +3,7 @@ import type { FloatDType } from '../dtype';
 import { currentDevice, type Device, onDevice } from '../tensor/device';
 import { keep, scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { type Derivation, Derived, withDerived } from './derived';
+import { type Derivation, Derived, Members, withDerived } from './derived';
 
 /** JSON that describes how to build a module again; its weights are saved beside it. */
 export type Json =
@@ -27,12 +27,17 @@ export function withoutUndefined<T extends object>(
   ) as never;
 }
 
+/** Grows when a module gets a child or derived weights: lists of a tree's are made again then. */
+let structure = 0;
+
 export abstract class Module {
   readonly #parameters = new Map<string, Tensor>();
   readonly #state = new Map<string, Tensor>();
   readonly #children = new Map<string, Module>();
   readonly #owned: Tensor[] = [];
   readonly #derived: Derived[] = [];
+  #members: Members | null = null;
+  #membersAt = -1;
   #training = false;
 
   /** How to build the module again with `build` of registry.ts. */
@@ -75,11 +80,13 @@ export abstract class Module {
   ): Derived<S, T> {
     const derived = new Derived(kind, source);
     this.#derived.push(derived as unknown as Derived);
+    structure++;
     return derived;
   }
 
   protected child<M extends Module>(name: string, module: M): M {
     this.#children.set(name, module);
+    structure++;
     return module;
   }
 
@@ -102,10 +109,22 @@ export abstract class Module {
   }
 
   /** What the modules of the tree derive from their parameters. */
-  derived(): Derived[] {
-    const found = [...this.#derived];
-    for (const child of this.#children.values()) found.push(...child.derived());
-    return found;
+  derived(): readonly Derived[] {
+    return this.#household().all;
+  }
+
+  #household(): Members {
+    if (this.#members === null || this.#membersAt !== structure) {
+      const all: Derived[] = [];
+      const visit = (module: Module): void => {
+        all.push(...module.#derived);
+        for (const child of module.#children.values()) visit(child);
+      };
+      visit(this);
+      this.#members = new Members(all);
+      this.#membersAt = structure;
+    }
+    return this.#members;
   }
 
   /** All modules of the tree with their paths, parents first; the root's path is ''. */
@@ -136,7 +155,7 @@ export abstract class Module {
 
   /** Runs `body` where the module is, in a scope; what the tree derives from its parameters is made together there, and once. */
   protected here<T>(body: () => T): T {
-    return onDevice(this.device, () => scope(() => withDerived(() => this.derived(), body)));
+    return onDevice(this.device, () => scope(() => withDerived(() => this.#household(), body)));
   }
 
   /** Moves the whole tree to a device. @throws FlowError UNSUPPORTED where there is no GPU to be used */

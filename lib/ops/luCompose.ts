@@ -105,15 +105,13 @@ function trianglesOf(
   inputs: readonly (Tensor | null)[],
   { forms }: Attributes,
 ): readonly LuTriangles[] {
-  return forms.map((form, k) => {
-    const [factors, logScale, sign, rows] = inputs.slice(4 * k) as [
-      Tensor,
-      Tensor,
-      Tensor,
-      Tensor | null,
-    ];
-    return { factors, logScale, sign, rows: rows ?? null, form };
-  });
+  return forms.map((form, k) => ({
+    factors: inputs[4 * k] as Tensor,
+    logScale: inputs[4 * k + 1] as Tensor,
+    sign: inputs[4 * k + 2] as Tensor,
+    rows: inputs[4 * k + 3] ?? null,
+    form,
+  }));
 }
 
 /** What is wanted of a list of matrices: a matrix and its log-determinant each, with a gradient by the triangles. */
@@ -125,10 +123,10 @@ export interface LuListOp {
   readonly savesMade: boolean;
 }
 
-/** Runs the op for all of `all` at once. */
-export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] {
+/** For `count` matrices at once. */
+function definitionOf(op: LuListOp, count: number): OpDefinition<Attributes> {
   const { name, where } = op;
-  const definition: OpDefinition<Attributes> = {
+  return {
     name,
     outputs: (inputs, attributes) =>
       trianglesOf(inputs, attributes).flatMap(({ factors, logScale, sign, rows }) => {
@@ -140,8 +138,8 @@ export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] 
       }),
     encode: ({ forms }) => forms.map((form) => encodeLuForm(where, form)),
     saves: {
-      inputs: Array.from({ length: 4 * all.length }, (_, i) => i),
-      outputs: op.savesMade ? all.map((_, k) => 2 * k) : [],
+      inputs: Array.from({ length: 4 * count }, (_, i) => i),
+      outputs: op.savesMade ? Array.from({ length: count }, (_, k) => 2 * k) : [],
     },
     vjp({ inputs, outputs, d, needs, attributes }) {
       refuseSecondGradient(where, [...inputs, ...d]);
@@ -161,6 +159,17 @@ export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] 
       return gradients;
     },
   };
+}
+
+/** Definitions by the number of matrices. */
+const definitions = new WeakMap<LuListOp, Map<number, OpDefinition<Attributes>>>();
+
+/** Runs the op for all of `all` at once. */
+export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] {
+  const own = definitions.get(op) ?? new Map<number, OpDefinition<Attributes>>();
+  definitions.set(op, own);
+  const definition = own.get(all.length) ?? definitionOf(op, all.length);
+  own.set(all.length, definition);
   const made = apply(definition, luOperands(all), { forms: all.map(({ form = 'lu' }) => form) });
   return all.map((_, k) => ({
     weight: made[2 * k] as Tensor,

@@ -50,18 +50,29 @@ function checkLayer({ weight, bias, logScale, gain }: ScaledLayer): void {
       ),
     );
   }
-  for (const [name, tensor] of Object.entries({ bias, logScale, gain })) {
-    if (!tensor) continue;
-    requireSameDType('scaleWeights', name, tensor, weight);
-    requireShape('scaleWeights', name, tensor, [weight.rows], 'one number an output');
-  }
+  checkRows('bias', bias, weight);
+  checkRows('logScale', logScale, weight);
+  checkRows('gain', gain, weight);
+}
+
+function checkRows(name: string, tensor: Tensor | null, weight: Tensor): void {
+  if (!tensor) return;
+  requireSameDType('scaleWeights', name, tensor, weight);
+  if (tensor.shape.length === 1 && tensor.shape[0] === weight.rows) return;
+  requireShape('scaleWeights', name, tensor, [weight.rows], 'one number an output');
 }
 
 function layersOf(inputs: readonly (Tensor | null)[]): ScaledLayer[] {
-  return Array.from({ length: inputs.length / perLayer }, (_, k) => {
-    const [weight, bias = null, logScale = null, gain = null] = inputs.slice(perLayer * k);
-    return { weight: weight as Tensor, bias, logScale, gain };
-  });
+  const layers: ScaledLayer[] = [];
+  for (let at = 0; at < inputs.length; at += perLayer) {
+    layers.push({
+      weight: inputs[at] as Tensor,
+      bias: inputs[at + 1] ?? null,
+      logScale: inputs[at + 2] ?? null,
+      gain: inputs[at + 3] ?? null,
+    });
+  }
+  return layers;
 }
 
 /** Gradients of weight, bias, logScale and gain of a layer, in this order. */
@@ -152,6 +163,9 @@ function definitionOf(layers: number): OpDefinition<Attributes> {
   };
 }
 
+/** By the number of layers. */
+const definitions = new Map<number, OpDefinition<Attributes>>();
+
 /**
  * The weights of many layers, of any sizes, output by output times exp(factor·logScale) and, with a gain, of norm 1 before: in one
  * instruction, on a GPU in one launch; the gradients likewise. Differentiable any number of times. A row of zeros has no direction:
@@ -165,7 +179,9 @@ export function scaleWeights(layers: readonly ScaledLayer[], factor = 1): Scaled
     ...[weight, logScale && bias],
     ...[logScale, gain],
   ]);
-  const made = apply(definitionOf(layers.length), inputs, { factor });
+  const definition = definitions.get(layers.length) ?? definitionOf(layers.length);
+  definitions.set(layers.length, definition);
+  const made = apply(definition, inputs, { factor });
   let next = 0;
   return layers.map(({ bias, logScale }) => {
     const weight = made[next++] as Tensor;

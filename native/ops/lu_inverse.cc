@@ -22,8 +22,12 @@ bool lu_inverse(const Call& call) {
         return false;
       const double* inverse = invert_lu<T>(call, lu, place, true);
       if (!inverse) return false;
-      for (int64_t i = 0; i < lu.n; ++i)
-        for (int64_t j = 0; j < lu.n; ++j) out.as<T>()[i * out.ld + j] = static_cast<T>(inverse[i * lu.n + j]);
+      const int64_t n = lu.n;
+      for (int64_t i = 0; i < n; ++i) {
+        const double* from = inverse + i * n;
+        T* to = out.as<T>() + i * out.ld;
+        for (int64_t j = 0; j < n; ++j) to[j] = static_cast<T>(from[j]);
+      }
       write_lu_log_det(lu, call.out[2 * k + 1]);
     }
     return true;
