@@ -11,7 +11,11 @@
 
 #if defined(__x86_64__) || defined(_M_X64) || defined(__i386__)
 #define FLOW_X86 1
+#if defined(__AVX__)
 #include <immintrin.h>
+#else
+#include <emmintrin.h>  // SSE2 and no more: all that immintrin.h has takes g++ 0.2 s a file
+#endif
 #elif defined(__aarch64__) || defined(_M_ARM64)
 #define FLOW_ARM 1
 #include <arm_neon.h>
