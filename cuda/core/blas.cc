@@ -186,7 +186,7 @@ bool succeeded(const Call& call, cublasStatus_t status) {
   return call.fail("cuBLAS refused the work: status %d", status);
 }
 
-Blas& own() { return *current().blas; }
+Blas& own() { return *current_blas(); }
 auto gemm_of(float) { return own().cublasSgemm_v2_64; }
 auto gemm_of(double) { return own().cublasDgemm_v2_64; }
 auto batched_of(float) { return own().cublasSgemmStridedBatched_64; }

@@ -39,7 +39,7 @@ bool walk_columns(const Call& call, int64_t rows, int64_t units, const F& f) {
   if (!once && (rows <= 0 || units <= 0)) return true;
   const int across = units_across(max_of(1, units), block_threads), down = block_threads / across;
   const int64_t wide = max_of(1, ceil_div(units, across));
-  const int64_t high = max_of(1, min_of(min_of(ceil_div(rows, down), 65535), 8 * int64_t{current().multiprocessors} / wide));
+  const int64_t high = max_of(1, min_of(min_of(ceil_div(rows, down), 65535), 8 * int64_t{multiprocessors()} / wide));
   FLOW_LAUNCH((walk_columns_kernel<F>), dim3(static_cast<unsigned>(wide), static_cast<unsigned>(high)), block_threads,
               fold_bytes<double>(block_threads), f, rows, units, across);
   return launched(call);
@@ -123,7 +123,7 @@ ColumnPlan plan_columns(int64_t rows, int64_t units) {
   constexpr int64_t enough_rows = 32;  // of a thread, before a second launch is worth it
   int64_t pieces = 1;
   if (rows > enough_rows * down)
-    pieces = max_of(1, min_of(ceil_div(rows, 4 * down), 4 * int64_t{current().multiprocessors} / ceil_div(units, across)));
+    pieces = max_of(1, min_of(ceil_div(rows, 4 * down), 4 * int64_t{multiprocessors()} / ceil_div(units, across)));
   return {rows, units, pieces, across, pieces > 1 ? static_cast<size_t>(K * W * units * pieces) * sizeof(double) : 0};
 }
 

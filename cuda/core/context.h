@@ -1,41 +1,23 @@
-// What an environment holds of the device: a stream, a workspace, counters.
+// What the launchers ask of the environment that they run in. What it holds: plugin.cc.
 #pragma once
-#include <cuda_runtime.h>
+#include <stddef.h>
+#include <stdint.h>
 
-#include <cstdint>
-#include <memory>
-#include <string>
-#include <vector>
+namespace flow::cuda {
 
-namespace flow {
-
-namespace cuda {
 struct Blas;
-class Staging;
+Blas* current_blas();
+
 inline constexpr int64_t block_counters = 4096;
-}
+// On the device, all zero between launches; see last_block.h.
+unsigned* counters();
 
-struct PluginContext {
-  cudaStream_t stream = nullptr;
-  cuda::Blas* blas = nullptr;
-  void* workspace = nullptr;  // on the device; grows
-  size_t workspace_bytes = 0;
-  std::vector<void*> retired;  // workspaces that graphs may still use
-  int64_t graphs = 0;          // that are alive
-  bool capturing = false;
-  std::shared_ptr<cuda::Staging> staging;  // shared: kernels' files do not know the class
-  unsigned* counters = nullptr;    // on the device; see last_block.h
-  int multiprocessors = 1;
-  size_t shared_bytes = 48 << 10;  // of a block, at most
-  int64_t launches = 0;
-  std::string description;
-};
-
-namespace cuda {
-PluginContext& current();
 // Memory of the device that one op uses between its launches; null where there is none. Valid until the next call: work of later ops
 // comes after it in the stream.
 void* workspace(size_t bytes);
-}
 
-}  // namespace flow
+int multiprocessors();
+// The most shared memory that a block may have.
+size_t shared_bytes();
+
+}  // namespace flow::cuda

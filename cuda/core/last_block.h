@@ -5,9 +5,6 @@
 
 namespace flow::cuda {
 
-/** block_counters counters of the context, all zero between launches. */
-inline unsigned* counters() { return current().counters; }
-
 /** Of shared memory, for is_last_block. */
 inline constexpr size_t last_block_bytes = 16;
 

@@ -78,11 +78,11 @@ __global__ void __launch_bounds__(block_threads) unpack_lu(LuFactors<S> lu, S* l
 /** Products in full precision: W belongs to its log-determinant and its inverse, whatever tensor cores may do elsewhere. */
 class FullPrecision {
  public:
-  FullPrecision() : tf32_(allows_tf32(current().blas)) {
-    if (tf32_) set_tf32(current().blas, false);
+  FullPrecision() : tf32_(allows_tf32(current_blas())) {
+    if (tf32_) set_tf32(current_blas(), false);
   }
   ~FullPrecision() {
-    if (tf32_) set_tf32(current().blas, true);
+    if (tf32_) set_tf32(current_blas(), true);
   }
   FullPrecision(const FullPrecision&) = delete;
   FullPrecision& operator=(const FullPrecision&) = delete;

@@ -181,11 +181,11 @@ template <class T, class Launch>
 bool launch_made(const Call& call, const MadeNetwork<T>& net, const Launch& launch) {
   const int64_t tiles = ceil_div(net.samples, block_lanes);
   const size_t own = MadeShared<T>::bytes(net.layers), values = static_cast<size_t>(net.rows) * lane_pitch * sizeof(T);
-  if (own + values <= current().shared_bytes) {
+  if (own + values <= shared_bytes()) {
     launch(true, static_cast<unsigned>(min_of(tiles, 1 << 20)), own + values, static_cast<T*>(nullptr));
     return launched(call);
   }
-  const int64_t blocks = min_of(tiles, 4 * int64_t{current().multiprocessors});
+  const int64_t blocks = min_of(tiles, 4 * int64_t{multiprocessors()});
   T* memory = static_cast<T*>(workspace(static_cast<size_t>(blocks) * values));
   if (!memory) return call.fail("the GPU has no memory for the values of %lld units", ll(net.rows));
   launch(false, static_cast<unsigned>(blocks), own, memory);

@@ -9,6 +9,8 @@
 #include <cstdio>
 #include <cstring>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "cuda/core/blas.h"
 #include "cuda/core/clock.h"
@@ -22,6 +24,23 @@
 #endif
 
 namespace flow {
+
+/** What an environment holds of the device. Kernels' files know the questions of context.h only. */
+struct PluginContext {
+  cudaStream_t stream = nullptr;
+  cuda::Blas* blas = nullptr;
+  void* workspace = nullptr;  // on the device; grows
+  size_t workspace_bytes = 0;
+  std::vector<void*> retired;  // workspaces that graphs may still use
+  int64_t graphs = 0;          // that are alive
+  bool capturing = false;
+  std::shared_ptr<cuda::Staging> staging;
+  unsigned* counters = nullptr;  // on the device
+  int multiprocessors = 1;
+  size_t shared_bytes = 48 << 10;  // of a block, at most
+  int64_t launches = 0;
+  std::string description;
+};
 
 namespace cuda {
 
@@ -38,7 +57,10 @@ thread_local const int32_t* (*written)(void*, const void*, int64_t) = nullptr;
 thread_local void* owner_of_written = nullptr;
 }  // namespace
 
-PluginContext& current() { return *entered; }
+Blas* current_blas() { return entered->blas; }
+unsigned* counters() { return entered->counters; }
+int multiprocessors() { return entered->multiprocessors; }
+size_t shared_bytes() { return entered->shared_bytes; }
 void* workspace(size_t bytes) {
   PluginContext& context = *entered;
   if (bytes <= context.workspace_bytes) return context.workspace;
@@ -96,8 +118,6 @@ unsigned blocks_for(int64_t items, int64_t items_per_block) {
 }  // namespace cuda
 
 namespace {
-
-using cuda::current;
 
 bool fail(Failure* failure, const char* what, cudaError_t error) {
   cudaGetLastError();  // told here; the next launch must not hear of it

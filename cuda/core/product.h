@@ -234,7 +234,7 @@ inline constexpr int64_t few_parts = 4;
 
 /** Into how many parts k is cut: so many that the device is full, if they are long enough to be worth it. */
 inline int64_t parts_of(int64_t tiles, int64_t k) {
-  const int64_t wanted = ceil_div(2 * int64_t{current().multiprocessors}, max_of(1, tiles));
+  const int64_t wanted = ceil_div(2 * int64_t{multiprocessors()}, max_of(1, tiles));
   return max_of(1, min_of(min_of(wanted, k / (8 * tile_depth)), 64));
 }
 

@@ -77,7 +77,7 @@ template <class F, class Sums>
 bool share_samples(const Call& call, int64_t samples, int64_t units, const F& f, const Sums& sums) {
   constexpr bool summed = !__is_empty(Sums);
   if (samples <= 0) return true;
-  const int64_t multiprocessors = current().multiprocessors;
+  const int64_t multiprocessors = cuda::multiprocessors();
   constexpr int64_t most_units = 16;  // of a thread, before more threads are worth it
   if (units <= most_units * warp_threads) {
     int lanes = 1;

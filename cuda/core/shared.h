@@ -8,7 +8,7 @@ namespace flow::cuda {
 /** Lets a kernel have as much shared memory as the device gives. The limit is the kernel's for all threads of the process: always the same. */
 template <class Kernel>
 void allow_shared(Kernel kernel) {
-  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(current().shared_bytes));
+  cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_bytes()));
 }
 
 }  // namespace flow::cuda

@@ -24,12 +24,12 @@ constexpr double own_side = 64, blas_side = 128;
 double gain_of(DType dtype) {
   const bool data_center = compute == 80 || compute == 90 || compute == 100 || compute == 103;
   if (dtype == DType::f64) return data_center && compute != 103 ? 3 : 1;
-  return allows_tf32(current().blas) && data_center ? 8 : 2;
+  return allows_tf32(current_blas()) && data_center ? 8 : 2;
 }
 
 /** Tiles of `side`², `depth` deep altogether and `deepest` at most, of which half a wave is waited for; long depths are cut into parts. */
 double product_cost(double tiles, double side, double depth, double deepest) {
-  const double processors = current().multiprocessors;
+  const double processors = multiprocessors();
   const double parts = std::clamp(std::min(2 * processors / std::max(1.0, tiles), deepest / 512), 1.0, 64.0);
   return (depth + processors / (2 * parts) * deepest) * side * side / processors;
 }
@@ -155,7 +155,7 @@ Strips plan_strips(StripsOf which, const Operand& extents, int64_t rows, int64_t
   const Stairs stairs = stairs_of(which, values, rows, units, inputs, granule);
   const double number = dtype == DType::f64 ? 8 : 4;
   const double to = which == StripsOf::forward ? static_cast<double>(units) : static_cast<double>(inputs);
-  const double finish = launch_cost + 2 * static_cast<double>(rows) * to * number * byte_cost / current().multiprocessors;
+  const double finish = launch_cost + 2 * static_cast<double>(rows) * to * number * byte_cost / multiprocessors();
   const double cost = cut(stairs, gain, strips) + launch_cost + (finished ? finish : 0);
   return cost < stairs.own_cost() ? strips : Strips{};
 }

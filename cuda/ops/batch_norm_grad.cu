@@ -108,7 +108,7 @@ bool run_type(const Call& call) {
   const Operand &x = call.in[0], &dL_dy = call.in[4], &dL_dx = call.out[0];
   const double *mean = call.in[1].as<const double>(), *variance = call.in[2].as<const double>();
   const double eps = call.attr[0];
-  FinishColumn<T> finish;
+  FinishColumn<T> finish{};
   finish.mean = mean;
   finish.variance = variance;
   finish.log_gamma = call.in[3].as<const T>();

@@ -273,7 +273,7 @@ int64_t numbers_of(const PixelGraph& s, int64_t n) {
 
 template <class T>
 bool run(const Call& call, PixelGraph& graph) {
-  const int64_t multiprocessors = current().multiprocessors;
+  const int64_t multiprocessors = cuda::multiprocessors();
   const int64_t together = graph.images > 2 * multiprocessors ? 4 : 1;
   const int64_t numbers = numbers_of(graph, together);
   FLOW_CHECK(call, numbers >= 0, "image: expected smaller maps: %lld × %lld with %d nodes have no room", ll(graph.height), ll(graph.width),

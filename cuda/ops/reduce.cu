@@ -149,7 +149,7 @@ bool run_kind(const Call& call, const Operand& x, const Scaled<To>& out, int64_t
   // Over all of a matrix with gaps: rows first, then their results.
   const int64_t rows = whole ? 1 : x.rows, cols = whole ? x.count() : x.cols;
   const int64_t outputs = axis == 0 ? cols : rows, folded = axis == 0 ? rows : cols;
-  const int64_t enough = 4 * int64_t{current().multiprocessors};
+  const int64_t enough = 4 * int64_t{multiprocessors()};
   const int64_t busy = axis == 0 ? ceil_div(outputs, block_threads) : outputs;
   const int64_t least = axis == 0 ? 64 : 8 * block_threads;  // elements worth a piece
   const int64_t pieces = max_of(1, min_of(ceil_div(folded, least), ceil_div(enough, max_of(1, busy))));

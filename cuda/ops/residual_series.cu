@@ -161,9 +161,9 @@ bool run_linear(const Call& call, const LinearSeries<T>& net, const Chances& cha
                 vector<double>(call.out[1]), net.rows(), slabs);
     return launched(call);
   };
-  if (quad_bytes<T> + values <= current().shared_bytes)
+  if (quad_bytes<T> + values <= shared_bytes())
     return launch(sum_series<T, true>, min_of(tiles, 1 << 20), quad_bytes<T> + values, nullptr);
-  const int64_t blocks = min_of(tiles, 4 * int64_t{current().multiprocessors});
+  const int64_t blocks = min_of(tiles, 4 * int64_t{multiprocessors()});
   T* slabs = static_cast<T*>(workspace(static_cast<size_t>(blocks) * values));
   if (!slabs) return call.fail("the GPU has no memory for the values of %lld samples", ll(blocks * block_lanes));
   return launch(sum_series<T, false>, blocks, quad_bytes<T>, slabs);

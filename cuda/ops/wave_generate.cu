@@ -155,11 +155,11 @@ __global__ void __launch_bounds__(block_threads, 1) generate(Generator<T> net, T
 template <class T>
 bool run(const Call& call, Generator<T> net) {
   const auto bytes_of = [&](int64_t numbers) { return static_cast<size_t>(numbers) * sizeof(T); };
-  const auto fits = [&](int64_t numbers) { return bytes_of(numbers) <= current().shared_bytes; };
-  const int together = net.samples > 2 * int64_t{current().multiprocessors} && fits(4 * net.activations()) ? 4 : 1;
+  const auto fits = [&](int64_t numbers) { return bytes_of(numbers) <= shared_bytes(); };
+  const int together = net.samples > 2 * int64_t{multiprocessors()} && fits(4 * net.activations()) ? 4 : 1;
   const int64_t activations = together * net.activations(), queues = together * net.queue_numbers;
   const bool in_shared = fits(activations), queues_too = fits(activations + queues);
-  const int64_t tiles = ceil_div(net.samples, together), blocks = min_of(tiles, 8 * int64_t{current().multiprocessors});
+  const int64_t tiles = ceil_div(net.samples, together), blocks = min_of(tiles, 8 * int64_t{multiprocessors()});
 
   const size_t table = table_bytes(static_cast<size_t>(net.layers) * sizeof(GeneratorLayer<T>));
   const int64_t own_numbers = in_shared ? 0 : ceil_div(activations, 64) * 64;

@@ -165,9 +165,9 @@ void check_rarely(const void* address, size_t bytes, Kind kind) {
   const uintptr_t at = reinterpret_cast<uintptr_t>(address);
   const SharedMemory shared = shared_block();
   const uintptr_t low = reinterpret_cast<uintptr_t>(shared.data);
-  const Work& work = running().work;
-  const uintptr_t bound = reinterpret_cast<uintptr_t>(work.bound.get());
-  if (kind == Kind::load && at >= bound && at + bytes <= bound + work.bytes) return;
+  const Launch& launch = running();
+  const uintptr_t arguments = reinterpret_cast<uintptr_t>(launch.arguments.get());
+  if (kind == Kind::load && at >= arguments && at + bytes <= arguments + launch.kernel.argument_bytes) return;
   if (in_arena(address)) stop(cudaErrorIllegalAddress, "access outside of every allocation of the device", address, bytes);
   if (at + guard_bytes >= low && at < low + shared.bytes + guard_bytes)
     stop(cudaErrorIllegalAddress, "access outside of the shared memory that the launch asked for", address, bytes);

@@ -8,9 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include <functional>
-#include <memory>
-#include <tuple>
+// Every .cu reads this file, with all that it includes: no more than the one part of the standard library.
 #include <utility>
 
 #define FLOW_CUDA_EMULATION 1
@@ -19,7 +17,6 @@
 #define __host__
 #define __constant__
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 // As many instructions that do nothing, at the start of the kernel, as it may have warps: device.cc counts them where it is launched.
 #define __launch_bounds__(threads, ...) __attribute__((patchable_function_entry((threads) / 32)))
 #define __align__(n) __attribute__((aligned(n)))
@@ -260,33 +257,48 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, F* kernel) {
 }
 
 namespace emulation {
-/** A kernel with its arguments, the same for all threads. */
-struct Work {
-  void (*thread)(const void* bound);  // runs one thread
-  std::shared_ptr<const void> bound;  // the kernel and its arguments: a thread may read them
-  size_t bytes;
-  size_t argument_bytes;  // as the kernel takes them
-  const void* kernel;
+/** A kernel and its arguments, the same for all threads: what a launch takes. */
+struct Kernel {
+  const char* name;
+  const void* function;
+  void (*thread)(const void* function, const char* arguments);  // runs one thread
+  size_t argument_bytes;
 };
-/** Puts a launch into the stream. */
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work);
+/** Puts a launch into the stream; `arguments` are copied. */
+void launch(const Kernel& kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const char* arguments);
+
+inline constexpr size_t argument_alignment = 16;
+
+/** Where parameter `i` stands among the arguments of a kernel; i = how many there are: where they end. */
+template <class... P>
+constexpr size_t argument_offset(size_t i) {
+  constexpr size_t sizes[] = {sizeof(P)..., 0}, alignments[] = {alignof(P)..., 1};
+  size_t at = 0;
+  for (size_t k = 0; k < i; ++k) at = (at + alignments[k] - 1) / alignments[k] * alignments[k] + sizes[k];
+  return (at + alignments[i] - 1) / alignments[i] * alignments[i];
+}
+
+template <class... P, size_t... I>
+void run_thread(const void* function, const char* arguments, std::index_sequence<I...>) {
+  reinterpret_cast<void (*)(P...)>(const_cast<void*>(function))(
+      *reinterpret_cast<const P*>(arguments + argument_offset<P...>(I))...);
+}
+
+template <class... P, size_t... I>
+void launch_with(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
+                 std::index_sequence<I...>, P... values) {
+  static_assert((__is_trivially_copyable(P) && ...), "the arguments of a kernel are copied byte by byte");
+  static_assert(((alignof(P) <= argument_alignment) && ...));
+  alignas(argument_alignment) char arguments[argument_offset<P...>(sizeof...(P))];
+  (memcpy(arguments + argument_offset<P...>(I), &values, sizeof(P)), ...);
+  const auto thread = [](const void* function, const char* bound) { run_thread<P...>(function, bound, std::index_sequence<I...>{}); };
+  launch({name, reinterpret_cast<const void*>(kernel), thread, sizeof arguments}, grid, block, shared, stream, arguments);
+}
 }  // namespace emulation
 
 /** What `kernel<<<grid, block, shared, stream>>>(arguments…)` is to nvcc. */
 template <class... P, class... A>
 void emulated_launch(const char* name, void (*kernel)(P...), dim3 grid, dim3 block, size_t shared, cudaStream_t stream,
-                     A&&... arguments) {
-  struct Bound {
-    void (*kernel)(P...);
-    std::tuple<std::decay_t<P>...> arguments;
-  };
-  const auto thread = [](const void* bound) {
-    const Bound& own = *static_cast<const Bound*>(bound);
-    std::apply(own.kernel, own.arguments);
-  };
-  size_t taken = 0;
-  ((taken = (taken + alignof(std::decay_t<P>) - 1) / alignof(std::decay_t<P>) * alignof(std::decay_t<P>) + sizeof(std::decay_t<P>)), ...);
-  emulation::launch(name, grid, block, shared, stream,
-                    {thread, std::make_shared<Bound>(Bound{kernel, {std::forward<A>(arguments)...}}), sizeof(Bound), taken,
-                     reinterpret_cast<const void*>(kernel)});
+                     const A&... arguments) {
+  emulation::launch_with<P...>(name, kernel, grid, block, shared, stream, std::index_sequence_for<P...>{}, arguments...);
 }

@@ -37,7 +37,7 @@ uint64_t thread_limit(const void* kernel) {
 }
 
 /** What CUDA says of a launch that no device could run. */
-cudaError_t refuse(const char* kernel, dim3 grid, dim3 block, size_t shared, const Work& work) {
+cudaError_t refuse(const Kernel& kernel, dim3 grid, dim3 block, size_t shared) {
   const uint64_t threads = uint64_t{block.x} * block.y * block.z;
   const bool grid_fits = grid.x >= 1 && grid.y >= 1 && grid.z >= 1 && grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535;
   const bool block_fits = threads >= 1 && threads <= 1024 && block.z <= 64;
@@ -45,19 +45,19 @@ cudaError_t refuse(const char* kernel, dim3 grid, dim3 block, size_t shared, con
   cudaError_t error = cudaErrorInvalidConfiguration;
   if (!grid_fits) {
     snprintf(why, sizeof why, "a grid of %u × %u × %u", grid.x, grid.y, grid.z);
-  } else if (!block_fits || threads > thread_limit(work.kernel)) {
+  } else if (!block_fits || threads > thread_limit(kernel.function)) {
     snprintf(why, sizeof why, "a block of %u × %u × %u, of %llu threads by __launch_bounds__", block.x, block.y, block.z,
-             static_cast<unsigned long long>(thread_limit(work.kernel)));
-  } else if (shared > shared_limit(work.kernel)) {
+             static_cast<unsigned long long>(thread_limit(kernel.function)));
+  } else if (shared > shared_limit(kernel.function)) {
     error = cudaErrorInvalidValue;
-    snprintf(why, sizeof why, "%zu bytes of shared memory, of %zu that are allowed", shared, shared_limit(work.kernel));
-  } else if (work.argument_bytes > most_argument_bytes) {
+    snprintf(why, sizeof why, "%zu bytes of shared memory, of %zu that are allowed", shared, shared_limit(kernel.function));
+  } else if (kernel.argument_bytes > most_argument_bytes) {
     error = cudaErrorInvalidValue;
-    snprintf(why, sizeof why, "%zu bytes of arguments", work.argument_bytes);
+    snprintf(why, sizeof why, "%zu bytes of arguments", kernel.argument_bytes);
   } else {
     return cudaSuccess;
   }
-  say(std::string(cudaGetErrorName(error)) + ": " + kernel + " cannot be launched with " + why);
+  say(std::string(cudaGetErrorName(error)) + ": " + kernel.name + " cannot be launched with " + why);
   return error;
 }
 
@@ -108,9 +108,9 @@ void make_context(const char* call) {
   }
 }
 
-void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, Work work) {
+void launch(const Kernel& kernel, dim3 grid, dim3 block, size_t shared, cudaStream_t stream, const char* arguments) {
   const Turn turn;
-  if (const cudaError_t error = refuse(kernel, grid, block, shared, work); error != cudaSuccess) {
+  if (const cudaError_t error = refuse(kernel, grid, block, shared); error != cudaSuccess) {
     note(error);
     return;
   }
@@ -120,22 +120,26 @@ void launch(const char* kernel, dim3 grid, dim3 block, size_t shared, cudaStream
     return;
   }
   if (settings().fail_launch > 0) --settings().fail_launch;
+  // What new gives is aligned for every type that is not over-aligned.
+  static_assert(__STDCPP_DEFAULT_NEW_ALIGNMENT__ >= argument_alignment);
+  std::shared_ptr<char[]> copy(new char[kernel.argument_bytes]);
+  memcpy(copy.get(), arguments, kernel.argument_bytes);
   put(
       stream,
-      [launch = Launch{kernel, grid, block, shared, std::move(work)}] {
+      [launch = Launch{kernel.name, grid, block, shared, kernel, std::move(copy)}] {
         if (failed()) return;
         const Counters before = counters();
         open_device(true);
         run_grid(launch);
         open_device(false);
         const Counters& after = counters();
-        Counters& own = counters_of_kernels()[launch.kernel];
+        Counters& own = counters_of_kernels()[launch.name];
         ++own.launches;
         own.loaded += after.loaded - before.loaded;
         own.stored += after.stored - before.stored;
         own.wide += after.wide - before.wide;
         own.accesses += after.accesses - before.accesses;
-        if (failed()) sentence = launch.kernel + ": " + sentence;
+        if (failed()) sentence = launch.name + ": " + sentence;
       },
       true);
 }

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "cuda_runtime.h"
@@ -70,10 +71,11 @@ void make_context(const char* call);
 
 // --- grid.cc ---
 struct Launch {
-  std::string kernel;
+  std::string name;
   dim3 grid, block;
   size_t shared;
-  Work work;
+  Kernel kernel;  // its `name` may be gone
+  std::shared_ptr<const char[]> arguments;  // a thread may read them
 };
 /** The launch that runs. */
 const Launch& running();

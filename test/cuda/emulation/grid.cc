@@ -64,7 +64,7 @@ void yield() {
 
 void fiber_main() {
   for (;;) {
-    running_launch->work.thread(running_launch->work.bound.get());
+    running_launch->kernel.thread(running_launch->kernel.function, running_launch->arguments.get());
     threads[static_cast<size_t>(current)].state = State::done;
     yield();
   }
