@@ -5,7 +5,6 @@
 import { withoutTape } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { BatchNormLayer } from '../nn/batchNormLayer';
 import { Conditioner } from '../nn/conditioner';
 import { constant } from '../nn/initialization';
 import type { Config, Json } from '../nn/module';
@@ -26,7 +25,7 @@ import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { visitRows } from './rowChunks';
+import { initializeNetwork } from './couplingNetwork';
 
 /**
  * Which part is transformed, and which the network sees:
@@ -173,20 +172,16 @@ export class AffineCoupling extends Bijection {
 
   /** The network first: then the rows that go on are those of the layers behind it. */
   override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
-    if (this.initializes)
-      yield* this.conditioner.initialize((visit) =>
-        visitRows(rows, context, (part, itsContext) =>
-          visit(this.#seen(this.#rows(part)), this.#condition(itsContext)),
-        ),
-      );
+    yield* initializeNetwork(this.conditioner, rows, context, (part, itsContext) => [
+      this.#seen(this.#rows(part)),
+      this.#condition(itsContext),
+    ]);
     yield* super.initialize(rows, context);
   }
 
   /** False where the network has batch norm: to run it again would move its running averages again. */
   override get rebuildable(): boolean {
-    for (const [, module] of this.conditioner.modules())
-      if (module instanceof BatchNormLayer) return false;
-    return true;
+    return !this.conditioner.hasBatchNorm;
   }
 
   /** The network runs once: what it sees of x it finds in y. */

@@ -4,7 +4,6 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { BatchNormLayer } from '../nn/batchNormLayer';
 import { Conditioner } from '../nn/conditioner';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
@@ -19,7 +18,7 @@ import {
 } from './affineCoupling';
 import { buildTransformer } from './autoregressive';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { visitRows } from './rowChunks';
+import { initializeNetwork } from './couplingNetwork';
 import type { Solved } from './solve';
 import type { Transformer } from './transformer';
 
@@ -165,20 +164,16 @@ export class Coupling extends Bijection {
 
   /** The network first: then the rows that go on are those of the layers behind it. */
   override *initialize(rows: Tensor, context: Tensor | null = null): Generator<void, void> {
-    if (this.initializes)
-      yield* this.conditioner.initialize((visit) =>
-        visitRows(rows, context, (part, itsContext) =>
-          visit(this.#seen(part), this.#condition(itsContext)),
-        ),
-      );
+    yield* initializeNetwork(this.conditioner, rows, context, (part, itsContext) => [
+      this.#seen(part),
+      this.#condition(itsContext),
+    ]);
     yield* super.initialize(rows, context);
   }
 
   /** False where the network has batch norm: to run it again would move its running averages again. */
   override get rebuildable(): boolean {
-    for (const [, module] of this.conditioner.modules())
-      if (module instanceof BatchNormLayer) return false;
-    return true;
+    return !this.conditioner.hasBatchNorm;
   }
 
   config(): Config {

@@ -53,6 +53,7 @@ export async function info(
   }
 }
 
+/** What cannot be read counts as not there: what a file says of itself is shown, not needed. */
 function parsed(text: string | undefined): Record<string, unknown> | null {
   try {
     const value: unknown = JSON.parse(text ?? 'null');

@@ -5,6 +5,7 @@
  * about space (a convolution) also knows how its positions lie.
  */
 import type { Tensor } from '../tensor/tensor';
+import { BatchNormLayer } from './batchNormLayer';
 import { Module } from './module';
 
 /** Shows a visitor what a conditioner will see, piece by piece, and yields after each; can be called again. */
@@ -27,6 +28,12 @@ export abstract class Conditioner extends Module {
 
   /** Whether layers wait for the first rows, which set them: those with actnorm. */
   get initializes(): boolean {
+    return false;
+  }
+
+  /** Whether each run in training moves running averages: it is then not run again to rebuild what it gave. */
+  get hasBatchNorm(): boolean {
+    for (const [, module] of this.modules()) if (module instanceof BatchNormLayer) return true;
     return false;
   }
 

@@ -14,6 +14,7 @@ import { readSafetensors, type Safetensors, writeSafetensors } from '../io/safet
 import type { Module } from '../nn/module';
 import type { Tensor } from '../tensor/tensor';
 import type { EpochRecord } from './history';
+import type { Learner } from './step';
 
 const version = 2;
 
@@ -35,6 +36,20 @@ export interface Progress<R = EpochRecord> {
   history: R[];
 }
 
+/** Before the first step. */
+export function startingProgress<R>(): Progress<R> {
+  return {
+    epoch: 0,
+    step: 0,
+    position: 0,
+    epochRows: 0,
+    epochSeconds: 0,
+    seconds: 0,
+    waited: 0,
+    history: [],
+  };
+}
+
 /** The same with what stands in the memory plan. */
 export interface SavedProgress<R = EpochRecord> extends Progress<R> {
   readonly memory: ActivationMemory;
@@ -46,6 +61,19 @@ export type Setup = Readonly<Record<string, string | number | boolean | null>>;
 
 /** Named groups of tensors: `training/<group>/<name>` in the file. */
 export type Groups = ReadonlyMap<string, ReadonlyMap<string, Tensor>>;
+
+/** All tensors that a training changes. */
+export function trainingGroups(model: Module, learner: Learner): Groups {
+  const { optimizer, average, stream, lossSum } = learner;
+  const groups = new Map<string, ReadonlyMap<string, Tensor>>([
+    ['weights', weightsOf(model)],
+    ['optimizer', optimizer.state],
+    ['random', new Map([['noise', stream.state]])],
+    ['loss', new Map([['sum', lossSum]])],
+  ]);
+  if (average) groups.set('average', average.state);
+  return groups;
+}
 
 const prefix = 'training/';
 

@@ -10,9 +10,9 @@ import { onDevice } from '../tensor/device';
 import { allOrNothing } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import {
-  type Groups,
-  type Progress,
   readCheckpoint,
+  startingProgress,
+  trainingGroups,
   weightsOf,
   writeCheckpoint,
 } from './checkpoint';
@@ -108,29 +108,11 @@ async function trained(
   });
   const step = new Step(learner, () => loss(stream), 1);
   const pacer = new Pacer();
-  let progress: Progress<LossRecord> = {
-    epoch: 0,
-    step: 0,
-    position: 0,
-    epochRows: 0,
-    epochSeconds: 0,
-    seconds: 0,
-    waited: 0,
-    history: [],
-  };
+  let progress = startingProgress<LossRecord>();
   let learningRate = optimizer.learningRate;
   let reason: StopReason = 'steps';
 
-  const groups = (): Groups => {
-    const all = new Map<string, ReadonlyMap<string, Tensor>>([
-      ['weights', weightsOf(model)],
-      ['optimizer', learner.optimizer.state],
-      ['random', new Map([['noise', stream.state]])],
-      ['loss', new Map([['sum', learner.lossSum]])],
-    ]);
-    if (learner.average) all.set('average', learner.average.state);
-    return all;
-  };
+  const groups = () => trainingGroups(model, learner);
   const { clipNorm, ema, seed } = settings;
   const setup = {
     ...sizes,

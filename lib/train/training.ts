@@ -3,14 +3,13 @@ import { emitWarning } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Rows } from '../tensor/input';
 import { allOrNothing } from '../tensor/scope';
-import type { Tensor } from '../tensor/tensor';
 import { Batches } from './batches';
 import { calibrate } from './calibrate';
 import {
-  type Groups,
-  type Progress,
   readCheckpoint,
   type Setup,
+  startingProgress,
+  trainingGroups,
   weightsOf,
   writeCheckpoint,
 } from './checkpoint';
@@ -53,16 +52,7 @@ export class Training {
   #lastCheckpoint = performance.now();
   #best: Snapshot | null = null;
   #learningRate: number;
-  #progress: Progress = {
-    epoch: 0,
-    step: 0,
-    position: 0,
-    epochRows: 0,
-    epochSeconds: 0,
-    seconds: 0,
-    waited: 0,
-    history: [],
-  };
+  #progress = startingProgress<EpochRecord>();
 
   constructor(model: DensityModel, train: Rows, options: FitOptions) {
     this.#model = model;
@@ -110,7 +100,7 @@ export class Training {
     const model = this.#model;
     const checkpoint = await readCheckpoint(path, model, this.#setup());
     // The model comes last: a file that does not fit leaves it as it was.
-    for (const [group, tensors] of this.#groups())
+    for (const [group, tensors] of trainingGroups(model, this.#learner))
       if (group !== 'weights') checkpoint.fill(group, tensors);
     if (checkpoint.progress.history.some((record) => record.isBest)) {
       this.#best = new Snapshot(weightsOf(model));
@@ -364,25 +354,15 @@ export class Training {
 
   async #writeCheckpoint(): Promise<void> {
     const { path } = this.#options.checkpoint as { path: string };
-    const weights = weightsOf(this.#model);
+    const model = this.#model;
+    const weights = weightsOf(model);
     const usable =
       this.#best?.copies ?? new Map([...weights, ...(this.#learner.average?.state ?? [])]);
     const { memory, drift } = this.#learner.memory;
     const progress = { ...this.#progress, memory, drift };
-    await writeCheckpoint(path, this.#model, usable, this.#groups(), progress, this.#setup());
+    const groups = trainingGroups(model, this.#learner);
+    await writeCheckpoint(path, model, usable, groups, progress, this.#setup());
     this.#lastCheckpoint = performance.now();
-  }
-
-  #groups(): Groups {
-    const { optimizer, average, stream, lossSum } = this.#learner;
-    const groups = new Map<string, ReadonlyMap<string, Tensor>>([
-      ['weights', weightsOf(this.#model)],
-      ['optimizer', optimizer.state],
-      ['random', new Map([['noise', stream.state]])],
-      ['loss', new Map([['sum', lossSum]])],
-    ]);
-    if (average) groups.set('average', average.state);
-    return groups;
   }
 
   /** What a checkpoint must have in common with this training. */
