@@ -9,8 +9,9 @@
 // values stand in a column of the workspace, so that neighbours read side by side, and all of a warp ask for one weight.
 #include "cuda/core/linear.h"
 #include "cuda/core/monotone.h"
-// The formulas come after the functions that they call.
+// These come after the functions that they call.
 #include "math/block_network.h"
+#include "ops/block_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -66,35 +67,6 @@ __global__ void __launch_bounds__(block_threads, 1) invert_blocks(BlockNetwork<T
     *on.residual.at(n) = worst;
     *on.converged.at(n) = worst <= static_cast<double>(solved_to<T>) ? 1 : 0;
   }
-}
-
-template <class T>
-bool read_blocks(const Call& call, BlockNetwork<T>& net) {
-  const Operand& y = call.in[0];
-  const int64_t features = y.cols;
-  const int layers = (call.n_in - 3) / 2;
-  FLOW_CHECK(call, call.n_in == 3 + 2 * layers && layers >= 1 && layers <= most_block_layers,
-             "layers: expected weight and bias of 1 to %d, got %d operands", most_block_layers, call.n_in - 3);
-  if (!check_shape(call, call.in[2], "gate", 1, 1, y.dtype)) return false;
-  net.layers = layers;
-  net.base_rows = net.widest = 0;
-  int64_t inputs = features, first = 0;
-  for (int l = 0; l < layers; ++l) {
-    const Operand &weight = call.in[3 + 2 * l], &bias = call.in[4 + 2 * l];
-    if (!check_shape(call, weight, "weight", weight.rows, inputs, y.dtype)) return false;
-    if (!bias.absent() && !check_shape(call, bias, "bias", 1, weight.rows, y.dtype)) return false;
-    FLOW_CHECK(call, features == 0 || (weight.rows > 0 && weight.rows % features == 0),
-               "layer %d: expected rows of whole blocks of %lld dimensions, got %lld", l, ll(features), ll(weight.rows));
-    const int64_t units = features == 0 ? 1 : weight.rows / features;
-    FLOW_CHECK(call, l + 1 < layers || units == 1, "last layer: expected one unit a dimension, got %lld", ll(units));
-    net.layer[l] = {weight.as<const T>(), bias.as<const T>(), weight.ld, units, first};
-    net.base_rows += units;
-    net.widest = max_of(net.widest, units);
-    first += weight.rows;
-    inputs = weight.rows;
-  }
-  const Operand& addend = call.in[1];
-  return addend.absent() || check_shape(call, addend, "addend", y.rows, features * net.layer[0].units, y.dtype);
 }
 
 bool block_inverse(const Call& call) {

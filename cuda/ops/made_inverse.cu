@@ -224,9 +224,9 @@ bool made_inverse(const Call& call) {
   return with_float(call, y, "y", [&](auto zero) {
     using T = decltype(zero);
     if (splines)
-      return with_spline(
-          call,
-          [&](auto tag, const SplineShape& shape) { return run(call, act, act_param, SplineStep<decltype(tag)::value, T>{shape}, zero); }, 5);
+      return with_spline(call, 5, [&](auto tag, const SplineShape& shape) {
+        return run(call, act, act_param, SplineStep<decltype(tag)::value, T>{shape}, zero);
+      });
     if (roots)
       return with_monotone<T>(
           call,

@@ -32,7 +32,7 @@ __global__ void __launch_bounds__(block_threads, 1) map_elements(SplineShape s, 
 
 bool spline(const Call& call) {
   const Operand &in = call.in[0], &params = call.in[1], &out = call.out[0], &log_det = call.out[1];
-  return with_spline(call, [&](auto tag, const SplineShape& shape) {
+  return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
     if (!check_spline_params(call, params, in, shape.count(kind)) || !check_like(call, out, "output", in, in.cols) ||
         !check_log_det(call, log_det, "logDet", in.rows))

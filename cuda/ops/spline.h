@@ -1,47 +1,13 @@
-// What spline and its gradient share: attributes and parameters.
+// What spline and its gradient share: the arrays of a thread.
 #pragma once
 #include "cuda/core/samples.h"
 #include "cuda/core/scalar.h"
 #include "cuda/core/thread_rows.h"
-// The formulas come after the functions that they call.
+// These come after the functions that they call.
 #include "math/spline.h"
+#include "ops/spline_operands.h"
 
 namespace flow::cuda {
-
-template <SplineKind kind>
-struct SplineTag {
-  static constexpr SplineKind value = kind;
-};
-
-/** Attributes, from `at` on: kind, tails, bins, left, right, least width, height and slope. Calls body(SplineTag<kind>{}, shape). */
-template <class F>
-bool with_spline(const Call& call, const F& body, int at = 0) {
-  const double* a = call.attr + at;
-  FLOW_CHECK(call, a[1] >= 0 && a[1] <= 2, "tails: expected a code from 0 to 2, got %g", a[1]);
-  FLOW_CHECK(call, a[2] >= 1 && a[2] <= 1024, "bins: expected 1 to 1024, got %g", a[2]);
-  FLOW_CHECK(call, a[3] < a[4], "box: expected left below right, got %g and %g", a[3], a[4]);
-  for (int k = 5; k < 7; ++k)
-    FLOW_CHECK(call, a[k] >= 0 && a[k] * a[2] < 1, "least width and height: expected less than 1/bins, got %g", a[k]);
-  FLOW_CHECK(call, a[7] > 0 && a[7] < 1, "least slope: expected a number in (0, 1), got %g", a[7]);
-  const double eps = call.in[0].dtype == DType::f32 ? 1.1920929e-07 : 2.220446049250313e-16;
-  const int64_t bins = call.int_attr(at + 2);
-  const double least = spline_least(bins, eps);
-  const SplineShape shape{static_cast<SplineTails>(call.int_attr(at + 1)), bins, a[3], a[4], a[5] > least ? a[5] : least,
-                          a[6] > least ? a[6] : least, a[7], log(expm1(1.0 - a[7])), eps};
-  if (a[0] == 0) return body(SplineTag<SplineKind::rational_quadratic>{}, shape);
-  if (a[0] == 1) return body(SplineTag<SplineKind::quadratic>{}, shape);
-  if (a[0] == 2) return body(SplineTag<SplineKind::linear>{}, shape);
-  if (a[0] == 3) return body(SplineTag<SplineKind::cubic>{}, shape);
-  return call.fail("kind: expected a code from 0 to 3, got %g", a[0]);
-}
-
-inline bool check_spline_params(const Call& call, const Operand& params, const Operand& x, int64_t count) {
-  FLOW_CHECK(call, params.dtype == x.dtype, "params: expected %s, got %s", name_of(x.dtype), name_of(params.dtype));
-  FLOW_CHECK(call, params.cols == count * x.cols && (params.rows == x.rows || params.rows == 1),
-             "params: expected %lld × %lld, or one row, got %lld × %lld", ll(x.rows), ll(count * x.cols), ll(params.rows),
-             ll(params.cols));
-  return true;
-}
 
 /** Blocks for the elements: no more than have their knots in 32 MiB. */
 template <class T>

@@ -40,7 +40,7 @@ __global__ void __launch_bounds__(block_threads, 1) send_elements(SplineShape s,
 
 bool spline_grad(const Call& call) {
   const Operand &in = call.in[0], &params = call.in[1], &d_out = call.in[2], &d_log_det = call.in[3];
-  return with_spline(call, [&](auto tag, const SplineShape& shape) {
+  return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
     const int64_t count = shape.count(kind);
     if (!check_spline_params(call, params, in, count) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||

@@ -6,81 +6,20 @@
 //
 // Attributes: scale map, bound, start, positions, width (0: by columns), parity.
 #pragma once
+#include "ops/elementwise.h"
 #include "ops/kernel.h"
 #include "ops/lanes.h"
 #include "ops/log_det.h"
 #include "simd/math.h"
 #include "simd/prefetch.h"
-// The formulas come after the functions that they call.
+// These come after the functions that they call.
 #include "math/affine_coupling.h"
+#include "ops/coupling_operands.h"
 
 namespace flow::FLOW_ISA {
 
-inline constexpr int coupling_attributes = 6;
 inline constexpr int64_t large_bytes = 4 << 20;  // a tensor that no near cache holds
 inline constexpr int64_t ahead_bytes = 8 << 10;  // how far ahead of their use its rows are asked for
-
-struct Coupling {
-  int64_t start, count, positions, width, parity;
-
-  bool checkerboard() const { return width > 0; }
-};
-
-template <CouplingScale map>
-struct CouplingTag {
-  static constexpr CouplingScale value = map;
-};
-
-// Reads and checks attributes and shapes; `gain` is the learned factor of tanh, or absent.
-inline bool read_coupling(const Call& call, const Operand& x, const Operand& params, const Operand& gain, Coupling& out) {
-  auto whole = [&](int at, int64_t low, int64_t high) {
-    const double value = call.attr[at];
-    return value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
-           value == static_cast<double>(static_cast<int64_t>(value));
-  };
-  FLOW_CHECK(call, whole(0, 0, coupling_scale_count - 1), "scale map: expected a code from 0 to %d, got %g",
-             coupling_scale_count - 1, call.attr[0]);
-  FLOW_CHECK(call, call.attr[1] > 0 && call.attr[1] < 1e300, "scale bound: expected a number above 0, got %g", call.attr[1]);
-  const bool additive = call.attr[0] == 0;
-  FLOW_CHECK(call, additive || params.cols % 2 == 0, "params: expected an even number of columns, got %lld",
-             static_cast<long long>(params.cols));
-  out.count = additive ? params.cols : params.cols / 2;
-  FLOW_CHECK(call, out.count <= x.cols && whole(2, 0, x.cols - out.count),
-             "columns: expected a range of %lld within 0 to %lld, got %g", static_cast<long long>(out.count),
-             static_cast<long long>(x.cols), call.attr[2]);
-  out.start = call.int_attr(2);
-  FLOW_CHECK(call, whole(3, 1, max_of(1, x.rows)) && x.rows % call.int_attr(3) == 0,
-             "positions: expected a divisor of the %lld rows, got %g", static_cast<long long>(x.rows), call.attr[3]);
-  out.positions = call.int_attr(3);
-  FLOW_CHECK(call, whole(4, 0, out.positions) && (call.attr[4] == 0 || out.positions % call.int_attr(4) == 0),
-             "width: expected a divisor of the %lld positions, or 0, got %g", static_cast<long long>(out.positions),
-             call.attr[4]);
-  out.width = call.int_attr(4);
-  FLOW_CHECK(call, whole(5, 0, 1), "parity: expected 0 or 1, got %g", call.attr[5]);
-  out.parity = call.int_attr(5);
-  FLOW_CHECK(call, !out.checkerboard() || out.count == x.cols, "params: a checkerboard transforms all %lld columns, got %lld",
-             static_cast<long long>(x.cols), static_cast<long long>(out.count));
-  if (!check_like(call, params, "params", x, params.cols)) return false;
-  if (gain.absent()) return true;
-  FLOW_CHECK(call, call.int_attr(0) == static_cast<int>(CouplingScale::tanh), "gain: only tanh takes one");
-  FLOW_CHECK(call, gain.dtype == x.dtype, "gain: expected %s, got %s", name_of(x.dtype), name_of(gain.dtype));
-  FLOW_CHECK(call, gain.rows == 1 && gain.cols == out.count, "gain: expected 1 × %lld, got %lld × %lld",
-             static_cast<long long>(out.count), static_cast<long long>(gain.rows), static_cast<long long>(gain.cols));
-  return true;
-}
-
-// Calls body(CouplingTag<map>{}) for the scale map of read_coupling.
-template <class F>
-bool with_coupling_scale(const Call& call, const F& body) {
-  switch (static_cast<CouplingScale>(call.int_attr(0))) {
-    case CouplingScale::additive: return body(CouplingTag<CouplingScale::additive>{});
-    case CouplingScale::exp: return body(CouplingTag<CouplingScale::exp>{});
-    case CouplingScale::tanh: return body(CouplingTag<CouplingScale::tanh>{});
-    case CouplingScale::sigmoid: return body(CouplingTag<CouplingScale::sigmoid>{});
-    case CouplingScale::double_sigmoid: return body(CouplingTag<CouplingScale::double_sigmoid>{});
-    default: return body(CouplingTag<CouplingScale::atan>{});
-  }
-}
 
 template <class T>
 CouplingBound<Vec<T>> coupling_bound(const Call& call) {

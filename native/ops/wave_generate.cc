@@ -271,6 +271,6 @@ bool wave_generate(const Call& call) {
 }  // namespace
 
 FLOW_DEFINE_OP(wave_generate) = {"wave_generate", wave_generate, first_layer + wave_weights,
-                                 first_layer + wave_weights * kMostWaveLayers, 1, -1};
+                                 first_layer + wave_weights * most_wave_layers, 1, -1};
 
 }  // namespace flow::FLOW_ISA

@@ -40,6 +40,6 @@ bool wave_stack(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(wave_stack) = {"wave_stack", wave_stack, 6, 2 + wave_weights * kMostWaveLayers, -1, -1};
+FLOW_DEFINE_OP(wave_stack) = {"wave_stack", wave_stack, 6, 2 + wave_weights * most_wave_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA

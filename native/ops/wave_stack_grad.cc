@@ -47,6 +47,6 @@ bool wave_stack_grad(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + kept * kMostWaveLayers, -1, -1};
+FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + kept * most_wave_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA
