@@ -45,7 +45,7 @@ describe.runIf(isEmulated && isBuilt)('npm run bench:cuda', () => {
   }, 120_000);
 
   it('times ceilings, kernels and steps', () => {
-    const few = ['kernel:accumulate 256', 'kernel:lu_compose 12', 'strips masked_linear 20'];
+    const few = ['kernel:accumulate 256', 'kernel:lu_compose 12x', 'strips masked_linear 20'];
     const args = ['--emulated', '--no-peers', '--seconds', '0', ...few];
     const { lines } = bench({ FLOW_KERNELS_CUDA: plugin }, ...args);
     const positive = (value: unknown) => typeof value === 'number' && value > 0;

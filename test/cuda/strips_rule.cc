@@ -10,11 +10,12 @@
 
 namespace flow::cuda {
 namespace {
-PluginContext context;
+int processors = 0;
 std::vector<int32_t> extents;
 bool tf32 = false;
 }  // namespace
-PluginContext& current() { return context; }
+int multiprocessors() { return processors; }
+Blas* current_blas() { return nullptr; }
 bool allows_tf32(const Blas*) { return tf32; }
 const int32_t* written_by_host(const Operand&) { return extents.data(); }
 }  // namespace flow::cuda
@@ -23,7 +24,7 @@ int main(int count, char** arguments) {
   using namespace flow;
   using namespace flow::cuda;
   for (char** own = arguments + 1; own + 8 <= arguments + count; own += 8) {
-    context.multiprocessors = std::atoi(own[0]);
+    processors = std::atoi(own[0]);
     set_strips_device(std::atoi(own[1]) / 10, std::atoi(own[1]) % 10);
     tf32 = std::atoi(own[2]) != 0;
     const DType dtype = std::atoi(own[3]) ? DType::f64 : DType::f32;
