@@ -24,7 +24,7 @@ constexpr int64_t kSplitElements = 512 << 10;        // a C this small may be sp
 constexpr int64_t kSplitDepth = 128;                 // a piece of K, at least
 constexpr int64_t kSplitElementsOfRow = 256;         // of C, for each row that a piece has at least
 constexpr int64_t kSplitPieces = 32;                 // at most
-constexpr int64_t kSerialWork = 512 << 10;           // multiply-adds below which one task does it all: 4 µs, what a second core costs
+constexpr int64_t kSerialWork = 1 << 20;             // multiply-adds below which one task does it all: 8 µs, of which a second core saves nothing
 constexpr int64_t kTasksOfThread = 4;                // so many keep the threads busy
 constexpr int64_t kLittlePacking = 64 << 10;         // elements of B below which packing them anew costs less than longer tasks
 constexpr int64_t kTilesOfTransposed = 8;            // at most, in a block of rows of C whose A is packed by its task
@@ -127,7 +127,7 @@ void run_split(const Product<T>& p) {
     part.epilogue.accumulate = false;
     const int64_t panels = panels_of<T>(p.n);
     const bool packs = p.a_transposed && panels > kFewPanelsOfPiece;
-    const int64_t depths = packs ? up_div(part.k, kDepthOfTransposed) : 1;
+    const int64_t depths = up_div(part.k, packs ? kDepthOfTransposed : kDepth);
     const int64_t blocks = packs ? blocks_of_transposed(p.m) : 1;
     for (int64_t d = 0; d < depths; ++d) {
       const Product<T> deep = depth_of(part, d * part.k / depths, (d + 1) * part.k / depths);
@@ -212,11 +212,13 @@ void run(const Product<T>& p) {
   // An even number of blocks, so that two threads share them; groups for more threads, and for the second-level cache. A task
   // takes several blocks one after the other, as far as all threads get enough tasks: what it packs for the first serves the others.
   const int64_t wanted = kTasksOfThread * thread_count();
-  const int64_t blocks = lesser(tiles.tiles, 2 * up_div(p.m, 2 * kRowsOfBlock));
+  const bool little = p.n * p.k < kLittlePacking;
+  const int64_t rows = little && !p.b.transposed ? kFewTiles * kTileRows : kRowsOfBlock;  // so few that B is not packed at all
+  const int64_t blocks = lesser(tiles.tiles, 2 * up_div(p.m, 2 * rows));
   const int64_t group_elements = p.k * kPanelColumns<T>;
   const int64_t group_bytes = group_elements * static_cast<int64_t>(sizeof(T));
   const int64_t groups = lesser(panels, greater(up_div(panels * group_bytes, kPanelGroupBytes), up_div(wanted, blocks)));
-  const int64_t chunks = p.n * p.k < kLittlePacking ? blocks : lesser(blocks, up_div(wanted, groups));
+  const int64_t chunks = little ? blocks : lesser(blocks, up_div(wanted, groups));
   run_tasks(chunks * groups, serial, [&](int64_t task) {
     const int64_t chunk = task / groups, group = task % groups;
     const int64_t block0 = chunk * blocks / chunks, block1 = (chunk + 1) * blocks / chunks;
