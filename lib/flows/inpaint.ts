@@ -125,6 +125,14 @@ class Climb {
       const remedy = 'leave it out: the chain finds its own steps';
       throw new FlowError('ARGUMENT', expected('inpaint', what, 'none with sample', 'one', remedy));
     }
+    for (const what of ['tolerance', 'temperature'] as const) {
+      if (options.sample || options[what] === undefined) continue;
+      const remedy = 'pass sample: true, or leave it out';
+      throw new FlowError(
+        'ARGUMENT',
+        expected('inpaint', what, 'none without sample', 'one', remedy),
+      );
+    }
     this.#stream = new RandomStream(options.seed ?? 0);
     try {
       this.#parts = holdRows(flow, x, known, options, this.#stream);

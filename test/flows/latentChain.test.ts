@@ -125,4 +125,10 @@ describe('inpaint with sample', () => {
       inpaint(gaussian, [[0, 0, 0]], [[0, 1, 0]], { sample: true, ...options }),
     ).rejects.toThrow(says);
   });
+
+  it.each(['tolerance', 'temperature'])('error: %s of a climb', async (what) => {
+    await expect(inpaint(gaussian, [[0, 0, 0]], [[0, 1, 0]], { [what]: 0.5 })).rejects.toThrow(
+      `[inpaint] ${what}: expected none without sample, got one: pass sample: true`,
+    );
+  });
 });

@@ -1,4 +1,4 @@
-// The part of the CUDA language and runtime that cuda/ uses, for a host compiler. See README.md.
+// The part of the CUDA language and runtime that cuda/ uses, for a host compiler (docs/adr/0008).
 //
 // A kernel is an ordinary function that runs once a thread: grid.h schedules the threads, memory.h knows the addresses that a
 // device may touch, stream.h orders the work.
