@@ -5,28 +5,11 @@
 #include "ops/log_det.h"
 #include "simd/math.h"
 #include "simd/shuffle.h"
-// The formulas come after the functions that they call.
+// These come after the functions that they call.
 #include "math/autoregressive_affine.h"
+#include "ops/scale_map_operands.h"
 
 namespace flow::FLOW_ISA {
-
-template <ScaleMap map>
-struct MapTag {
-  static constexpr ScaleMap value = map;
-};
-
-// Attributes [at] and [at + 1]: scale map and bound. Calls body(MapTag<map>{}, bound).
-template <class F>
-bool with_scale_map(const Call& call, int at, const F& body) {
-  const double code = call.attr[at], bound = call.attr[at + 1];
-  if (code == 4) return body(MapTag<ScaleMap::gate>{}, bound);  // its bias, of any sign
-  FLOW_CHECK(call, bound > 0, "scale bound: expected a number above 0, got %g", bound);
-  if (code == 0) return body(MapTag<ScaleMap::none>{}, bound);
-  if (code == 1) return body(MapTag<ScaleMap::tanh>{}, bound);
-  if (code == 2) return body(MapTag<ScaleMap::soft_clamp>{}, bound);
-  if (code == 3) return body(MapTag<ScaleMap::additive>{}, bound);
-  return call.fail("scale map: expected a code from 0 to %d, got %g", scale_map_count - 1, code);
-}
 
 // `live` pairs from p.
 template <class T>
