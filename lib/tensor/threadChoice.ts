@@ -13,10 +13,14 @@ const runsOfRound = 4;
 const longRun = 25;
 /** A smaller number must take so much less than all threads: the machine is not quiet. */
 const gain = 0.95;
-/** What takes so many times as long as the fastest in a round is not tried again. */
+/**
+ * What takes so many times as long as the fastest in a round is not tried again. All threads always are: the system may have begun
+ * a worker on a core that is taken.
+ */
 const hopeless = 1.2;
-/** Runs after which the choice is looked at again: other work on the machine comes and goes. */
-const renewal = 5000;
+/** Runs after which the choice is looked at again, at first and at most: other work on the machine comes and goes. */
+const firstRenewal = 100;
+const lastRenewal = 1600;
 
 const median = (times: number[]): number =>
   times.sort((a, b) => a - b)[times.length >> 1] as number;
@@ -42,6 +46,7 @@ export class ThreadChoice {
   #runs = 0;
   /** Runs until the next measurement. */
   #rest = 0;
+  #renewal = firstRenewal;
   #chosen = 0;
 
   constructor(now: () => number = () => performance.now()) {
@@ -57,7 +62,8 @@ export class ThreadChoice {
 
   #choose(threads: number): void {
     this.#chosen = threads;
-    this.#rest = renewal;
+    this.#rest = this.#renewal;
+    this.#renewal = Math.min(4 * this.#renewal, lastRenewal);
     this.#begin(this.#all);
   }
 
@@ -66,17 +72,19 @@ export class ThreadChoice {
     this.#runs = 0;
     const timed = this.#candidates.map((one) => ({ ...one, time: median(one.times) }));
     const fastest = timed.reduce((best, one) => (one.time < best.time ? one : best));
-    this.#candidates = timed.filter(({ time }) => time <= hopeless * fastest.time);
+    this.#candidates = timed.filter(
+      ({ threads, time }) => threads === this.#all || time <= hopeless * fastest.time,
+    );
     if (this.#round < rounds && this.#candidates.length > 1) return;
-    const all = timed.find(({ threads }) => threads === this.#all);
-    const isWorth = all === undefined || fastest.time < gain * all.time;
-    this.#choose(isWorth ? fastest.threads : this.#all);
+    const all = timed.find(({ threads }) => threads === this.#all)?.time ?? 0;
+    this.#choose(fastest.time < gain * all ? fastest.threads : this.#all);
   }
 
   /** Calls body(threads), and measures it as long as the choice is open. */
   run<T>(body: (threads: number) => T, all: number = native.threads()): T {
     if (all !== this.#all) {
       this.#rest = 0;
+      this.#renewal = firstRenewal;
       this.#begin(all);
     }
     if (all === 1) return body(1);

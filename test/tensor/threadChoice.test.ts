@@ -42,6 +42,20 @@ describe('the threads of a program', () => {
     expect(choose(60, 2, (count) => 30 * count).slice(2)).toEqual(Array(58).fill(2));
   });
 
+  it('are looked at again soon where the first runs were unlucky, and then seldom', () => {
+    // A hiccup of the first round, or of all rounds of the first look.
+    const lucky = (count: number, run: number, until: number) =>
+      run < until && count === 2 ? 9 : 8 / count;
+    expect(choose(40, 2, (count, run) => lucky(count, run, 4)).slice(24)).toEqual(
+      Array(16).fill(2),
+    );
+    const late = choose(200, 2, (count, run) => lucky(count, run, 24));
+    expect(late.slice(24, 124)).toEqual(Array(100).fill(1));
+    expect(late.slice(132)).toEqual(Array(68).fill(2));
+    const once = choose(20_000, 2, (count) => 8 / count);
+    expect(once.filter((count) => count === 1).length).toBeLessThan(80);
+  });
+
   it('follow a machine that changes, and setThreads', () => {
     const isBusy = (run: number) => run < 3000;
     const followed = choose(6000, 2, (count, run) => (isBusy(run) ? count : 1 / count));
