@@ -7,7 +7,7 @@
 // - many rows: a task is some blocks of rows, which are those that its core has written, with a group of panels, which it packs for
 //   itself too: fetched from the core that packed them for all, they cost more (256×256×256 on two threads 104 → 74 µs);
 // - a transposed A (weight gradients): a task is a block of rows of C, which packs its columns of A for itself, for the same reason
-//   (512×512 over 1024 rows on two threads 1.24 × faster than with an A that is packed by both for both);
+//   (512×512 over 1024 rows on two threads 1.2 × faster than with an A that is packed by both for both);
 // - a C that is small for its long K (weight gradients): a task is a piece of K, the partial products are added in
 //   order afterwards (see is_split).
 #include "gemm.h"

@@ -145,28 +145,25 @@ describe('train', () => {
     ['ffjord', ['--matching', 'independent']],
   ])('trains a flow of kind %s, within a time: %j', async (kind, words) => {
     const out = folder.at([kind, ...words].join(''));
-    const trained = await flowKernels(
-      ...['train', data, '--columns', 'x,y', '--model', kind, '--hidden', '32', ...words],
-      ...[
-        '--time-limit',
-        '1.5s',
-        '--schedule',
-        'one-cycle',
-        '--lr',
-        '5e-3',
-        '--out',
-        out,
-        '-q',
-        '--json',
-      ],
-    );
-    expect(trained).toMatchObject({ status: 0, stderr: '' });
-    const { validation, training, model } = JSON.parse(trained.stdout);
-    expect(model.kind).toBe(kind);
-    expect(training.seconds).toBeLessThan(10);
+    const trainFor = async (limit: string) => {
+      const trained = await flowKernels(
+        ...['train', data, '--columns', 'x,y', '--model', kind, '--hidden', '32', ...words],
+        ...['--time-limit', limit, '--schedule', 'one-cycle', '--lr', '5e-3'],
+        ...['--out', out, '--force', '-q', '--json'],
+      );
+      expect(trained).toMatchObject({ status: 0, stderr: '' });
+      return JSON.parse(trained.stdout);
+    };
     // Better than the Gaussian of the same moments: log-deviations 2 and 1.5, two normals.
     const gaussian = Math.log(2 * Math.PI * Math.E) + Math.log(2) + Math.log(1.5);
-    if (kind !== 'made') expect(-validation.nats.data).toBeLessThan(gaussian - 0.1);
+    const hasLearnt = ({ validation }: { validation: { nats: { data: number } } }) =>
+      kind === 'made' || -validation.nats.data < gaussian - 0.1;
+    let report = await trainFor('1.5s');
+    expect(report.model.kind).toBe(kind);
+    expect(report.training.seconds).toBeLessThan(10);
+    // On a machine that is busy, 1.5 s may be a few steps.
+    if (!hasLearnt(report)) report = await trainFor('8s');
+    expect(hasLearnt(report), `${-report.validation.nats.data} nats`).toBe(true);
   });
 
   it('trains a continuous flow by its solver', async () => {

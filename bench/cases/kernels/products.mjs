@@ -32,6 +32,16 @@ export const products = [
     [weight()],
     [1, 0],
   ]),
+  kernel('matmul', `of the weight gradient ${4 * N}x${H}x${H}`, { flops: 4 * dense.flops }, () => [
+    [matrix(4 * N, H), matrix(4 * N, H)],
+    [weight()],
+    [1, 0],
+  ]),
+  kernel('linear', `${16 * N}x${H}x${H}`, { flops: 16 * dense.flops }, () => [
+    [matrix(16 * N, H), weight(), vector(H), null],
+    [matrix(16 * N, H)],
+    relu,
+  ]),
   kernel('linear', `${N}x${H}x${H}`, dense, () => [
     [hidden(), weight(), vector(H), null],
     [hidden()],
