@@ -1,3 +1,5 @@
+import { expected, FlowError } from './errors';
+
 /** Element types, mirrored by native/core/dtype.h: the position in the list is the code in an instruction. */
 const names = ['float32', 'float64', 'int32', 'uint8'] as const;
 
@@ -7,14 +9,9 @@ export type FloatDType = 'float32' | 'float64';
 export type TypedArray = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 const codes = { float32: 0, float64: 1, int32: 2, uint8: 3 } as const;
-const bytes = { float32: 4, float64: 8, int32: 4, uint8: 1 } as const;
 
 export function dtypeCode(dtype: DType): number {
   return codes[dtype];
-}
-
-export function bytesPerElement(dtype: DType): number {
-  return bytes[dtype];
 }
 
 /** Relative spacing of the type's numbers at 1. */
@@ -26,8 +23,23 @@ export function isDType(value: unknown): value is DType {
   return typeof value === 'string' && (names as readonly string[]).includes(value);
 }
 
-/** A new typed array of `length` elements of the type. */
+/** Throws DTYPE unless the value is the name of a type: JavaScript passes anything. */
+export function checkDType(where: string, value: unknown): asserts value is DType {
+  if (isDType(value)) return;
+  const got = typeof value === 'string' ? value : typeof value;
+  throw new FlowError(
+    'DTYPE',
+    expected(where, 'dtype', 'float32, float64, int32 or uint8', got, 'pass one'),
+  );
+}
+
+/**
+ * A new typed array of `length` elements of the type.
+ *
+ * @throws FlowError DTYPE when the type is none
+ */
 export function typedArray(dtype: DType, length: number): TypedArray {
+  checkDType('tensor', dtype);
   switch (dtype) {
     case 'float32':
       return new Float32Array(length);

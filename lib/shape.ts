@@ -1,8 +1,21 @@
+import { expected, FlowError } from './errors';
+
 /**
  * Shapes. Whatever its rank, a tensor is to a kernel a matrix of rows × channels: the last axis are the channels
  * (columns), all others together the rows. A vector [C] is one row.
  */
 export type Shape = readonly number[];
+
+/** Throws SHAPE unless the value is a list of whole numbers from 0. */
+export function checkShape(where: string, value: unknown): asserts value is Shape {
+  if (Array.isArray(value) && value.every((extent) => Number.isSafeInteger(extent) && extent >= 0))
+    return;
+  const got = Array.isArray(value) ? `[${value.join(', ')}]` : typeof value;
+  throw new FlowError(
+    'SHAPE',
+    expected(where, 'shape', 'a list of whole numbers from 0', got, 'pass one, as in [3, 2]'),
+  );
+}
 
 export function sizeOf(shape: Shape): number {
   let size = 1;

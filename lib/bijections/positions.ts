@@ -12,8 +12,15 @@ export function requirePositions(where: string, positions: number, what = 'posit
   );
 }
 
-/** @throws FlowError ARGUMENT unless all three are whole numbers of at least 1 */
+/** @throws FlowError ARGUMENT unless it has all three, whole numbers of at least 1 */
 export function requireImage(where: string, image: ImageShape): void {
+  if (typeof image !== 'object' || image === null) {
+    const wanted = '{ height, width, channels }';
+    throw new FlowError(
+      'ARGUMENT',
+      expected(where, 'image', wanted, String(image), 'pass the size of the images'),
+    );
+  }
   requirePositions(where, image.height, 'image.height');
   requirePositions(where, image.width, 'image.width');
   requirePositions(where, image.channels, 'image.channels');

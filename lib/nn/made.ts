@@ -19,6 +19,7 @@ import { FeatureOrder, type OrderRule } from './featureOrder';
 import { Linear, MaskedLinear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
+import { requireWidths } from './widths';
 
 export interface MadeOptions {
   /** D: number of inputs. */
@@ -248,19 +249,7 @@ const saved = [
 
 function checkSizes(options: MadeOptions): void {
   const { features, hidden, outputsPerFeature, residual } = options;
-  const sizes: [string, number][] = [
-    ['features', features],
-    ['outputsPerFeature', outputsPerFeature],
-    ...hidden.map((units, k): [string, number] => [`hidden[${k}]`, units]),
-  ];
-  for (const [name, size] of sizes) {
-    if (!Number.isSafeInteger(size) || size < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected('MADE', name, 'a whole number ≥ 1', String(size), 'pass the width of the layer'),
-      );
-    }
-  }
+  requireWidths('MADE', { features, outputsPerFeature }, hidden);
   if (hidden.length === 0) {
     throw new FlowError(
       'ARGUMENT',

@@ -9,6 +9,7 @@ import { Conditioner } from './conditioner';
 import { Linear } from './linear';
 import { type Config, withoutUndefined } from './module';
 import { register } from './registry';
+import { requireWidths } from './widths';
 
 export interface MlpOptions {
   readonly inputs: number;
@@ -157,20 +158,7 @@ export class Mlp extends Conditioner {
 
 function checkSizes(options: MlpOptions): void {
   const { inputs, outputs, hidden, positions = 1, residual } = options;
-  const sizes: [string, number][] = [
-    ['inputs', inputs],
-    ['outputs', outputs],
-    ['positions', positions],
-    ...hidden.map((units, k): [string, number] => [`hidden[${k}]`, units]),
-  ];
-  for (const [name, size] of sizes) {
-    if (!Number.isSafeInteger(size) || size < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected('Mlp', name, 'a whole number ≥ 1', String(size), 'pass the width of the layer'),
-      );
-    }
-  }
+  requireWidths('Mlp', { inputs, outputs, positions }, hidden);
   const uneven = hidden.length % 2 === 0 || hidden.some((units) => units !== hidden[0]);
   if (hidden.length === 0 || (residual && uneven)) {
     throw new FlowError(

@@ -1,15 +1,17 @@
 /** Tensors of one value. */
-import type { DType } from '../dtype';
-import type { Shape } from '../shape';
+import { checkDType, type DType } from '../dtype';
+import { checkShape, type Shape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 
 /**
  * A tensor of which every element is `value`.
  *
- * @throws FlowError NATIVE when the value does not fit an integer type
+ * @throws FlowError SHAPE, DTYPE when the shape or the type is none; NATIVE when the value does not fit an integer type
  */
 export function full(shape: Shape, value: number, dtype: DType = 'float32'): Tensor {
+  checkShape('full', shape);
+  checkDType('full', dtype);
   const [result] = execute('fill', [], [{ shape, dtype }], [value]) as [Tensor];
   return result;
 }

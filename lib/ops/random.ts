@@ -1,5 +1,5 @@
 /** Random numbers from a counter-based generator: reproducible on every backend, savable, recordable in programs. */
-import type { FloatDType } from '../dtype';
+import { checkDType, type FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { Shape } from '../shape';
 import { execute } from '../tensor/execute';
@@ -65,6 +65,7 @@ export class RandomStream {
   }
 
   #draw(op: string, shape: Shape, dtype: FloatDType): Tensor {
+    checkDType('random', dtype);
     return execute(op, [], [{ shape, dtype }, this.state])[0] as Tensor;
   }
 

@@ -1,6 +1,6 @@
 /** Other shapes and types of the same values. */
 import { isTracked, record } from '../autograd/tape';
-import { type DType, isDType } from '../dtype';
+import { checkDType, type DType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { formatShape, type Shape, sizeOf } from '../shape';
 import { execute } from '../tensor/execute';
@@ -68,12 +68,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @returns a new tensor; a view where the type is the same
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
-  if (!isDType(dtype)) {
-    throw new FlowError(
-      'DTYPE',
-      expected('cast', 'dtype', 'float32, float64, int32 or uint8', String(dtype), 'pass one'),
-    );
-  }
+  checkDType('cast', dtype);
   return dtype === x.dtype ? same(x) : copy(x, dtype);
 }
 

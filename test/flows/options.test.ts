@@ -2,8 +2,9 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { Sylvester } from '../../lib/bijections';
+import { isFlowError } from '../../lib/errors';
 import {
   blockNaf,
   Flow,
@@ -119,4 +120,39 @@ it('a number that JSON has not is not saved', () => {
   expect(() => modelMetadata(new Odd())).toThrow(
     /\[save\] odd: bound: expected a finite number.*got -Infinity/,
   );
+});
+
+describe('what JavaScript lets through', () => {
+  const without = <T>(options: object) => options as T;
+  it.each([
+    [
+      'maf without widths',
+      () => maf(without({ features: 2 })),
+      /\[MADE\] hidden: expected a list of widths, got undefined/,
+    ],
+    [
+      'a width in words',
+      () => realnvp(without({ features: 4, hidden: '64' })),
+      /\[Mlp\] hidden: expected a list of widths, got string/,
+    ],
+    [
+      'glow without an image',
+      () => glow(without({})),
+      /\[glow\] image: expected \{ height, width, channels \}, got undefined/,
+    ],
+    [
+      'a type that there is not',
+      () => maf(without({ features: 2, hidden: [8], dtype: 'half' })),
+      /dtype: expected float32, float64, int32 or uint8, got half/,
+    ],
+  ])('%s', (_name, make, says) => {
+    let thrown: unknown;
+    try {
+      make();
+    } catch (error) {
+      thrown = error;
+    }
+    expect(isFlowError(thrown), String(thrown)).toBe(true);
+    expect((thrown as Error).message).toMatch(says);
+  });
 });

@@ -1,4 +1,5 @@
 import { fillInPlace, full, ones, zeros } from '../../lib/ops';
+import { tensor } from '../../lib/tensor/create';
 import { execute } from '../../lib/tensor/execute';
 import type { OpContract } from '../contract/opCase';
 import { oddSizes } from '../contract/opCase';
@@ -42,6 +43,24 @@ export const contract: OpContract = {
     },
   ],
   errors: [
+    {
+      name: 'options in place of a type',
+      run: () => full([3], 1, { device: 'cuda' } as unknown as 'float32'),
+      code: 'DTYPE',
+      says: /\[full\] dtype: expected float32, float64, int32 or uint8, got object/,
+    },
+    {
+      name: 'half a row',
+      run: () => full([2.5], 1),
+      code: 'SHAPE',
+      says: /\[full\] shape: expected a list of whole numbers from 0, got \[2.5\]/,
+    },
+    {
+      name: 'a type that there is not, for data',
+      run: () => tensor([1, 2], { dtype: 'bfloat16' as 'float32' }),
+      code: 'DTYPE',
+      says: /\[tensor\] dtype: expected float32, float64, int32 or uint8, got bfloat16/,
+    },
     {
       name: 'a value that does not fit',
       run: () => full([3], 256, 'uint8'),
