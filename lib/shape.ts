@@ -41,6 +41,29 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(', ')}]`;
 }
 
+/** @throws FlowError ARGUMENT unless it, a number of columns, layers, draws, is whole and at least 1 */
+export function requireSize(
+  where: string,
+  what: string,
+  size: number,
+  remedy = 'correct the option',
+): void {
+  if (Number.isSafeInteger(size) && size >= 1) return;
+  throw new FlowError(
+    'ARGUMENT',
+    expected(where, what, 'a whole number ≥ 1', String(size), remedy),
+  );
+}
+
+/** {@link requireSize} of each by its name. */
+export function requireSizes(
+  where: string,
+  sizes: Readonly<Record<string, number>>,
+  remedy?: string,
+): void {
+  for (const [what, size] of Object.entries(sizes)) requireSize(where, what, size, remedy);
+}
+
 /** How the columns of an image row lie: [height, width, channels], channels last. */
 export interface ImageShape {
   readonly height: number;

@@ -11,11 +11,9 @@ import { ChannelMoments, leastDeviation } from '../nn/channelMoments';
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { channelAffine, channelAffineInverse, reshape } from '../ops';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
+import { ChannelAffine } from './channelAffine';
 
 export interface ActNormOptions {
   /** C. */
@@ -27,30 +25,16 @@ export interface ActNormOptions {
   readonly dtype?: FloatDType;
 }
 
-export class ActNorm extends Bijection {
-  override readonly features: number;
-  readonly channels: number;
-  readonly positions: number;
+export class ActNorm extends ChannelAffine {
   readonly floor: number;
-  readonly dtype: FloatDType;
-  /** [C] each. */
-  readonly logScale: Tensor;
-  readonly shift: Tensor;
+  override readonly shift: Tensor;
   readonly #initialized: Tensor;
   #constantChannels: readonly number[] = [];
 
   constructor(options: ActNormOptions) {
-    super();
-    const { channels, positions = 1, floor = leastDeviation, dtype = 'float32' } = options;
-    requirePositions('ActNorm', channels, 'channels');
-    requirePositions('ActNorm', positions);
-    this.channels = channels;
-    this.positions = positions;
-    this.features = channels * positions;
-    this.floor = floor;
-    this.dtype = dtype;
-    this.logScale = this.parameter('logScale', zeros([channels], dtype));
-    this.shift = this.parameter('shift', zeros([channels], dtype));
+    super(options);
+    this.floor = options.floor ?? leastDeviation;
+    this.shift = this.parameter('shift', zeros([this.channels], this.dtype));
     this.#initialized = this.state('initialized', tensorOfArray(Int32Array.of(0), [1]));
   }
 
@@ -75,33 +59,13 @@ export class ActNorm extends Bijection {
 
   #set(rows: Tensor): void {
     const moments = new ChannelMoments(this.channels);
-    scope(() => moments.add(this.#pixels(rows)));
+    scope(() => moments.add(this.rowsOfPositions(rows)));
     const { logScale, constantChannels } = moments.logScale(this.floor);
     const shift = moments.mean.map((m, c) => -m * Math.exp(logScale[c] as number));
     this.logScale.write(floatArray(this.dtype, logScale));
     this.shift.write(floatArray(this.dtype, shift));
     this.#initialized.write(Int32Array.of(1));
     this.#constantChannels = constantChannels;
-  }
-
-  #pixels(x: Tensor): Tensor {
-    return reshape(x, [x.rows * this.positions, this.channels]);
-  }
-
-  protected override mapForward(x: Tensor): Forward {
-    return this.#map(channelAffine, x);
-  }
-
-  protected override mapInverse(y: Tensor): Inverse {
-    const { y: x, logDet } = this.#map(channelAffineInverse, y);
-    return { x, logDet };
-  }
-
-  #map(map: typeof channelAffine, x: Tensor): Forward {
-    return scope(() => {
-      const { y, logDet } = map(this.#pixels(x), this.logScale, this.shift, this.positions);
-      return { y: reshape(y, x.shape), logDet };
-    });
   }
 
   config(): Config {

@@ -38,6 +38,7 @@ import {
   sum,
   tanh,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -154,13 +155,8 @@ export class BlockAutoregressive extends Bijection {
   constructor(options: BlockAutoregressiveOptions) {
     super();
     const { features, hidden = [8, 8], contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
-    for (const [what, value] of [['features', features], ...hidden.map((n) => ['hidden', n])]) {
-      if (Number.isSafeInteger(value) && Number(value) >= 1) continue;
-      throw new FlowError(
-        'ARGUMENT',
-        expected('BlockAutoregressive', `${what}`, 'a whole number ≥ 1', `${value}`, 'pass it'),
-      );
-    }
+    requireSize('BlockAutoregressive', 'features', features, 'pass it');
+    for (const units of hidden) requireSize('BlockAutoregressive', 'hidden', units, 'pass it');
     if (hidden.length < 1 || hidden.length > 15) {
       throw new FlowError(
         'ARGUMENT',

@@ -21,6 +21,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -51,10 +52,9 @@ export class ConditionalAffine extends Bijection {
   constructor(options: ConditionalAffineOptions) {
     super();
     const { channels, positions = 1, contextFeatures = 0, dtype = 'float32' } = options;
-    requirePositions('ConditionalAffine', channels, 'channels');
+    requireSize('ConditionalAffine', 'channels', channels);
     requirePositions('ConditionalAffine', positions);
-    if (contextFeatures !== 0)
-      requirePositions('ConditionalAffine', contextFeatures, 'contextFeatures');
+    if (contextFeatures !== 0) requireSize('ConditionalAffine', 'contextFeatures', contextFeatures);
     this.channels = channels;
     this.positions = positions;
     this.features = channels * positions;

@@ -33,10 +33,10 @@ import {
   tanh,
   where,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 
 /** The result, and log|d result/d input| of each element. */
 interface Step {
@@ -197,7 +197,7 @@ export class Elementwise extends Bijection {
   constructor(options: ElementwiseOptions) {
     super();
     const { features, map, slope = 0.2, contextFeatures = 0 } = options;
-    requirePositions('Elementwise', features, 'features');
+    requireSize('Elementwise', 'features', features);
     if (!Object.hasOwn(maps, map) || !(slope > 0 && slope < Number.POSITIVE_INFINITY)) {
       throw new FlowError(
         'ARGUMENT',

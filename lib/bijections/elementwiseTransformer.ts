@@ -3,11 +3,11 @@ import type { Config } from '../nn/module';
 import { type AmortizationOptions, amortizationConfig, ParameterNet } from '../nn/parameterNet';
 import { register } from '../nn/registry';
 import { expand } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { buildTransformer } from './autoregressive';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 import type { Transformer } from './transformer';
 
 export interface ElementwiseTransformerOptions extends AmortizationOptions {
@@ -27,7 +27,7 @@ export class ElementwiseTransformer extends Bijection {
   constructor(options: ElementwiseTransformerOptions) {
     super();
     const { features, transformer } = options;
-    requirePositions('ElementwiseTransformer', features, 'features');
+    requireSize('ElementwiseTransformer', 'features', features);
     this.features = features;
     const each = transformer.startingParams();
     const start = Float64Array.from(

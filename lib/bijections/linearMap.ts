@@ -2,6 +2,7 @@
 import type { FloatDType } from '../dtype';
 import { zeros } from '../nn/initialization';
 import { expand, reshape } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type ForwardPart, type InversePart } from './bijection';
@@ -30,7 +31,7 @@ export abstract class LinearMap extends Bijection {
     super();
     const { channels, positions = 1, bias = false, dtype = 'float32' } = options;
     const where = this.constructor.name;
-    requirePositions(where, channels, 'channels');
+    requireSize(where, 'channels', channels);
     requirePositions(where, positions);
     this.channels = channels;
     this.positions = positions;

@@ -17,11 +17,11 @@ import {
   sub,
   sum,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { refuseSingular } from './denseLinear';
 import { LinearMap, type LinearMapOptions } from './linearMap';
-import { requirePositions } from './positions';
 
 export interface LowRankLinearOptions extends LinearMapOptions {
   /** R: columns of U and V, at most C. */
@@ -51,7 +51,7 @@ export class LowRankLinear extends LinearMap {
     super(options);
     const { channels, dtype } = this;
     const { rank, seed = 0 } = options;
-    requirePositions('LowRankLinear', rank, 'rank');
+    requireSize('LowRankLinear', 'rank', rank);
     if (rank > channels) {
       throw new FlowError(
         'ARGUMENT',

@@ -11,10 +11,10 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, columns, concatColumns, copyInto, reshape } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { emptyTensor, type Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 import { mergeSolves, type Solved, solved } from './solve';
 
 export interface MultiScaleEntry {
@@ -58,7 +58,7 @@ export class MultiScale extends Bijection {
     for (const [k, { bijection, channels }] of scales.entries()) {
       const left = this.features - start;
       const where = `scale ${k}`;
-      requirePositions('MultiScale', channels, `${where}: channels`);
+      requireSize('MultiScale', `${where}: channels`, channels);
       if (bijection.features !== left) {
         throw new FlowError(
           'SHAPE',

@@ -31,10 +31,10 @@ import {
   tanh,
   where,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 
 export interface PlanarOptions extends AmortizationOptions {
   /** D. */
@@ -64,7 +64,7 @@ export class Planar extends Bijection {
   constructor(options: PlanarOptions) {
     super();
     const { features, transfer = 'tanh', slope = 0.2, seed = 0 } = options;
-    requirePositions('Planar', features, 'features');
+    requireSize('Planar', 'features', features);
     if (transfer !== 'tanh' && !(transfer === 'leakyRelu' && slope > 0 && slope <= 1)) {
       throw new FlowError(
         'ARGUMENT',

@@ -1,15 +1,10 @@
 /** Positions: a map that acts on the channels of an image alike at every pixel sees rows of pixels. */
 import { expected, FlowError } from '../errors';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize, requireSizes } from '../shape';
 
 /** @throws FlowError ARGUMENT unless it is a whole number of at least 1 */
-export function requirePositions(where: string, positions: number, what = 'positions'): void {
-  if (Number.isSafeInteger(positions) && positions >= 1) return;
-  const remedy = what === 'positions' ? 'height·width; 1 for a table' : 'correct the option';
-  throw new FlowError(
-    'ARGUMENT',
-    expected(where, what, 'a whole number ≥ 1', String(positions), remedy),
-  );
+export function requirePositions(where: string, positions: number): void {
+  requireSize(where, 'positions', positions, 'height·width; 1 for a table');
 }
 
 /** @throws FlowError ARGUMENT unless it has all three, whole numbers of at least 1 */
@@ -21,7 +16,10 @@ export function requireImage(where: string, image: ImageShape): void {
       expected(where, 'image', wanted, String(image), 'pass the size of the images'),
     );
   }
-  requirePositions(where, image.height, 'image.height');
-  requirePositions(where, image.width, 'image.width');
-  requirePositions(where, image.channels, 'image.channels');
+  const { height, width, channels } = image;
+  requireSizes(where, {
+    'image.height': height,
+    'image.width': width,
+    'image.channels': channels,
+  });
 }

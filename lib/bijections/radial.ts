@@ -27,10 +27,10 @@ import {
   sum,
   where,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 
 export interface RadialOptions extends AmortizationOptions {
   /** D. */
@@ -55,7 +55,7 @@ export class Radial extends Bijection {
   constructor(options: RadialOptions) {
     super();
     const { features, seed = 0 } = options;
-    requirePositions('Radial', features, 'features');
+    requireSize('Radial', 'features', features);
     this.features = features;
     const centre = normalNumbers(features, seed, 0.1);
     this.parameterNet = this.child(

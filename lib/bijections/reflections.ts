@@ -1,7 +1,7 @@
 /** What the maps made of Householder reflections start with. */
-import { expected, FlowError } from '../errors';
 import { claimElements } from '../nn/initialization';
 import { RandomStream } from '../ops';
+import { requireSize } from '../shape';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { LinearMap } from './linearMap';
 
@@ -12,18 +12,8 @@ export function reflectionVectors(
   reflections: number,
   seed: number,
 ): Tensor {
-  if (!Number.isSafeInteger(reflections) || reflections < 1) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected(
-        where,
-        'reflections',
-        'a whole number ≥ 1',
-        String(reflections),
-        `${map.channels}, the channels, reach every rotation`,
-      ),
-    );
-  }
+  const remedy = `${map.channels}, the channels, reach every rotation`;
+  requireSize(where, 'reflections', reflections, remedy);
   claimElements(reflections * map.channels);
   const stream = new RandomStream(seed);
   const vectors = stream.normal([reflections, map.channels], map.dtype);

@@ -26,10 +26,10 @@ import {
   sylvesterMapInverse,
   tanh,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import { requirePositions } from './positions';
 
 /**
  * What Q is:
@@ -91,7 +91,7 @@ export class Sylvester extends Bijection {
   constructor(options: SylvesterOptions) {
     super();
     const { features, basis = 'orthogonal', reversed = false, seed = 0 } = options;
-    requirePositions('Sylvester', features, 'features');
+    requireSize('Sylvester', 'features', features);
     if (basis !== 'orthogonal' && basis !== 'householder' && basis !== 'triangular') {
       throw new FlowError(
         'ARGUMENT',
@@ -107,8 +107,8 @@ export class Sylvester extends Bijection {
     refuseOthers(basis, options);
     const M = basis === 'orthogonal' ? (options.columns ?? Math.min(8, features)) : features;
     const K = basis === 'orthogonal' ? M : basis === 'householder' ? (options.reflections ?? 8) : 0;
-    requirePositions('Sylvester', M, 'columns');
-    if (basis === 'householder') requirePositions('Sylvester', K, 'reflections');
+    requireSize('Sylvester', 'columns', M);
+    if (basis === 'householder') requireSize('Sylvester', 'reflections', K);
     if (M > features) {
       throw new FlowError(
         'ARGUMENT',

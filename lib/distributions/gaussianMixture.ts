@@ -1,6 +1,5 @@
 /** A mixture of K diagonal Gaussians with learned weights, means and scales. */
 import type { FloatDType } from '../dtype';
-import { expected, FlowError } from '../errors';
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
@@ -20,6 +19,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -42,18 +42,7 @@ export class GaussianMixture extends Distribution {
     seed = 0,
   ) {
     super();
-    if (!Number.isSafeInteger(components) || components < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          'GaussianMixture',
-          'components',
-          'a whole number ≥ 1',
-          String(components),
-          'pass K',
-        ),
-      );
-    }
+    requireSize('GaussianMixture', 'components', components, 'pass K');
     const stream = new RandomStream(seed);
     this.logits = this.parameter('logits', zeros([components], dtype));
     this.loc = this.parameter('loc', stream.normal([components, features], dtype));

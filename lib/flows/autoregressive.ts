@@ -8,9 +8,9 @@ import {
   MaskedAutoregressive,
   type MaskedAutoregressiveOptions,
 } from '../bijections/maskedAutoregressive';
-import { requirePositions } from '../bijections/positions';
 import type { Transformer } from '../bijections/transformer';
 import type { MadeOptions } from '../nn/made';
+import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow, SamplingFlow, ScoringFlow } from './flow';
 import { flowOf, orderBefore, orders, ownOptions, type RecipeOptions, seedOf } from './recipe';
@@ -48,7 +48,7 @@ function autoregressiveChain<O extends AutoregressiveFlowOptions>(
     dtype = 'float32',
     ...network
   } = ownOptions<AutoregressiveFlowOptions>(options);
-  requirePositions(where, transforms, 'transforms');
+  requireSize(where, 'transforms', transforms);
   oneOf(where, 'permutation', permutation, orders);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {

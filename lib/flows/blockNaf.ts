@@ -5,7 +5,7 @@ import {
   type BlockAutoregressiveOptions,
 } from '../bijections/blockAutoregressive';
 import { Chain } from '../bijections/chain';
-import { requirePositions } from '../bijections/positions';
+import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
 import { flowOf, orderBefore, orders, type RecipeOptions, seedOf } from './recipe';
@@ -24,7 +24,7 @@ export interface BlockNafOptions extends BlockAutoregressiveOptions, RecipeOptio
 export function blockNaf(options: BlockNafOptions): Flow {
   const { features, hidden, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
   const { transforms = 3, permutation = 'reverse' } = options;
-  requirePositions('blockNaf', transforms, 'transforms');
+  requireSize('blockNaf', 'transforms', transforms);
   oneOf('blockNaf', 'permutation', permutation, orders);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {

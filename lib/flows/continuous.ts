@@ -2,9 +2,9 @@
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { ContinuousFlow, type ContinuousFlowOptions } from '../bijections/continuousFlow';
-import { requirePositions } from '../bijections/positions';
 import { withoutUndefined } from '../nn/module';
 import { VectorField, type VectorFieldOptions } from '../nn/vectorField';
+import { requireSize } from '../shape';
 import type { Flow } from './flow';
 import { flowOf, type RecipeOptions, seedOf } from './recipe';
 
@@ -24,7 +24,7 @@ export function ffjord(options: FfjordOptions): Flow {
   const { features, hidden, time, activation, contextFeatures, dtype, seed = 0 } = options;
   const { endTime, training, use, gradient, trainingTrace, useTrace, regularization } = options;
   const { transforms = 1 } = options;
-  requirePositions('ffjord', transforms, 'transforms');
+  requireSize('ffjord', 'transforms', transforms);
   const network = { features, hidden, time, activation, contextFeatures, dtype };
   const solve = { endTime, training, use, gradient, trainingTrace, useTrace, regularization };
   const flows = Array.from({ length: transforms }, (_, k): Bijection => {

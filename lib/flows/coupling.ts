@@ -10,9 +10,9 @@ import { BatchNorm } from '../bijections/batchNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
-import { requirePositions } from '../bijections/positions';
 import { type Distribution, StandardLogistic } from '../distributions';
 import { Mlp, type MlpOptions } from '../nn/mlp';
+import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
 import { flowOf, type RecipeOptions, seedOf } from './recipe';
@@ -82,7 +82,7 @@ function couplingOf(
 export function realnvp(options: RealNvpOptions): Flow {
   const { features, transforms = 8, seed = 0, dtype = 'float32' } = options;
   const { permutation = 'swap', batchNorm = false, scale = { kind: 'tanh' } } = options;
-  requirePositions('realnvp', transforms, 'transforms');
+  requireSize('realnvp', 'transforms', transforms);
   oneOf('realnvp', 'permutation', permutation, ['swap', 'random']);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
@@ -104,7 +104,7 @@ export function realnvp(options: RealNvpOptions): Flow {
 export function nice(options: NiceOptions): Flow {
   const { features, transforms = 4, dtype = 'float32' } = options;
   const { hidden = Array.from({ length: 5 }, () => 1000) } = options;
-  requirePositions('nice', transforms, 'transforms');
+  requireSize('nice', 'transforms', transforms);
   const evenFirst = [0, 1].flatMap((odd) =>
     Array.from({ length: Math.floor((features - odd + 1) / 2) }, (_, k) => 2 * k + odd),
   );

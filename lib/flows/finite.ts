@@ -3,9 +3,9 @@ import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { Invert } from '../bijections/invert';
 import { Planar, type PlanarOptions } from '../bijections/planar';
-import { requirePositions } from '../bijections/positions';
 import { Radial, type RadialOptions } from '../bijections/radial';
 import { Sylvester, type SylvesterOptions } from '../bijections/sylvester';
+import { requireSize } from '../shape';
 import type { Flow } from './flow';
 import { flowOf, type RecipeOptions, seedOf } from './recipe';
 
@@ -29,7 +29,7 @@ function chainOf(
   make: (k: number, seed: number) => Bijection,
 ): Flow {
   const { transforms = 8, features, seed = 0, dtype = 'float32' } = options;
-  requirePositions(where, transforms, 'transforms');
+  requireSize(where, 'transforms', transforms);
   const chain = new Chain(
     Array.from({ length: transforms }, (_, k) => make(k, seedOf(seed, k))),
     features,

@@ -12,13 +12,12 @@ import { Coupling, couplingSizes } from '../bijections/coupling';
 import { LuLinear } from '../bijections/luLinear';
 import { MonotoneTransformer } from '../bijections/monotoneTransformer';
 import { Permutation } from '../bijections/permutation';
-import { requirePositions } from '../bijections/positions';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import type { FloatDType } from '../dtype';
 import type { Conditioner } from '../nn/conditioner';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import { ResidualConvNet } from '../nn/residualConvNet';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
@@ -95,7 +94,7 @@ export function flowpp(options: FlowppOptions): Flow {
   const { features, transforms = 8, permutation = 'lu', hidden, seed = 0 } = options;
   const { dtype = 'float32', contextFeatures = 0, actNorm = true } = options;
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
-  requirePositions('flowpp', transforms, 'transforms');
+  requireSize('flowpp', 'transforms', transforms);
   oneOf('flowpp', 'permutation', permutation, ['lu', 'random', 'swap']);
   const bijections: Bijection[] = [];
   for (let k = 0; k < transforms; k++) {
@@ -175,7 +174,7 @@ class Links {
  */
 export function flowppImage(options: FlowppImageOptions): Flow {
   const { image, scales = 2, transforms = 4, lambda = 0.05, dtype = 'float32' } = options;
-  requirePositions('flowppImage', transforms, 'transforms');
+  requireSize('flowppImage', 'transforms', transforms);
   requireHalving('flowppImage', image, scales, 1);
   const features = imageFeatures(image);
   const links = new Links(options);

@@ -19,13 +19,12 @@ import { LuLinear } from '../bijections/luLinear';
 import { MultiScale, type MultiScaleEntry } from '../bijections/multiScale';
 import { PeriodicConv } from '../bijections/periodicConv';
 import { Permutation } from '../bijections/permutation';
-import { requirePositions } from '../bijections/positions';
 import { QrLinear } from '../bijections/qrLinear';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import type { FloatDType } from '../dtype';
 import { ConvNet } from '../nn/convNet';
 import { SingleConv } from '../nn/singleConv';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
@@ -191,7 +190,7 @@ export function glow(options: GlowOptions): Flow {
     dtype,
   };
   requireHalving('glow', image, settings.scales, 0);
-  requirePositions('glow', settings.transforms, 'transforms');
+  requireSize('glow', 'transforms', settings.transforms);
   oneOf('glow', 'permutation', settings.permutation, permutations);
   oneOf('glow', 'coupling', settings.coupling, ['affine', 'additive']);
   const features = imageFeatures(image);

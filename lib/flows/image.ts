@@ -6,7 +6,7 @@ import { Logit } from '../bijections/logit';
 import { requireImage } from '../bijections/positions';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize } from '../shape';
 import type { Dequantization } from './flow';
 import type { RecipeOptions } from './recipe';
 
@@ -37,10 +37,7 @@ export function requireHalving(
   whole: 0 | 1,
 ): void {
   requireImage(where, image);
-  if (!Number.isSafeInteger(scales) || scales < 1) {
-    const sentence = expected(where, 'scales', 'a whole number ≥ 1', `${scales}`, 'correct it');
-    throw new FlowError('ARGUMENT', sentence);
-  }
+  requireSize(where, 'scales', scales);
   const unit = 2 ** (scales - whole);
   if (image.height % unit === 0 && image.width % unit === 0) return;
   const up = (extent: number) => Math.ceil(extent / unit) * unit;

@@ -2,11 +2,10 @@
 import { ActNorm } from '../bijections/actNorm';
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
-import { requirePositions } from '../bijections/positions';
 import { ResidualBlock, type ResidualBlockOptions } from '../bijections/residualBlock';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { LipschitzNet, type LipschitzNetOptions } from '../nn/lipschitzNet';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize } from '../shape';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 import { flowOf, type RecipeOptions, seedOf } from './recipe';
@@ -72,7 +71,7 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
  */
 export function residualFlow(options: ResidualFlowOptions): Flow {
   const { features, transforms = 10, hidden, dtype = 'float32' } = options;
-  requirePositions('residualFlow', transforms, 'transforms');
+  requireSize('residualFlow', 'transforms', transforms);
   const network = { channels: features, ...defined({ hidden }) };
   const bijections = Array.from({ length: transforms }, (_, k) => links(options, network, k));
   return flowOf(new Chain(bijections.flat(), features), options, dtype);
@@ -86,7 +85,7 @@ export function residualFlow(options: ResidualFlowOptions): Flow {
  */
 export function residualFlowImage(options: ResidualFlowImageOptions): Flow {
   const { image, transforms = 4, hidden = 128, lambda = 0.05, dtype = 'float32' } = options;
-  requirePositions('residualFlowImage', transforms, 'transforms');
+  requireSize('residualFlowImage', 'transforms', transforms);
   const scales = options.scales ?? 1 + halvings(image, 2);
   requireHalving('residualFlowImage', image, scales, 1);
   const features = imageFeatures(image);

@@ -6,10 +6,10 @@ import { Chain } from '../bijections/chain';
 import { Coupling, couplingSizes } from '../bijections/coupling';
 import { LuLinear } from '../bijections/luLinear';
 import { Permutation } from '../bijections/permutation';
-import { requirePositions } from '../bijections/positions';
 import { SplineTransformer } from '../bijections/splineTransformer';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
+import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
 import { flowOf, ownOptions, type RecipeOptions, seedOf } from './recipe';
@@ -60,7 +60,7 @@ export function nsf(options: NsfOptions): Flow {
     seed = 0,
     dtype = 'float32',
   } = options;
-  requirePositions('nsf', transforms, 'transforms');
+  requireSize('nsf', 'transforms', transforms);
   oneOf('nsf', 'permutation', permutation, ['lu', 'random', 'swap']);
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
   const bijections: Bijection[] = [];
@@ -102,7 +102,7 @@ export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
     seed = 0,
     dtype = 'float32',
   } = options;
-  requirePositions('nsfAutoregressive', transforms, 'transforms');
+  requireSize('nsfAutoregressive', 'transforms', transforms);
   oneOf('nsfAutoregressive', 'permutation', permutation, ['lu', 'reverse', 'random', 'none']);
   const {
     transforms: _transforms,

@@ -29,6 +29,7 @@ import {
   reshape,
   sub,
 } from '../ops';
+import { requireSize } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -192,13 +193,7 @@ export class DequantizedFlow extends Module implements GenerativeModel {
    */
   logProb(x: Rows, context: Rows | null = null, options: DequantizedLogProbOptions = {}): Tensor {
     const { samples = 1, seed = 0 } = options;
-    if (!Number.isSafeInteger(samples) || samples < 1) {
-      const wanted = 'a whole number ≥ 1';
-      throw new FlowError(
-        'ARGUMENT',
-        expected('logProb', 'samples', wanted, String(samples), 'leave it out for one draw'),
-      );
-    }
+    requireSize('logProb', 'samples', samples, 'leave it out for one draw');
     return this.here(() => {
       const rows = rowsTensor('logProb', 'x', x, this.features, this.dtype);
       const conditions = contextRows('DequantizedFlow', this, context, rows.rows);

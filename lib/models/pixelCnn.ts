@@ -7,11 +7,11 @@
  * before is out of sight.
  */
 import { expected, FlowError } from '../errors';
-import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
-import { RandomStream, rasterTaps } from '../ops';
+import { rasterTaps } from '../ops';
+import { requireSizes } from '../shape';
 import { registerOptions } from './optionsModel';
-import { requireOdd, requireSizes } from './pixelGraph';
-import { PixelModel, type PixelModelOptions } from './pixelModel';
+import { requireOdd } from './pixelGraph';
+import { type PixelConvOptions, PixelModel, type PixelModelOptions } from './pixelModel';
 
 export interface PixelCnnOptions extends PixelModelOptions {
   /** Residual blocks, or gated layers after the first. Default 7. */
@@ -29,15 +29,7 @@ export interface PixelCnnOptions extends PixelModelOptions {
 }
 
 type Kernel = readonly [number, number];
-type ConvOptions = Partial<MaskedConv2dOptions> & {
-  inputs: number;
-  outputs: number;
-  kernel: Kernel;
-};
-
 export class PixelCnn extends PixelModel<PixelCnnOptions> {
-  readonly #stream: RandomStream;
-
   constructor(options: PixelCnnOptions) {
     super('pixelCnn', options);
     const { layers = 7, hidden = 64, firstKernel = 7, kernel = 3, head = 2 * hidden } = options;
@@ -56,33 +48,9 @@ export class PixelCnn extends PixelModel<PixelCnnOptions> {
         ),
       );
     }
-    this.#stream = new RandomStream(options.seed ?? 0);
     const sizes = { layers, hidden, first: firstKernel, kernel };
     const features = options.gated ? this.#gatedStacks(sizes) : this.#residualBlocks(sizes);
-    const before = this.graph.conv(
-      this.graph.relu(features),
-      this.#conv('head.0', {
-        inputs: this.graph.channels(features),
-        outputs: head,
-        kernel: [1, 1],
-        activation: 'relu',
-      }),
-    );
-    this.graph.conv(
-      before,
-      this.#conv('head.1', { inputs: head, outputs: this.likelihood.columns, kernel: [1, 1] }),
-    );
-    this.#stream.dispose();
-  }
-
-  /** A convolution that sees its own pixel by mask B, unless `groups` says otherwise. */
-  #conv(name: string, options: ConvOptions): MaskedConv2d {
-    const { height, width } = this.image;
-    const groups = { count: this.likelihood.groups, own: true };
-    return this.child(
-      name,
-      new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
-    );
+    this.finish(features, head);
   }
 
   /** The taps of mask A: the pixel itself only for the colours before. */
@@ -98,7 +66,7 @@ export class PixelCnn extends PixelModel<PixelCnnOptions> {
     const colors = this.likelihood.groups;
     let x = graph.conv(
       0,
-      this.#conv('first', {
+      this.conv('first', {
         ...this.#firstTaps([first, first]),
         inputs: image.channels,
         outputs: 2 * hidden,
@@ -108,8 +76,8 @@ export class PixelCnn extends PixelModel<PixelCnnOptions> {
     const square: Kernel = [kernel, kernel];
     const activation = 'relu';
     for (let k = 0; k < layers; k++) {
-      const block = (part: string, options: ConvOptions) =>
-        this.#conv(`blocks.${k}.${part}`, options);
+      const block = (part: string, options: PixelConvOptions) =>
+        this.conv(`blocks.${k}.${part}`, options);
       const down = block('down', {
         inputs: 2 * hidden,
         outputs: hidden,
@@ -141,14 +109,14 @@ export class PixelCnn extends PixelModel<PixelCnnOptions> {
       const inputs = k === 0 ? image.channels : hidden;
       // Rows above, and from the second layer on its own row, whose maps have seen rows above only.
       const rows = (side - 1) / 2 + (k === 0 ? 0 : 1);
-      const vertical = this.#conv(name('vertical'), {
+      const vertical = this.conv(name('vertical'), {
         inputs,
         outputs,
         kernel: [side, side],
         taps: Array.from({ length: rows * side }, (_, place) => place),
         groups: { count: 1, own: true },
       });
-      const across = this.#conv(name('across'), {
+      const across = this.conv(name('across'), {
         inputs: outputs,
         outputs,
         kernel: [1, 1],
@@ -156,20 +124,20 @@ export class PixelCnn extends PixelModel<PixelCnnOptions> {
         groups: { count: 1, own: true },
       });
       const strip: Kernel = [1, side];
-      const horizontal = this.#conv(name('horizontal'), {
+      const horizontal = this.conv(name('horizontal'), {
         inputs,
         outputs,
         kernel: strip,
         taps: rasterTaps(strip, { self: k > 0 || colors > 1 }),
         groups: { count: colors, own: k > 0, parts: 2 },
       });
-      const out = this.#conv(name('out'), { inputs: hidden, outputs: hidden, kernel: [1, 1] });
+      const out = this.conv(name('out'), { inputs: hidden, outputs: hidden, kernel: [1, 1] });
       const below = graph.conv(v, vertical, {
-        addend: this.contextMap(name('verticalContext'), outputs, this.#stream),
+        addend: this.contextMap(name('verticalContext'), outputs),
         phase: 'row',
       });
       const seen = graph.conv(below, across, {
-        addend: this.contextMap(name('context'), outputs, this.#stream),
+        addend: this.contextMap(name('context'), outputs),
         phase: 'row',
       });
       const gates = graph.conv(h, horizontal, { addend: seen, parts: 2 });

@@ -251,14 +251,3 @@ export function requireOdd(where: string, sides: Readonly<Record<string, number>
     );
   }
 }
-
-/** @throws FlowError ARGUMENT unless all are whole numbers ≥ 1 */
-export function requireSizes(where: string, sizes: Readonly<Record<string, number>>): void {
-  for (const [what, size] of Object.entries(sizes)) {
-    if (Number.isSafeInteger(size) && size >= 1) continue;
-    throw new FlowError(
-      'ARGUMENT',
-      expected(where, what, 'a whole number ≥ 1', String(size), 'check the options'),
-    );
-  }
-}

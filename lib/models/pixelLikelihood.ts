@@ -13,6 +13,7 @@ import {
   type PixelDraw,
   reshape,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 
@@ -58,12 +59,7 @@ export class PixelLikelihood {
     }
     this.levels = levels ?? (this.kind === 'bernoulli' ? 2 : 256);
     this.components = components;
-    if (!Number.isSafeInteger(components) || components < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(where, 'components', 'a whole number ≥ 1', String(components), 'default: 10'),
-      );
-    }
+    requireSize(where, 'components', components, 'default: 10');
     const fits = Number.isSafeInteger(this.levels) && this.levels >= 2 && this.levels <= 65536;
     if (!fits || (this.kind === 'bernoulli' && this.levels !== 2)) {
       const wanted =

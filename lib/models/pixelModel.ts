@@ -8,6 +8,7 @@ import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import { requireFixedMap } from '../flows/fixedMap';
 import type { Dequantization } from '../flows/flow';
 import { ContextLayer } from '../nn/contextLayer';
+import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import {
   abs,
   affineScalar,
@@ -21,13 +22,13 @@ import {
   reshape,
   where,
 } from '../ops';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSizes } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { GenerativeModel } from './generative';
 import { type ModelOptions, OptionsModel } from './optionsModel';
-import { PixelGraph, requireSizes } from './pixelGraph';
+import { PixelGraph } from './pixelGraph';
 import { PixelLikelihood, type PixelLikelihoodOptions } from './pixelLikelihood';
 
 export interface PixelModelOptions extends PixelLikelihoodOptions, ModelOptions {
@@ -60,6 +61,13 @@ export interface PixelSampleOptions {
   readonly temperature?: number;
 }
 
+/** A convolution of such a model; without `groups` it sees its own pixel by mask B. */
+export type PixelConvOptions = Partial<MaskedConv2dOptions> & {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly kernel: readonly [height: number, width: number];
+};
+
 export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions>
   extends OptionsModel<O>
   implements GenerativeModel
@@ -73,6 +81,8 @@ export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions
   readonly binarization: { readonly levels: number } | null;
   readonly preprocessing = null;
   protected readonly graph: PixelGraph;
+  readonly #seed: number;
+  #stream: RandomStream | null = null;
 
   constructor(kind: string, options: O) {
     super(kind, options);
@@ -114,6 +124,7 @@ export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions
       }
     }
     this.graph = new PixelGraph(this.image);
+    this.#seed = options.seed ?? 0;
   }
 
   /** Integers that `logProb` and `fit` take. */
@@ -126,12 +137,37 @@ export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions
     return this.image.height * this.image.width;
   }
 
+  /** What a model's layers start with, one after the other; until {@link finish}. */
+  protected get stream(): RandomStream {
+    this.#stream ??= new RandomStream(this.#seed);
+    return this.#stream;
+  }
+
+  protected conv(name: string, options: PixelConvOptions): MaskedConv2d {
+    const { height, width } = this.image;
+    const groups = { count: this.likelihood.groups, own: true };
+    const all = { height, width, dtype: this.dtype, groups, ...options };
+    return this.child(name, new MaskedConv2d(all, this.stream));
+  }
+
   /** The map of what a context adds to so many units at each pixel, alike at all; null for a model without one. */
-  protected contextMap(name: string, units: number, stream: RandomStream): number | null {
+  protected contextMap(name: string, units: number): number | null {
     if (this.contextFeatures === 0) return null;
     const { contextFeatures, positions, dtype } = this;
-    const layer = new ContextLayer(contextFeatures, units, positions, dtype, stream);
+    const layer = new ContextLayer(contextFeatures, units, positions, dtype, this.stream);
     return this.graph.context(this.child(name, layer));
+  }
+
+  /** From the map of the last layers to the likelihood's parameters: two 1×1 convolutions, `head` channels between. */
+  protected finish(features: number, head: number): void {
+    const { graph } = this;
+    const kernel = [1, 1] as const;
+    const inputs = graph.channels(features);
+    const first = this.conv('head.0', { inputs, outputs: head, kernel, activation: 'relu' });
+    const before = graph.conv(graph.relu(features), first);
+    const outputs = this.likelihood.columns;
+    graph.conv(before, this.conv('head.1', { inputs: head, outputs, kernel }));
+    this.stream.dispose();
   }
 
   /** Throws unless `hidden` channels can stand in equal groups, one a colour. */

@@ -4,12 +4,12 @@
  * itself to the input of the gates of each layer, as that of a gated PixelCNN (van den Oord et al. 2016b, section 2.3).
  */
 import { uniformByFanIn } from '../nn/initialization';
-import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import { type Config, Module } from '../nn/module';
-import { RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
+import { type RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
+import { requireSizes } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { registerOptions } from './optionsModel';
-import { requireOdd, requireSizes } from './pixelGraph';
+import { requireOdd } from './pixelGraph';
 import { PixelModel, type PixelModelOptions } from './pixelModel';
 
 export interface PixelRnnOptions extends PixelModelOptions {
@@ -24,12 +24,6 @@ export interface PixelRnnOptions extends PixelModelOptions {
   /** Channels of the 1×1 layer before the last. Default 2·hidden. */
   readonly head?: number;
 }
-
-type ConvOptions = Partial<MaskedConv2dOptions> & {
-  inputs: number;
-  outputs: number;
-  kernel: readonly [number, number];
-};
 
 /** The state-to-state weight of a scan: [4·hidden, taps·hidden]. */
 class Recurrence extends Module {
@@ -50,8 +44,6 @@ class Recurrence extends Module {
 }
 
 export class PixelRnn extends PixelModel<PixelRnnOptions> {
-  readonly #stream: RandomStream;
-
   constructor(options: PixelRnnOptions) {
     super('pixelRnn', options);
     const {
@@ -64,13 +56,12 @@ export class PixelRnn extends PixelModel<PixelRnnOptions> {
     requireSizes('PixelRnn', { layers });
     requireOdd('PixelRnn', { firstKernel });
     this.requireGroups('PixelRnn', { hidden, head });
-    this.#stream = new RandomStream(options.seed ?? 0);
     const { graph } = this;
     const groups = this.likelihood.groups;
     const first = [firstKernel, firstKernel] as const;
     let x = graph.conv(
       0,
-      this.#conv('first', {
+      this.conv('first', {
         inputs: this.image.channels,
         outputs: 2 * hidden,
         kernel: first,
@@ -81,50 +72,28 @@ export class PixelRnn extends PixelModel<PixelRnnOptions> {
     for (let k = 0; k < layers; k++) {
       const name = `layers.${k}`;
       const states = scan === 'row' ? this.#row(name, x, hidden) : this.#diagonal(name, x, hidden);
-      const up = this.#conv(`${name}.up`, { inputs: hidden, outputs: 2 * hidden, kernel: [1, 1] });
+      const up = this.conv(`${name}.up`, { inputs: hidden, outputs: 2 * hidden, kernel: [1, 1] });
       x = graph.conv(states, up, { addend: x });
     }
-    const before = graph.conv(
-      graph.relu(x),
-      this.#conv('head.0', {
-        inputs: 2 * hidden,
-        outputs: head,
-        kernel: [1, 1],
-        activation: 'relu',
-      }),
-    );
-    graph.conv(
-      before,
-      this.#conv('head.1', { inputs: head, outputs: this.likelihood.columns, kernel: [1, 1] }),
-    );
-    this.#stream.dispose();
-  }
-
-  #conv(name: string, options: ConvOptions): MaskedConv2d {
-    const { height, width } = this.image;
-    const groups = { count: this.likelihood.groups, own: true };
-    return this.child(
-      name,
-      new MaskedConv2d({ height, width, dtype: this.dtype, groups, ...options }, this.#stream),
-    );
+    this.finish(x, head);
   }
 
   #lstm(name: string, gates: number, hidden: number, direction: SpatialDirection): number {
-    const recurrence = this.child(name, new Recurrence(this, hidden, direction, this.#stream));
+    const recurrence = this.child(name, new Recurrence(this, hidden, direction, this.stream));
     return this.graph.lstm(gates, recurrence.weight, direction);
   }
 
   /** Input-to-state along the row, 1×3 with mask B; state-to-state from the three states above. */
   #row(name: string, x: number, hidden: number): number {
     const kernel = [1, 3] as const;
-    const toState = this.#conv(`${name}.input`, {
+    const toState = this.conv(`${name}.input`, {
       inputs: 2 * hidden,
       outputs: 4 * hidden,
       kernel,
       taps: rasterTaps(kernel, { self: true }),
       groups: { count: this.likelihood.groups, own: true, parts: 4 },
     });
-    const addend = this.contextMap(`${name}.context`, 4 * hidden, this.#stream);
+    const addend = this.contextMap(`${name}.context`, 4 * hidden);
     const gates = this.graph.conv(x, toState, { parts: 4, addend });
     return this.#lstm(`${name}.down`, gates, hidden, 'down');
   }
@@ -133,14 +102,13 @@ export class PixelRnn extends PixelModel<PixelRnnOptions> {
   #diagonal(name: string, x: number, hidden: number): number {
     const { graph } = this;
     const toState = (side: string, count: number) =>
-      this.#conv(`${name}.${side}Input`, {
+      this.conv(`${name}.${side}Input`, {
         inputs: 2 * hidden,
         outputs: 4 * hidden,
         kernel: [1, 1],
         groups: { count, own: true, parts: 4 },
       });
-    const contextOf = (side: string) =>
-      this.contextMap(`${name}.${side}Context`, 4 * hidden, this.#stream);
+    const contextOf = (side: string) => this.contextMap(`${name}.${side}Context`, 4 * hidden);
     const right = graph.conv(x, toState('right', this.likelihood.groups), {
       parts: 4,
       addend: contextOf('right'),

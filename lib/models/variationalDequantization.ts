@@ -2,7 +2,6 @@
 import { AffineCoupling, type CouplingSplit, conditionerSizes } from '../bijections/affineCoupling';
 import { Chain } from '../bijections/chain';
 import { Logit } from '../bijections/logit';
-import { requirePositions } from '../bijections/positions';
 import { StandardLogistic } from '../distributions';
 import { expected, FlowError } from '../errors';
 import { Flow } from '../flows/flow';
@@ -11,7 +10,7 @@ import { BesideContext } from '../nn/besideContext';
 import type { Conditioner } from '../nn/conditioner';
 import { ConvNet } from '../nn/convNet';
 import { Mlp } from '../nn/mlp';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSize } from '../shape';
 import { DequantizedFlow } from './dequantizedFlow';
 
 export interface VariationalDequantizationOptions {
@@ -45,7 +44,7 @@ export function variationalDequantization(
   const { transforms = 4, seed = 0, image = imageOf(flow) } = options;
   const { hidden = image ? 32 : 128 } = options;
   const { features, dtype } = flow;
-  requirePositions('variationalDequantization', transforms, 'transforms');
+  requireSize('variationalDequantization', 'transforms', transforms);
   const { height, width, channels } = image ?? { height: 1, width: 1, channels: features };
   const positions = height * width;
   if (positions * channels !== features) {

@@ -4,8 +4,13 @@
  * A sample has `positions` rows: one for a table, one a pixel for an image. A conditioner maps rows to rows; one that knows
  * about space (a convolution) also knows how its positions lie.
  */
+import type { FloatDType } from '../dtype';
+import { expected, FlowError } from '../errors';
+import type { RandomStream } from '../ops';
+import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { BatchNormLayer } from './batchNormLayer';
+import { ContextLayer } from './contextLayer';
 import { Module } from './module';
 
 /** Shows a visitor what a conditioner will see, piece by piece, and yields after each; can be called again. */
@@ -46,4 +51,33 @@ export abstract class Conditioner extends Module {
    * @returns [N·positions, outputs]
    */
   abstract apply(x: Tensor, context: Tensor | null): Tensor;
+
+  /** What maps the context to `units` of a hidden layer, its child `context`; null where there is none. */
+  protected contextTo(units: number, dtype: FloatDType, stream: RandomStream): ContextLayer | null {
+    const { contextFeatures, positions } = this;
+    if (contextFeatures === 0) return null;
+    const layer = new ContextLayer(contextFeatures, units, positions, dtype, stream);
+    return this.child('context', layer);
+  }
+
+  /** The samples that x holds. @throws FlowError SHAPE unless it is the rows of whole ones */
+  protected samplesOf(x: Tensor): number {
+    const { positions, inputs } = this;
+    if (x.shape.length !== 2 || x.cols !== inputs || x.rows % positions !== 0) {
+      const rows = positions === 1 ? 'N' : `N·${positions}`;
+      throw new FlowError(
+        'SHAPE',
+        expected(
+          this.constructor.name,
+          'x',
+          `shape [${rows}, ${inputs}]`,
+          formatShape(x.shape),
+          positions === 1
+            ? 'pass one row a sample'
+            : 'pass one row a position of each sample, of images one a pixel, channels last',
+        ),
+      );
+    }
+    return x.rows / positions;
+  }
 }

@@ -7,13 +7,12 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { type Activation, activate, RandomStream, reshape, squeeze, unsqueeze } from '../ops';
-import { formatShape, type ImageShape } from '../shape';
+import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
-import { ContextLayer, contextTerm } from './contextLayer';
+import { type ContextLayer, contextTerm } from './contextLayer';
 import { Conv2d } from './conv2d';
-import { checkConvSizes } from './convNet';
 import { Linear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
@@ -56,8 +55,8 @@ interface Scale extends ImageShape {
 function scalesOf(where: string, { image, channels, ...options }: CoderOptions): Scale[] {
   const { blocks = 1, hidden } = options;
   const [first = 0] = channels;
-  checkConvSizes(where, { ...image, 'channels[0]': first, hidden });
-  if (blocks !== 0) checkConvSizes(where, { blocks });
+  requireSizes(where, { ...image, 'channels[0]': first, hidden });
+  if (blocks !== 0) requireSizes(where, { blocks });
   const halved = 2 ** (channels.length - 1);
   if (image.height % halved !== 0 || image.width % halved !== 0) {
     throw new FlowError(
@@ -72,7 +71,7 @@ function scalesOf(where: string, { image, channels, ...options }: CoderOptions):
     );
   }
   return channels.map((count, l) => {
-    checkConvSizes(where, { [`channels[${l}]`]: count });
+    requireSizes(where, { [`channels[${l}]`]: count });
     const [height, width] = [image.height / 2 ** l, image.width / 2 ** l];
     return { height, width, channels: count, pixels: height * width };
   });
@@ -140,26 +139,6 @@ abstract class Coder extends Conditioner {
     const { dtype } = this;
     return this.child(name, new Conv2d({ height, width, kernel: [3, 3], ...sizes, dtype }, stream));
   }
-
-  protected contextTo(units: number, stream: RandomStream): ContextLayer | null {
-    const { contextFeatures, dtype } = this;
-    if (contextFeatures === 0) return null;
-    return this.child('context', new ContextLayer(contextFeatures, units, 1, dtype, stream));
-  }
-
-  protected checkRows(where: string, x: Tensor): void {
-    if (x.shape.length === 2 && x.cols === this.inputs) return;
-    throw new FlowError(
-      'SHAPE',
-      expected(
-        where,
-        'x',
-        `shape [N, ${this.inputs}]`,
-        formatShape(x.shape),
-        'pass one row a sample, images channels last',
-      ),
-    );
-  }
 }
 
 /** Images [N, H·W·C] → rows [N, outputs]. */
@@ -178,7 +157,7 @@ export class ConvEncoder extends Coder {
   constructor(options: ConvEncoderOptions) {
     super('ConvEncoder', options);
     const { image, outputs, hidden, blocks = 1, zeroInitialized = false } = options;
-    checkConvSizes('ConvEncoder', { outputs });
+    requireSizes('ConvEncoder', { outputs });
     this.#options = options;
     this.inputs = image.height * image.width * image.channels;
     this.outputs = outputs;
@@ -207,7 +186,7 @@ export class ConvEncoder extends Coder {
       'dense',
       new Linear(last.pixels * last.channels, hidden, { activation, dtype }, stream),
     );
-    this.#contextLayer = this.contextTo(hidden, stream);
+    this.#contextLayer = this.contextTo(hidden, dtype, stream);
     this.#last = this.child(
       'last',
       new Linear(hidden, outputs, { dtype }, zeroInitialized ? null : stream),
@@ -216,10 +195,9 @@ export class ConvEncoder extends Coder {
   }
 
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
-    this.checkRows('ConvEncoder', x);
+    const n = this.samplesOf(x);
     return scope(() => {
       const { scales, activation } = this;
-      const n = x.rows;
       const term = contextTerm('ConvEncoder', this.#contextLayer, context, n);
       const rows = ({ pixels }: Scale) => n * pixels;
       let h = this.#first.apply(
@@ -262,7 +240,7 @@ export class ConvDecoder extends Coder {
     super('ConvDecoder', options);
     const { image, inputs, hidden, blocks = 1 } = options;
     const { outputsPerPixel = image.channels } = options;
-    checkConvSizes('ConvDecoder', { inputs, outputsPerPixel });
+    requireSizes('ConvDecoder', { inputs, outputsPerPixel });
     this.#options = options;
     this.inputs = inputs;
     this.outputs = image.height * image.width * outputsPerPixel;
@@ -271,7 +249,7 @@ export class ConvDecoder extends Coder {
     const deepest = scales.at(-1) as Scale;
     const stream = new RandomStream(options.seed ?? 0);
     this.#dense = this.child('dense', new Linear(inputs, hidden, { activation, dtype }, stream));
-    this.#contextLayer = this.contextTo(hidden, stream);
+    this.#contextLayer = this.contextTo(hidden, dtype, stream);
     this.#spread = this.child(
       'spread',
       new Linear(hidden, deepest.pixels * deepest.channels, { dtype }, stream),
@@ -299,10 +277,9 @@ export class ConvDecoder extends Coder {
   }
 
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
-    this.checkRows('ConvDecoder', x);
+    const n = this.samplesOf(x);
     return scope(() => {
       const { scales, activation } = this;
-      const n = x.rows;
       const term = contextTerm('ConvDecoder', this.#contextLayer, context, n);
       const deepest = scales.at(-1) as Scale;
       let h = this.#spread.apply(this.#dense.apply(x, term));

@@ -1,12 +1,11 @@
 /** Convolutional networks: the conditioners of coupling flows on images. */
 import type { FloatDType } from '../dtype';
-import { expected, FlowError } from '../errors';
 import { type Activation, convStack, RandomStream } from '../ops';
-import { formatShape, type ImageShape } from '../shape';
+import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner, type Pass } from './conditioner';
-import { ContextLayer, contextTerm } from './contextLayer';
+import { type ContextLayer, contextTerm } from './contextLayer';
 import { Conv2d } from './conv2d';
 import { type Config, withoutUndefined } from './module';
 import { register } from './registry';
@@ -34,34 +33,6 @@ export interface ConvNetOptions {
   readonly dtype?: FloatDType;
 }
 
-/** Throws ARGUMENT unless all sizes are whole numbers of at least 1. */
-export function checkConvSizes(where: string, sizes: Readonly<Record<string, number>>): void {
-  for (const [name, size] of Object.entries(sizes)) {
-    if (Number.isSafeInteger(size) && size >= 1) continue;
-    throw new FlowError(
-      'ARGUMENT',
-      expected(where, name, 'a whole number ≥ 1', String(size), 'pass a size'),
-    );
-  }
-}
-
-/** Throws SHAPE unless x is the pixels of whole images; returns their number. */
-export function samplesOf(where: string, x: Tensor, positions: number, inputs: number): number {
-  if (x.shape.length !== 2 || x.cols !== inputs || x.rows % positions !== 0) {
-    throw new FlowError(
-      'SHAPE',
-      expected(
-        where,
-        'x',
-        `shape [N·${positions}, ${inputs}]`,
-        formatShape(x.shape),
-        'pass one row a pixel of each image, channels last',
-      ),
-    );
-  }
-  return x.rows / positions;
-}
-
 /**
  * 3×3 → act → 1×1 → act → 3×3, with hidden channels between: the network of Glow's couplings (Kingma, Dhariwal 2018,
  * section 3.3 and appendix B).
@@ -83,7 +54,7 @@ export class ConvNet extends Conditioner {
     super();
     const { image, inputs, outputs, hidden, contextFeatures = 0, dtype = 'float32' } = options;
     const { height, width } = image;
-    checkConvSizes('ConvNet', { height, width, inputs, outputs, hidden });
+    requireSizes('ConvNet', { height, width, inputs, outputs, hidden });
     this.#options = options;
     this.inputs = inputs;
     this.outputs = outputs;
@@ -111,13 +82,7 @@ export class ConvNet extends Conditioner {
       'last',
       new Conv2d({ ...spatial, inputs: hidden, outputs, zeroInitialized, outputScale }, stream),
     );
-    this.contextLayer =
-      contextFeatures > 0
-        ? this.child(
-            'context',
-            new ContextLayer(contextFeatures, hidden, this.positions, dtype, stream),
-          )
-        : null;
+    this.contextLayer = this.contextTo(hidden, dtype, stream);
     stream.dispose();
   }
 
@@ -133,8 +98,7 @@ export class ConvNet extends Conditioner {
   }
 
   #contextTerm(x: Tensor, context: Tensor | null): Tensor | null {
-    const samples = samplesOf('ConvNet', x, this.positions, this.inputs);
-    return contextTerm('ConvNet', this.contextLayer, context, samples);
+    return contextTerm('ConvNet', this.contextLayer, context, this.samplesOf(x));
   }
 
   override apply(x: Tensor, context: Tensor | null = null): Tensor {

@@ -18,8 +18,7 @@ import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
-import { ContextLayer, contextTerm } from './contextLayer';
-import { samplesOf } from './convNet';
+import { type ContextLayer, contextTerm } from './contextLayer';
 import type { NormOrder } from './inducedNorm';
 import { constant } from './initialization';
 import { type Config, withoutUndefined } from './module';
@@ -144,13 +143,7 @@ export class LipschitzNet extends Conditioner {
         dtype === 'float32' ? Float32Array.of(startOfBeta) : Float64Array.of(startOfBeta);
       return this.parameter(`beta.${l}`, tensorOfArray(start, [1]));
     });
-    this.contextLayer =
-      contextFeatures > 0
-        ? this.child(
-            'context',
-            new ContextLayer(contextFeatures, widths[1] as number, this.positions, dtype, stream),
-          )
-        : null;
+    this.contextLayer = this.contextTo(widths[1] as number, dtype, stream);
     stream.dispose();
     for (const layer of this.layers) layer.converge(0);
   }
@@ -185,7 +178,7 @@ export class LipschitzNet extends Conditioner {
 
   /** g(x); see {@link linearize} for the derivatives. */
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
-    return scope(() => this.#pass(x, this.#operands(context, this.#samples(x)), false).out);
+    return scope(() => this.#pass(x, this.#operands(context, this.samplesOf(x)), false).out);
   }
 
   /** g with its weights as they are now and one context, for who calls it again and again. */
@@ -200,7 +193,7 @@ export class LipschitzNet extends Conditioner {
    * @param x [N·positions, C]
    */
   linearize(x: Tensor, context: Tensor | null = null): Linearization {
-    const operands = this.#operands(context, this.#samples(x));
+    const operands = this.#operands(context, this.samplesOf(x));
     const { out, slopes } = this.#pass(x, operands, true);
     const { layers } = this;
     const { weights } = operands;
@@ -227,10 +220,6 @@ export class LipschitzNet extends Conditioner {
           }, u),
         ),
     };
-  }
-
-  #samples(x: Tensor): number {
-    return samplesOf('LipschitzNet', x, this.positions, this.channels);
   }
 
   #operands(context: Tensor | null, samples: number): Operands {

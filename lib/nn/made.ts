@@ -4,10 +4,11 @@
  */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { type Activation, activate, mlp, RandomStream } from '../ops';
-import { formatShape, type Shape } from '../shape';
+import { type Activation, mlp, RandomStream } from '../ops';
+import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { ContextLayer, contextTerm } from './contextLayer';
 import {
   type DegreeRule,
   extentsOver,
@@ -16,10 +17,10 @@ import {
   repeatDegrees,
 } from './degrees';
 import { FeatureOrder, type OrderRule } from './featureOrder';
-import { Linear, MaskedLinear } from './linear';
+import { requireHidden, residualHidden } from './hiddenLayers';
+import { MaskedLinear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
-import { requireWidths } from './widths';
 
 export interface MadeOptions {
   /** D: number of inputs. */
@@ -58,7 +59,7 @@ export class Made extends Module {
   readonly hiddenLayers: readonly MaskedLinear[];
   readonly output: MaskedLinear;
   /** Context to the first hidden layer, without bias. */
-  readonly contextLayer: Linear | null;
+  readonly contextLayer: ContextLayer | null;
   /** Inputs to outputs. */
   readonly directLayer: MaskedLinear | null;
   readonly #options: MadeOptions;
@@ -66,7 +67,7 @@ export class Made extends Module {
   constructor(options: MadeOptions) {
     super();
     const { features, hidden, outputsPerFeature } = options;
-    checkSizes(options);
+    requireHidden('MADE', { features, outputsPerFeature }, hidden, options.residual);
     this.#options = options;
     this.features = features;
     this.outputsPerFeature = outputsPerFeature;
@@ -120,16 +121,12 @@ export class Made extends Module {
           ),
         )
       : null;
+    const { contextFeatures, dtype } = this;
     this.contextLayer =
-      this.contextFeatures > 0
+      contextFeatures > 0
         ? this.child(
             'context',
-            new Linear(
-              this.contextFeatures,
-              hidden[0] ?? outputs.length,
-              { ...layerOptions, bias: false },
-              stream,
-            ),
+            new ContextLayer(contextFeatures, hidden[0] as number, 1, dtype, stream),
           )
         : null;
     stream.dispose();
@@ -137,35 +134,7 @@ export class Made extends Module {
 
   /** What the context adds to the first hidden layer: [N, H], or null without context. */
   contextTerm(context: Tensor | null, rows: number): Tensor | null {
-    if (this.contextLayer === null) {
-      if (context !== null) {
-        throw new FlowError(
-          'SHAPE',
-          expected(
-            'MADE',
-            'context',
-            'none',
-            formatShape(context.shape),
-            'build the model with contextFeatures',
-          ),
-        );
-      }
-      return null;
-    }
-    const shape: Shape = [rows, this.contextFeatures];
-    if (context === null || context.rows !== rows || context.cols !== this.contextFeatures) {
-      throw new FlowError(
-        'SHAPE',
-        expected(
-          'MADE',
-          'context',
-          `shape [N, ${this.contextFeatures}] = ${formatShape(shape)}`,
-          context === null ? 'none' : formatShape(context.shape),
-          'pass one row of context a sample',
-        ),
-      );
-    }
-    return this.contextLayer.apply(context);
+    return contextTerm('MADE', this.contextLayer, context, rows);
   }
 
   /**
@@ -203,7 +172,9 @@ export class Made extends Module {
         return mlp(x, layers, { activation: this.activation, addend: term });
       }
       const direct = this.directLayer?.apply(x) ?? null;
-      const h = this.residual ? this.#residualHidden(x, term) : this.#plainHidden(x, term);
+      const h = this.residual
+        ? residualHidden(this.hiddenLayers, x, term, this.activation)
+        : this.#plainHidden(x, term);
       return this.output.apply(h, direct);
     });
   }
@@ -213,16 +184,6 @@ export class Made extends Module {
     for (const [index, layer] of this.hiddenLayers.entries())
       h = layer.apply(h, index === 0 ? term : null);
     return h;
-  }
-
-  #residualHidden(x: Tensor, term: Tensor | null): Tensor {
-    const act = (t: Tensor) => activate(t, this.activation);
-    let h = (this.hiddenLayers[0] as MaskedLinear).apply(x, term);
-    for (let k = 1; k + 1 < this.hiddenLayers.length; k += 2) {
-      const inner = (this.hiddenLayers[k] as MaskedLinear).apply(act(h));
-      h = (this.hiddenLayers[k + 1] as MaskedLinear).apply(act(inner), h);
-    }
-    return act(h);
   }
 
   config(): Config {
@@ -246,28 +207,5 @@ const saved = [
   'seed',
   'dtype',
 ] as const satisfies readonly (keyof MadeOptions)[];
-
-function checkSizes(options: MadeOptions): void {
-  const { features, hidden, outputsPerFeature, residual } = options;
-  requireWidths('MADE', { features, outputsPerFeature }, hidden);
-  if (hidden.length === 0) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected('MADE', 'hidden', 'at least one layer', 'none', 'pass for instance [512]'),
-    );
-  }
-  if (residual && (hidden.length % 2 === 0 || hidden.some((units) => units !== hidden[0]))) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected(
-        'MADE',
-        'hidden',
-        'with residual: one layer and pairs of layers, all of the same width',
-        `[${hidden.join(', ')}]`,
-        'pass for instance [256, 256, 256]',
-      ),
-    );
-  }
-}
 
 register<MadeOptions & Config & { readonly kind: 'made' }>('made', (config) => new Made(config));

@@ -1,14 +1,13 @@
 /** Residual convolutional networks: the conditioners of RealNVP on images. */
 import type { FloatDType } from '../dtype';
 import { type Activation, activate, RandomStream } from '../ops';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { BatchNormLayer } from './batchNormLayer';
 import { Conditioner } from './conditioner';
-import { ContextLayer, contextTerm } from './contextLayer';
+import { type ContextLayer, contextTerm } from './contextLayer';
 import { Conv2d } from './conv2d';
-import { checkConvSizes, samplesOf } from './convNet';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
 
@@ -89,7 +88,7 @@ export class ResidualConvNet extends Conditioner {
     super();
     const { image, inputs, outputs, hidden, blocks, contextFeatures = 0 } = options;
     const { height, width } = image;
-    checkConvSizes('ResidualConvNet', { height, width, inputs, outputs, hidden, blocks });
+    requireSizes('ResidualConvNet', { height, width, inputs, outputs, hidden, blocks });
     const { activation = 'relu', weightNorm = true, batchNorm = true, dtype = 'float32' } = options;
     this.#options = options;
     this.inputs = inputs;
@@ -122,13 +121,7 @@ export class ResidualConvNet extends Conditioner {
     this.#end = activated('end');
     const { zeroInitialized = true } = options;
     this.#last = layer('last', 1, { outputs, zeroInitialized });
-    this.contextLayer =
-      contextFeatures > 0
-        ? this.child(
-            'context',
-            new ContextLayer(contextFeatures, hidden, this.positions, dtype, stream),
-          )
-        : null;
+    this.contextLayer = this.contextTo(hidden, dtype, stream);
     stream.dispose();
   }
 
@@ -137,7 +130,7 @@ export class ResidualConvNet extends Conditioner {
   }
 
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
-    const samples = samplesOf('ResidualConvNet', x, this.positions, this.inputs);
+    const samples = this.samplesOf(x);
     return scope(() => {
       const term = contextTerm('ResidualConvNet', this.contextLayer, context, samples);
       let h = this.#first.apply(x, term);

@@ -1,11 +1,10 @@
 /** A single convolution as a conditioner: the learned prior of Glow's multi-scale architecture. */
 import type { FloatDType } from '../dtype';
 import { RandomStream } from '../ops';
-import type { ImageShape } from '../shape';
+import { type ImageShape, requireSizes } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
 import { Conv2d } from './conv2d';
-import { checkConvSizes, samplesOf } from './convNet';
 import { type Config, withoutUndefined } from './module';
 import { register } from './registry';
 
@@ -28,7 +27,7 @@ export class SingleConv extends Conditioner {
     super();
     const { image, inputs, outputs, dtype = 'float32' } = options;
     const { height, width } = image;
-    checkConvSizes('SingleConv', { height, width, inputs, outputs });
+    requireSizes('SingleConv', { height, width, inputs, outputs });
     this.#options = { image: { height, width }, inputs, outputs, dtype };
     this.inputs = inputs;
     this.outputs = outputs;
@@ -54,7 +53,7 @@ export class SingleConv extends Conditioner {
   }
 
   override apply(x: Tensor): Tensor {
-    samplesOf('SingleConv', x, this.positions, this.inputs);
+    this.samplesOf(x);
     return this.conv.apply(x);
   }
 

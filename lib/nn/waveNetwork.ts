@@ -23,11 +23,8 @@ import { Linear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
 import { register } from './registry';
 
-export interface WaveNetworkOptions {
-  /** O: outputs at each moment. */
-  readonly outputs: number;
-  /** The values are levels 0 … levels − 1, each with a vector of its own; left out: they are numbers. */
-  readonly levels?: number;
+/** Of its layers, in channels. */
+export interface WaveSizes {
   /** Layers of a stack, with dilations 1, 2, 4, … Default 10. */
   readonly layers?: number;
   /** Default 3. */
@@ -36,10 +33,17 @@ export interface WaveNetworkOptions {
   readonly hidden?: number;
   /** G: channels behind the gates. Default H. */
   readonly gates?: number;
-  /** S. Default H. */
+  /** S: channels of the skips. Default H. */
   readonly skips?: number;
-  /** E: between the skips and the outputs. Default S. */
+  /** E: channels between the skips and the outputs. Default S. */
   readonly head?: number;
+}
+
+export interface WaveNetworkOptions extends WaveSizes {
+  /** O: outputs at each moment. */
+  readonly outputs: number;
+  /** The values are levels 0 … levels − 1, each with a vector of its own; left out: they are numbers. */
+  readonly levels?: number;
   /** C: numbers of a condition at each moment. Default 0: none. */
   readonly condition?: number;
   /** The last layer starts at zero, as those of flows do. Default false. */

@@ -1,6 +1,6 @@
 /** Where the taps of a convolution lie, and what its ops check alike. */
 import { expected, FlowError } from '../errors';
-import { formatShape } from '../shape';
+import { formatShape, requireSize } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireSameDType } from './check';
 
@@ -47,14 +47,6 @@ export function rasterTaps([kh, kw]: readonly [number, number], { self }: { self
 
 function pair<T extends number | string>(value: T | readonly [T, T]): readonly [T, T] {
   return typeof value === 'object' ? value : [value, value];
-}
-
-function requireSize(where: string, what: string, size: number): void {
-  if (Number.isSafeInteger(size) && size >= 1) return;
-  throw new FlowError(
-    'ARGUMENT',
-    expected(where, what, 'a whole number ≥ 1', String(size), 'check the geometry'),
-  );
 }
 
 /** Steps from a pixel to its taps along one axis. */

@@ -1,5 +1,6 @@
 /** Short-time Fourier transforms, as linear maps that can be differentiated. */
 import { expected, FlowError } from '../errors';
+import { requireSize } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { tensorOfArray } from '../tensor/tensor';
 import { add } from './binary';
@@ -56,12 +57,7 @@ export function stftPower(x: Tensor, options: StftOptions): Tensor {
       expected(op, 'window', 'an even number ≥ 2', `${window}`, remedy),
     );
   }
-  if (!Number.isSafeInteger(hop) || hop < 1) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected(op, 'hop', 'a whole number ≥ 1', `${hop}`, 'a quarter of the window is usual'),
-    );
-  }
+  requireSize(op, 'hop', hop, 'a quarter of the window is usual');
   if (x.shape.length !== 2 || x.cols < window) {
     throw new FlowError(
       'SHAPE',

@@ -1,7 +1,7 @@
 /** The residual layers of a WaveNet, with one call forward and one backward for all of them. */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
-import { formatShape } from '../shape';
+import { formatShape, requireSize } from '../shape';
 import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
@@ -33,14 +33,6 @@ function weightsOf(layer: WaveStackLayer): Tensor[] {
   return [layer.weight, layer.bias, layer.outputWeight, layer.outputBias];
 }
 
-function requireWhole(what: string, value: number, remedy: string): void {
-  if (Number.isSafeInteger(value) && value >= 1) return;
-  throw new FlowError(
-    'ARGUMENT',
-    expected(where, what, 'a whole number ≥ 1', String(value), remedy),
-  );
-}
-
 /** Checks the operands of the stack; G and S. Also of what generates by it. */
 export function checkWaveLayers(
   x: Pick<Tensor, 'cols' | 'dtype'>,
@@ -58,7 +50,7 @@ export function checkWaveLayers(
   const skips = last.outputWeight.rows;
   for (const [l, layer] of layers.entries()) {
     const { dilation, weight, bias, outputWeight, outputBias } = layer;
-    requireWhole(`layers[${l}].dilation`, dilation, 'dilations are 1, 2, 4, …');
+    requireSize(where, `layers[${l}].dilation`, dilation, 'dilations are 1, 2, 4, …');
     for (const tensor of weightsOf(layer)) requireSameDType(where, `layers[${l}]`, tensor, x);
     const outputs = layer === last ? skips : skips + x.cols;
     requireShape(
@@ -97,7 +89,7 @@ export function waveStack(
 ): Tensor {
   const { length, condition = null } = options;
   requireFloat(where, 'x', x);
-  requireWhole('length', length, 'it is the number of samples of a sequence');
+  requireSize(where, 'length', length, 'it is the number of samples of a sequence');
   if (x.shape.length !== 2 || x.rows % length !== 0) {
     throw new FlowError(
       'SHAPE',

@@ -25,6 +25,7 @@ import {
   stftPower,
   sub,
 } from '../ops';
+import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { Loss } from './loss';
@@ -95,13 +96,7 @@ export function distillation(teacher: WaveNet, options: DistillationOptions = {}
       ),
     );
   }
-  if (!Number.isSafeInteger(draws) || draws < 1) {
-    const remedy = 'more draws make less noise';
-    throw new FlowError(
-      'ARGUMENT',
-      expected('distillation', 'draws', 'a whole number ≥ 1', `${draws}`, remedy),
-    );
-  }
+  requireSize('distillation', 'draws', draws, 'more draws make less noise');
   return ({ model, x: rows, context, stream }) => {
     if (!(model instanceof ParallelWaveNet)) {
       throw new FlowError(

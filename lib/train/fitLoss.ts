@@ -2,10 +2,10 @@
  * Training without rows: steps down any loss that draws what it needs, such as a divergence from a density that is known
  * up to a constant, or from a teacher.
  */
-import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { Module } from '../nn/module';
 import type { RandomStream } from '../ops';
+import { requireSizes } from '../shape';
 import { onDevice } from '../tensor/device';
 import { allOrNothing } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -90,13 +90,7 @@ async function trained(
 ): Promise<FitLossResult> {
   const { steps, reportEvery = 100, schedule, signal, checkpoint } = options;
   const { onStep, onReport, compile = true } = options;
-  for (const [what, value] of Object.entries({ steps, reportEvery, ...sizes })) {
-    if (Number.isSafeInteger(value) && value >= 1) continue;
-    throw new FlowError(
-      'ARGUMENT',
-      expected(where, what, 'a whole number ≥ 1', String(value), 'correct the option'),
-    );
-  }
+  requireSizes(where, { steps, reportEvery, ...sizes });
   const settings = learningSettings(where, model, options);
   const optimizer = options.optimizer ?? adam();
   const { stream, learner } = allOrNothing(() => {

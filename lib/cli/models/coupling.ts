@@ -4,7 +4,6 @@ import type { ImageShape } from '../dataset';
 import type { TrainOptions } from '../grammar/train';
 import { UsageError } from '../status';
 import {
-  channelsOf,
   halvings,
   type Model,
   type ModelDefaults,
@@ -13,7 +12,7 @@ import {
   pass,
   refuse,
   shared,
-  sidesOf,
+  sharedOfImages,
 } from './model';
 
 function imageRealNvp(
@@ -22,18 +21,12 @@ function imageRealNvp(
   image: ImageShape,
   defaults: ModelDefaults,
 ): Flow {
-  const { features: _features, image: _image, ...parts } = input;
   const ofTables = ['transforms', 'permutation', 'scaleBound', 'activation', 'residual'] as const;
   refuse(options, ofTables, ' on images');
   return realnvpImage({
-    ...parts,
-    image: sidesOf(image),
-    scales: options.scales ?? 1 + halvings(image, 1),
-    hidden: channelsOf(options, defaults),
+    ...sharedOfImages(options, input, image, defaults),
     blocks: options.blocks ?? 2,
     ...pass(options, 'batchNorm'),
-    dtype: options.dtype,
-    seed: options.seed,
   });
 }
 
@@ -79,27 +72,23 @@ export const couplingModels = {
     ],
     defaults: () => ({ hidden: [128] }),
     build(options, input, defaults) {
-      const { image, features: _features, ...parts } = input;
+      const { image } = input;
       if (!image) throw new UsageError('--model glow is for images');
-      const { permutation = 'lu', coupling, scaleBound, dtype, seed } = options;
+      const { permutation = 'lu', coupling, scaleBound } = options;
       if (permutation === 'none' || permutation === 'swap') {
         throw new UsageError(
           `--model glow mixes the channels: --permutation is not ${permutation}`,
         );
       }
       return glow({
-        ...parts,
-        image: sidesOf(image),
+        ...sharedOfImages(options, input, image, defaults),
         scales: options.scales ?? halvings(image, 3),
         transforms: options.transforms ?? 8,
-        hidden: channelsOf(options, defaults),
         permutation,
         ...(coupling && { coupling }),
         ...pass(options, 'networkActNorm'),
         // Bounded both ways: samples of a model that has hardly trained do not run away.
         scale: scaleBound === undefined ? { kind: 'tanh' } : { kind: 'atan', bound: scaleBound },
-        dtype,
-        seed,
       });
     },
   },

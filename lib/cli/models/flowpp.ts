@@ -1,7 +1,7 @@
 /** flowpp: on tables, and on images by convolutions. */
 import { flowpp, flowppImage } from '../../flows';
 import { UsageError } from '../status';
-import { channelsOf, halvings, type Model, ofFlows, pass, refuse, shared, sidesOf } from './model';
+import { type Model, ofFlows, pass, refuse, shared, sharedOfImages } from './model';
 
 export const flowppModels = {
   flowpp: {
@@ -15,16 +15,10 @@ export const flowppModels = {
       const { image } = input;
       if (image && !options.flat) {
         refuse(options, ['permutation', 'activation', 'residual'], ' on images');
-        const { features: _features, image: _image, ...parts } = input;
         return flowppImage({
-          ...parts,
-          image: sidesOf(image),
-          scales: options.scales ?? 1 + halvings(image, 1),
-          hidden: channelsOf(options, defaults),
+          ...sharedOfImages(options, input, image, defaults),
           blocks: options.blocks ?? 2,
           ...pass(options, 'transforms'),
-          dtype: options.dtype,
-          seed: options.seed,
         });
       }
       refuse(options, ['scales', 'blocks'], ' on rows of a table');

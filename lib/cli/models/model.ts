@@ -136,6 +136,18 @@ export function shared(
   return { ...input, hidden, dtype, seed, ...pass(options, 'activation', 'residual') };
 }
 
+/** What flows of images with convolutional networks take. */
+export function sharedOfImages(
+  options: TrainOptions,
+  { features: _features, image: _image, ...input }: ModelInput,
+  image: ImageShape,
+  defaults: ModelDefaults,
+) {
+  const { dtype, seed, scales = 1 + halvings(image, 1) } = options;
+  const hidden = channelsOf(options, defaults);
+  return { ...input, image: sidesOf(image), scales, hidden, dtype, seed };
+}
+
 export const sidesOf = ([height, width, channels]: ImageShape) => ({ height, width, channels });
 
 /** How often both sides can be halved, at most `most` times. */

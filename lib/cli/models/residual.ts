@@ -1,6 +1,6 @@
 /** residual: on tables, and on images by convolutions. */
 import { residualFlow, residualFlowImage } from '../../flows';
-import { channelsOf, halvings, type Model, ofFlows, pass, refuse, sidesOf } from './model';
+import { type Model, ofFlows, pass, refuse, sharedOfImages } from './model';
 
 export const residualModels = {
   residual: {
@@ -21,14 +21,8 @@ export const residualModels = {
           ...pass(options, 'transforms'),
         });
       }
-      const { features: _features, ...rest } = parts;
       return residualFlowImage({
-        ...rest,
-        image: sidesOf(image),
-        scales: options.scales ?? 1 + halvings(image, 1),
-        hidden: channelsOf(options, defaults),
-        dtype,
-        seed,
+        ...sharedOfImages(options, input, image, defaults),
         ...norm,
         ...pass(options, 'transforms'),
       });

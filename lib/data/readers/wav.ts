@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expected, FlowError } from '../../errors';
 import { fileError, openFile, readFully } from '../../io/file';
+import { requireSize } from '../../shape';
 import { type SoundFile, toMono } from '../sound';
 import { dataError, formatError } from '../table';
 
@@ -194,16 +194,7 @@ export function soundRows(
   sounds: readonly Float32Array[],
   length: number,
 ): { data: Float32Array; rows: number; cols: number } {
-  if (!Number.isSafeInteger(length) || length < 1) {
-    const sentence = expected(
-      'soundRows',
-      'length',
-      'a whole number ≥ 1',
-      `${length}`,
-      'correct it',
-    );
-    throw new FlowError('ARGUMENT', sentence);
-  }
+  requireSize('soundRows', 'length', length);
   const counts = sounds.map((sound) => Math.floor(sound.length / length));
   const rows = counts.reduce((sum, count) => sum + count, 0);
   if (rows === 0) {

@@ -5,7 +5,6 @@ import { Chain } from '../../bijections/chain';
 import { Invert } from '../../bijections/invert';
 import { MaskedAutoregressive } from '../../bijections/maskedAutoregressive';
 import { Planar } from '../../bijections/planar';
-import { requirePositions } from '../../bijections/positions';
 import { Radial } from '../../bijections/radial';
 import { Sylvester } from '../../bijections/sylvester';
 import { StandardNormal } from '../../distributions';
@@ -17,7 +16,7 @@ import { ConvDecoder, ConvEncoder } from '../../nn/convCoder';
 import { Mlp } from '../../nn/mlp';
 import { withoutUndefined } from '../../nn/module';
 import type { Activation, AutoregressiveScale } from '../../ops';
-import type { ImageShape } from '../../shape';
+import { type ImageShape, requireSize } from '../../shape';
 import {
   BernoulliLikelihood,
   Likelihood,
@@ -59,7 +58,7 @@ export interface IafPosteriorOptions {
 export function iafPosterior(options: IafPosteriorOptions): Invert {
   const { latents, transforms = 4, hidden = [320, 320], bias = 2, activation = 'elu' } = options;
   const { contextFeatures, seed = 0, dtype = 'float32', scale = { kind: 'gate', bias } } = options;
-  requirePositions('iafPosterior', transforms, 'transforms');
+  requireSize('iafPosterior', 'transforms', transforms);
   const chain: Bijection[] = Array.from(
     { length: transforms },
     (_, t) =>
@@ -98,7 +97,7 @@ const finiteMaps = { planar: Planar, radial: Radial, sylvester: Sylvester } as c
  */
 export function finitePosterior(options: FinitePosteriorOptions): Invert {
   const { kind, latents, transforms = 8, seed = 0, hidden, contextFeatures, dtype } = options;
-  requirePositions('finitePosterior', transforms, 'transforms');
+  requireSize('finitePosterior', 'transforms', transforms);
   const FiniteMap = finiteMaps[kind];
   const sizes = withoutUndefined({ features: latents, hidden, contextFeatures, dtype });
   const chain = Array.from(
@@ -129,7 +128,7 @@ export interface MafPriorOptions {
 export function mafPrior(options: MafPriorOptions): Flow {
   const { latents, transforms = 2, hidden = [320, 320], activation = 'elu' } = options;
   const { contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
-  requirePositions('mafPrior', transforms, 'transforms');
+  requireSize('mafPrior', 'transforms', transforms);
   const chain = Array.from(
     { length: transforms },
     (_, k) =>

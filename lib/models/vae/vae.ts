@@ -33,6 +33,7 @@ import {
   rowsView,
   sub,
 } from '../../ops';
+import { requireSize } from '../../shape';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor } from '../../tensor/tensor';
@@ -209,12 +210,7 @@ export class Vae extends Module implements DensityModel {
    */
   logProb(x: Rows, context: Rows | null = null, options: VaeLogProbOptions = {}): Tensor {
     const { samples = 128, seed = 0, space = 'data' } = options;
-    if (!Number.isSafeInteger(samples) || samples < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected('logProb', 'samples', 'a whole number ≥ 1', String(samples), 'default: 128'),
-      );
-    }
+    requireSize('logProb', 'samples', samples, 'default: 128');
     return this.#withRows('logProb', x, context, seed, (rows, given, stream) => {
       const logProb = this.importanceLogProb(rows, given, samples, stream);
       if (space === 'model' || !this.preprocessing) return logProb;

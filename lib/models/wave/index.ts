@@ -1,9 +1,4 @@
 export type { WaveDistribution, WaveLikelihood } from './likelihood';
 export * from './parallelWaveNet';
-export type {
-  SequenceOptions,
-  WaveConditioning,
-  WaveSampleOptions,
-  WaveSizes,
-} from './sequenceModel';
+export type { SequenceOptions, WaveConditioning, WaveSampleOptions } from './sequenceModel';
 export * from './waveNet';

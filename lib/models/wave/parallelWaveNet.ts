@@ -10,7 +10,7 @@ import { StandardLogistic, StandardNormal } from '../../distributions';
 import { expected, FlowError } from '../../errors';
 import { freshSeed } from '../../flows/draws';
 import { withoutUndefined } from '../../nn/module';
-import { receptiveField, WaveNetwork } from '../../nn/waveNetwork';
+import { receptiveField, WaveNetwork, type WaveSizes } from '../../nn/waveNetwork';
 import {
   add,
   cast,
@@ -36,7 +36,6 @@ import {
   SequenceModel,
   type SequenceOptions,
   type WaveSampleOptions,
-  type WaveSizes,
 } from './sequenceModel';
 
 export interface ParallelWaveNetOptions extends Omit<WaveSizes, 'stacks'>, SequenceOptions {

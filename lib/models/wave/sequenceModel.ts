@@ -10,6 +10,7 @@ import type { Dequantization } from '../../flows/flow';
 import { withoutUndefined } from '../../nn/module';
 import { WaveCondition } from '../../nn/waveNetwork';
 import { cast, columns, concatColumns, gatherRows, type RandomStream, reshape } from '../../ops';
+import { requireSize } from '../../shape';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor, tensorOfArray } from '../../tensor/tensor';
@@ -24,21 +25,6 @@ export interface WaveConditioning {
   readonly global?: number;
   /** Columns of the condition that the layers see at each moment. Default 16. */
   readonly condition?: number;
-}
-
-export interface WaveSizes {
-  /** Layers of a stack, with dilations 1, 2, 4, … Default 10. */
-  readonly layers?: number;
-  /** Default 3. */
-  readonly stacks?: number;
-  /** Channels of the residual path; default 64. */
-  readonly hidden?: number;
-  /** Channels behind the gates; default `hidden`. */
-  readonly gates?: number;
-  /** Channels of the skips; default `hidden`. */
-  readonly skips?: number;
-  /** Channels between the skips and the outputs; default `skips`. */
-  readonly head?: number;
 }
 
 /** What a model of sequences is built with, whatever its networks. */
@@ -126,18 +112,7 @@ export abstract class SequenceModel<O extends SequenceOptions = SequenceOptions>
   constructor(kind: string, options: O) {
     super(kind, options);
     const { length, dtype = 'float32', seed = 0, description = {} } = options;
-    if (!Number.isSafeInteger(length) || length < 1) {
-      throw new FlowError(
-        'ARGUMENT',
-        expected(
-          this.constructor.name,
-          'length',
-          'a whole number ≥ 1',
-          `${length}`,
-          'pass the moments of a row',
-        ),
-      );
-    }
+    requireSize(this.constructor.name, 'length', length, 'pass the moments of a row');
     this.features = length;
     this.dtype = dtype;
     this.description = description;

@@ -8,7 +8,7 @@ import { expected, FlowError } from '../../errors';
 import { freshSeed, requireDrawn } from '../../flows/draws';
 import type { Dequantization } from '../../flows/flow';
 import { withoutUndefined } from '../../nn/module';
-import { receptiveField, WaveNetwork } from '../../nn/waveNetwork';
+import { receptiveField, WaveNetwork, type WaveSizes } from '../../nn/waveNetwork';
 import {
   add,
   affineScalar,
@@ -33,12 +33,7 @@ import { scope } from '../../tensor/scope';
 import { Tensor, tensorOfArray } from '../../tensor/tensor';
 import { registerOptions } from '../optionsModel';
 import { distributionOf, type WaveDistribution, type WaveLikelihood } from './likelihood';
-import {
-  SequenceModel,
-  type SequenceOptions,
-  type WaveSampleOptions,
-  type WaveSizes,
-} from './sequenceModel';
+import { SequenceModel, type SequenceOptions, type WaveSampleOptions } from './sequenceModel';
 
 export interface WaveNetOptions extends WaveSizes, SequenceOptions {
   /** Default categorical. */
