@@ -9,25 +9,38 @@
     # Node's own defaults, which ours replace.
     "cflags!": ["-fno-exceptions", "-fno-omit-frame-pointer"],
     "cflags_cc!": ["-fno-exceptions", "-std=gnu++17", "-std=gnu++20"],
-    "msbuild_toolset": "ClangCL",
     "configurations": {
       "Release": {
         "cflags": ["-O3", "-fomit-frame-pointer"],
         "xcode_settings": {"GCC_OPTIMIZATION_LEVEL": "3"},
-        "msvs_settings": {
-          "VCCLCompilerTool": {"WholeProgramOptimization": "false", "AdditionalOptions": ["/clang:-O3"]},
-          "VCLinkerTool": {"LinkTimeCodeGeneration": 0}
-        }
+        "msvs_settings": {"VCCLCompilerTool": {"AdditionalOptions": ["/clang:-O3"]}}
       },
       "Debug": {
         "cflags": ["-Og", "-g"]
       }
     },
-    "xcode_settings": {
-      "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
-      "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
-      "MACOSX_DEPLOYMENT_TARGET": "11.0"
-    }
+    # Not plain keys of target_defaults: those of node-gyp and of Node's headers would be taken in their place.
+    "target_conditions": [
+      ["OS=='mac'", {
+        "xcode_settings": {
+          "CLANG_CXX_LANGUAGE_STANDARD": "c++20",
+          "GCC_SYMBOLS_PRIVATE_EXTERN": "YES",
+          "MACOSX_DEPLOYMENT_TARGET": "11.0"
+        }
+      }],
+      ["OS=='win'", {
+        "msbuild_toolset": "ClangCL",
+        "msvs_settings": {
+          "VCCLCompilerTool": {
+            "WholeProgramOptimization": "false",
+            "AdditionalOptions!": ["-std:c++17", "-std:c++20"]
+          },
+          # llvm-lib takes /LTCG:INCREMENTAL, which node-gyp gives it, for the name of a file.
+          "VCLibrarianTool": {"AdditionalOptions!": ["/LTCG:INCREMENTAL"]},
+          "VCLinkerTool": {"AdditionalOptions!": ["/LTCG:INCREMENTAL"]}
+        }
+      }]
+    ]
   },
   "targets": [
     {
@@ -73,6 +86,7 @@
         {
           "target_name": "flow_sse2",
           "type": "static_library",
+          "win_delay_load_hook": "false",
           "sources": ["<!@(node scripts/sources.cjs isa)"],
           "cflags_cc": ["<!@(node scripts/sources.cjs flags sse2)"],
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags sse2)"]},
@@ -87,6 +101,7 @@
         {
           "target_name": "flow_avx2",
           "type": "static_library",
+          "win_delay_load_hook": "false",
           "sources": ["<!@(node scripts/sources.cjs isa)"],
           "cflags_cc": ["<!@(node scripts/sources.cjs flags avx2)"],
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags avx2)"]},
@@ -101,6 +116,7 @@
         {
           "target_name": "flow_avx512",
           "type": "static_library",
+          "win_delay_load_hook": "false",
           "sources": ["<!@(node scripts/sources.cjs isa)"],
           "cflags_cc": ["<!@(node scripts/sources.cjs flags avx512)"],
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags avx512)"]},
@@ -115,6 +131,7 @@
         {
           "target_name": "flow_neon",
           "type": "static_library",
+          "win_delay_load_hook": "false",
           "sources": ["<!@(node scripts/sources.cjs isa)"],
           "cflags_cc": ["<!@(node scripts/sources.cjs flags neon)"],
           "xcode_settings": {"OTHER_CPLUSPLUSFLAGS": ["<!@(node scripts/sources.cjs flags neon)"]},

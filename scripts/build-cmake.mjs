@@ -47,6 +47,8 @@ const run = (command) =>
         '--parallel',
         process.env.JOBS ?? String(availableParallelism()),
       ],
+      // MSVC itself has no vector extensions.
+      ...(process.platform === 'win32' ? ['--toolset', 'ClangCL'] : []),
       ...(cuda ? ['--CDFLOW_CUDA=ON'] : []),
       ...(sanitize ? [`--CDFLOW_SANITIZE=${sanitize}`] : []),
       ...(sets ? [`--CDFLOW_SETS=${sets}`] : []),

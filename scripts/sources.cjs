@@ -80,19 +80,22 @@ function flags(set, platform = process.platform, env = process.env) {
   if (set !== 'core' && SET_FLAGS[set] === undefined) {
     throw new Error(`[sources] flags: expected core, sse2, avx2, avx512 or neon, got ${set}`);
   }
-  const isa = set === 'core' ? [] : [`-DFLOW_ISA=${set}`, ...SET_FLAGS[set]];
+  const machine = SET_FLAGS[set] ?? [];
+  const isa = set === 'core' ? [] : [`-DFLOW_ISA=${set}`];
   // a*b + c may become one fma; nothing else of -ffast-math: NaN, infinities and the order of sums keep.
   const math = ['-ffp-contract=fast', '-fno-math-errno', '-fno-trapping-math'];
   if (platform === 'win32') {
     // clang-cl: its -Wall means -Weverything, and it takes clang's own flags behind /clang:
+    const own = [...math, '-fno-strict-aliasing', ...machine].map((flag) => `/clang:${flag}`);
     const werror = env.FLOW_WERROR === '1' ? ['/WX'] : [];
-    return ['/std:c++20', '/W4', ...werror, ...math.map((flag) => `/clang:${flag}`), ...isa];
+    const exceptions = set === 'core' ? ['/EHsc'] : [];
+    return ['/std:c++20', '/W4', ...werror, '/GR-', ...exceptions, ...own, ...isa];
   }
   return [
     ...['-std=c++20', '-Wall', '-Wextra', ...(env.FLOW_WERROR === '1' ? ['-Werror'] : [])],
     ...[...math, '-fno-strict-aliasing', '-fvisibility=hidden', '-fno-rtti', '-fPIC', '-pthread'],
     ...(set === 'core' ? ['-fexceptions'] : ['-fno-exceptions']),
-    ...isa,
+    ...[...isa, ...machine],
   ];
 }
 

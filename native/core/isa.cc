@@ -4,6 +4,10 @@
 #include <stdexcept>
 #include <string>
 
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
 #include "core/engine.h"
 
 namespace flow {
@@ -27,6 +31,35 @@ FLOW_DECLARE(neon)
 
 namespace {
 
+#if defined(__x86_64__)
+struct Cpu {
+  bool avx2 = false, avx512 = false;
+};
+
+// Not __builtin_cpu_supports: what it calls is in clang's run-time library, which no linker on Windows is told of.
+Cpu this_cpu() {
+  Cpu cpu;
+  unsigned eax, ebx, ecx, edx;
+  if (!__get_cpuid(1, &eax, &ebx, &ecx, &edx)) return cpu;
+  constexpr unsigned needed = 1u << 12 | 1u << 27 | 1u << 28 | 1u << 29;  // FMA, XGETBV allowed, AVX, F16C
+  if ((ecx & needed) != needed) return cpu;
+  // Which registers the operating system saves.
+  unsigned saved, above;
+  asm volatile("xgetbv" : "=a"(saved), "=d"(above) : "c"(0));
+  constexpr unsigned ymm = 0x06, zmm = 0xe6;
+  if ((saved & ymm) != ymm || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return cpu;
+  cpu.avx2 = ebx >> 5 & 1;
+  constexpr unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
+#if defined(__APPLE__)
+  const bool saves_zmm = true;  // macOS says so of a process only after its first use
+#else
+  const bool saves_zmm = (saved & zmm) == zmm;
+#endif
+  cpu.avx512 = cpu.avx2 && saves_zmm && (ebx & avx512) == avx512;
+  return cpu;
+}
+#endif
+
 struct Candidate {
   const OpTable* table;
   bool runs_here;
@@ -34,13 +67,15 @@ struct Candidate {
 
 // Best first.
 const Candidate* candidates(int& count) {
+#if defined(__x86_64__)
+  static const Cpu cpu = this_cpu();
+#endif
   static const Candidate list[] = {
 #if defined(FLOW_HAVE_AVX512)
-      {&avx512::op_table, __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")},
+      {&avx512::op_table, cpu.avx512},
 #endif
 #if defined(FLOW_HAVE_AVX2)
-      {&avx2::op_table, __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")},
+      {&avx2::op_table, cpu.avx2},
 #endif
 #if defined(FLOW_HAVE_SSE2)
       {&sse2::op_table, true},

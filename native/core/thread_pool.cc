@@ -8,6 +8,8 @@
 #include <new>
 #include <thread>
 
+#include "core/stay_loaded.h"
+
 namespace flow {
 namespace {
 
@@ -165,7 +167,7 @@ void Pool::work(int own) {
 
 // Leaked on purpose: its threads outlive every static destructor.
 Pool& pool() {
-  static Pool* instance = new Pool;
+  static Pool* instance = (stay_loaded(), new Pool);
   return *instance;
 }
 

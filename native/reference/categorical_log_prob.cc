@@ -17,7 +17,7 @@ bool categorical_log_prob(const Call& call) {
     for (int64_t r = 0; r < x.rows; ++r) {
       for (int64_t c = 0; c < x.cols; ++c) {
         double most = -HUGE_VAL, sum = 0;
-        for (int64_t k = 0; k < levels; ++k) most = std::fmax(most, static_cast<double>(l(r, c * levels + k)));
+        for (int64_t k = 0; k < levels; ++k) most = larger(most, static_cast<double>(l(r, c * levels + k)));
         for (int64_t k = 0; k < levels; ++k) sum += std::exp(static_cast<double>(l(r, c * levels + k)) - most);
         const double at = level_at(x, r, c);
         sums(r / positions) +=

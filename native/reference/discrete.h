@@ -14,6 +14,9 @@ inline double level_at(const Operand& x, int64_t r, int64_t c) {
 
 inline bool is_level(double x, int64_t levels) { return x >= 0 && x < levels && x == std::floor(x); }
 
+// Not std::fmax: GCC 12 for arm64 fails inside itself when it vectorises the largest of floats that were cast.
+inline double larger(double most, double x) { return x > most ? x : most; }
+
 /** Columns of a row of parameters: native/ops/discrete.h. */
 struct Mixture {
   int64_t k, c, levels;
@@ -45,7 +48,7 @@ inline double log_bin(double low, double high, bool first, bool last) {
 template <class Row, class X>
 std::vector<double> mixture_terms(const Mixture& mix, const Row& row, const X& x) {
   double most = -HUGE_VAL, sum = 0;
-  for (int64_t m = 0; m < mix.k; ++m) most = std::fmax(most, row(m));
+  for (int64_t m = 0; m < mix.k; ++m) most = larger(most, row(m));
   for (int64_t m = 0; m < mix.k; ++m) sum += std::exp(row(m) - most);
   std::vector<double> terms;
   for (int64_t m = 0; m < mix.k; ++m) {
@@ -64,7 +67,7 @@ std::vector<double> mixture_terms(const Mixture& mix, const Row& row, const X& x
 
 inline double log_sum(const std::vector<double>& terms) {
   double most = -HUGE_VAL, sum = 0;
-  for (double t : terms) most = std::fmax(most, t);
+  for (double t : terms) most = larger(most, t);
   for (double t : terms) sum += std::exp(t - most);
   return most + std::log(sum);
 }

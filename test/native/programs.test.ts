@@ -15,7 +15,9 @@ const set = process.env.FLOW_KERNELS_ISA ?? machineSets().at(-1) ?? '';
 const programs = readdirSync(__dirname).filter((file) => file.endsWith('_test.cc'));
 
 /** Memory and threads, which the programs are linked with. */
-const CORE = ['memory', 'scratch', 'thread_pool'].map((name) => `native/core/${name}.cc`);
+const CORE = ['memory', 'scratch', 'stay_loaded', 'thread_pool'].map(
+  (name) => `native/core/${name}.cc`,
+);
 
 const sanitize = process.env.FLOW_SANITIZE;
 const compiler = process.env.CXX ?? (process.platform === 'darwin' ? 'clang++' : 'g++');
