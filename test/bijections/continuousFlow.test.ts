@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   ContinuousFlow,
@@ -15,18 +15,10 @@ import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
+import { own } from '../disposables';
 import { expectClose, fixture } from '../reference/close';
 import { integrate1d, integrate2d } from '../reference/quadrature';
 import { randomize } from './cases';
-
-const made: { dispose(): void }[] = [];
-const own = <T extends { dispose(): void }>(thing: T): T => {
-  made.push(thing);
-  return thing;
-};
-afterEach(() => {
-  for (const thing of made.splice(0)) thing.dispose();
-});
 
 function fieldOf(options: Partial<VectorFieldOptions> = {}, seed = 7, scale = 1.2): VectorField {
   const field = own(new VectorField({ features: 2, hidden: [5, 4], dtype: 'float64', ...options }));

@@ -9,6 +9,7 @@ import { add, mul, sum } from '../../lib/ops';
 import { memory, setThreads } from '../../lib/runtime';
 import { scope } from '../../lib/tensor/scope';
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { own } from '../disposables';
 import { expectClose, fixture } from '../reference/close';
 import { gradient, jacobian } from '../reference/differences';
 import { slogdet } from '../reference/linalg';
@@ -66,14 +67,10 @@ const directions = ['forward', 'inverse'] as const;
 
 describe.each(bijectionCases)('$name', (row) => {
   const { features } = row;
-  const made: Bijection[] = [];
   const make = (dtype: FloatDType = 'float64') => {
-    const bijection = row.make(dtype).train(row.training ?? false);
-    made.push(bijection);
-    return bijection;
+    return own(row.make(dtype).train(row.training ?? false));
   };
   afterEach(() => {
-    for (const bijection of made.splice(0)) bijection.dispose();
     setThreads(2);
   });
 
@@ -268,7 +265,7 @@ describe.each(bijectionCases)('$name', (row) => {
   it('is built again from its config with its tensors', () => {
     const bijection = make('float32');
     const again = build(JSON.parse(JSON.stringify(bijection.config()))) as Bijection;
-    made.push(again);
+    own(again);
     const tensors = (module: Bijection) =>
       new Map([...module.namedParameters(), ...module.namedState()]);
     expect([...tensors(again).keys()]).toEqual([...tensors(bijection).keys()]);

@@ -1,20 +1,12 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { AutoregressiveConv, emergingConv, PeriodicConv } from '../../lib/bijections';
 import { glow } from '../../lib/flows';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
+import { own } from '../disposables';
 import { fixture } from '../reference/close';
 import { randomize } from './cases';
-
-const made: { dispose(): void }[] = [];
-const own = <T extends { dispose(): void }>(thing: T): T => {
-  made.push(thing);
-  return thing;
-};
-afterEach(() => {
-  for (const thing of made.splice(0)) thing.dispose();
-});
 
 /** Which pixels of a 5 × 5 image move when the middle one does. */
 function seenFromMiddle(bijection: AutoregressiveConv | ReturnType<typeof emergingConv>): number[] {

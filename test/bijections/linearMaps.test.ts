@@ -1,5 +1,5 @@
 /** What the contract does not see of the linear maps: which matrix it is, how it starts, what happens near a singular one. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   type Bijection,
@@ -14,18 +14,10 @@ import { mul, sum } from '../../lib/ops';
 import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
+import { own } from '../disposables';
 import { eps64 as eps, expectClose, fixture } from '../reference/close';
 import { compose } from '../reference/lu';
 import { randomize } from './cases';
-
-const made: Bijection[] = [];
-const keep = <B extends Bijection>(bijection: B): B => {
-  made.push(bijection);
-  return bijection;
-};
-afterEach(() => {
-  for (const bijection of made.splice(0)) bijection.dispose();
-});
 
 /** W [C, C] of a map without bias: row i of what the identity gives is column i. */
 function matrixOf(map: Bijection, size: number): Float64Array {
@@ -39,7 +31,7 @@ const dtype = 'float64';
 
 describe('LuLinear', () => {
   it('multiplies with W = P·L·(U + diag(s)) from the left, as Glow (eq. 10) does', () => {
-    const map = keep(new LuLinear({ channels: 3, start: 'identity', dtype }));
+    const map = own(new LuLinear({ channels: 3, start: 'identity', dtype }));
     // L = [1 0 0; 2 1 0; 3 4 1], U = [0 5 6; 0 0 7; 0 0 0], s = (1, −2, 3); the diagonal holds what must not be read.
     map.factors.write(Float64Array.of(100, 5, 6, 2, 100, 7, 3, 4, 100));
     map.logScale.write(Float64Array.of(0, Math.log(2), Math.log(3)));
@@ -50,7 +42,7 @@ describe('LuLinear', () => {
   });
 
   it.each([1, 2, 12, 48, 70])('starts as a rotation of %i channels', (channels) => {
-    const map = keep(new LuLinear({ channels, seed: 9, dtype }));
+    const map = own(new LuLinear({ channels, seed: 9, dtype }));
     const w = matrixOf(map, channels);
     for (let i = 0; i < channels; i++) {
       for (let j = 0; j < channels; j++) {
@@ -78,7 +70,7 @@ describe('LuLinear', () => {
   });
 
   it('has no gradient outside of its triangles', () => {
-    const map = keep(new LuLinear({ channels: 6, positions: 2, seed: 2, dtype }));
+    const map = own(new LuLinear({ channels: 6, positions: 2, seed: 2, dtype }));
     scope(() => {
       const x = tensorOfArray(fixture(4)(36), [3, 12]);
       const { gradients } = valueAndGradient(() => {
@@ -95,7 +87,7 @@ describe('LuLinear', () => {
 });
 
 it('an upper triangle has no gradient below its diagonal', () => {
-  const map = keep(new TriangularLinear({ channels: 4, lower: false, dtype }));
+  const map = own(new TriangularLinear({ channels: 4, lower: false, dtype }));
   randomize(map, 3);
   scope(() => {
     const x = tensorOfArray(fixture(5)(20), [5, 4]);
@@ -117,7 +109,7 @@ describe.each([
   ['QR', () => new QrLinear({ channels: 9, bias: true, dtype })],
 ] as const)('%s', (_name, make) => {
   it('gives a row the same, alone or among many', () => {
-    const map = keep(make());
+    const map = own(make());
     randomize(map, 8);
     scope(() => {
       const values = fixture(6)(20 * 9);
@@ -136,7 +128,7 @@ describe.each([
 
 describe('DenseLinear', () => {
   const nearlySingular = (third: number) => {
-    const map = keep(new DenseLinear({ channels: 2, dtype }));
+    const map = own(new DenseLinear({ channels: 2, dtype }));
     map.weight.write(Float64Array.of(1, 2, 2, third));
     return map;
   };
@@ -170,7 +162,7 @@ describe('DenseLinear', () => {
   });
 
   it('can be recorded, both ways', () => {
-    const map = keep(new DenseLinear({ channels: 4, positions: 2, dtype }));
+    const map = own(new DenseLinear({ channels: 4, positions: 2, dtype }));
     randomize(map, 12);
     const x = tensorOfArray(fixture(13)(24), [3, 8]);
     const program = record(() => {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import {
   type Chain,
@@ -14,18 +14,10 @@ import { record } from '../../lib/tensor/program';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
+import { own } from '../disposables';
 import { fixture } from '../reference/close';
 import { integrate2d } from '../reference/quadrature';
 import { randomize } from './cases';
-
-const made: { dispose(): void }[] = [];
-const own = <T extends { dispose(): void }>(thing: T): T => {
-  made.push(thing);
-  return thing;
-};
-afterEach(() => {
-  for (const thing of made.splice(0)) thing.dispose();
-});
 
 function blockOf(
   use: LogDetEstimator,

@@ -12,7 +12,7 @@ import { scope } from '../../lib/tensor/scope';
 import { emptyTensor, type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { eps64, fixture } from '../reference/close';
 import { derivative, gradient as differences } from '../reference/differences';
-import type { OpCase, OpContract } from './opCase';
+import type { ErrorCase, OpCase, OpContract } from './opCase';
 import {
   asColumnView,
   dataOf,
@@ -288,22 +288,23 @@ export function testOp(contract: OpContract): void {
     );
     if (errors.length > 0) {
       it.each(errors.map((error) => [error.name, error] as const))('error: %s', (_, error) => {
-        leavesNothing(() =>
-          scope(() => {
-            let thrown: unknown;
-            try {
-              error.run();
-            } catch (caught) {
-              thrown = caught;
-            }
-            expect(thrown, 'throws a FlowError').toBeInstanceOf(FlowError);
-            expect((thrown as FlowError).code).toBe(error.code);
-            expect((thrown as FlowError).message).toMatch(error.says);
-          }),
-        );
+        leavesNothing(() => scope(() => expectError(error)));
       });
     }
   });
+}
+
+/** The call throws, in the words of the row. */
+export function expectError({ run, code, says }: ErrorCase): void {
+  let thrown: unknown;
+  try {
+    run();
+  } catch (caught) {
+    thrown = caught;
+  }
+  expect(thrown, 'throws a FlowError').toBeInstanceOf(FlowError);
+  expect((thrown as FlowError).code).toBe(code);
+  expect((thrown as FlowError).message).toMatch(says);
 }
 
 /** A tensor with nothing in particular in it, for error cases. */

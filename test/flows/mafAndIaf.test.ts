@@ -1,5 +1,5 @@
 /** MAF and IAF are each other's inverse: the same chain, read from either end; which direction is one pass is in the type. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Chain, Invert, MaskedAutoregressive, Permutation } from '../../lib/bijections';
 import { iaf, type MafOptions, made, maf } from '../../lib/flows';
 import { native } from '../../lib/native';
@@ -7,6 +7,7 @@ import { setListener } from '../../lib/tensor/execute';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { randomize } from '../bijections/cases';
+import { own } from '../disposables';
 import { expectClose, fixture } from '../reference/close';
 import { jacobian } from '../reference/differences';
 import { slogdet } from '../reference/linalg';
@@ -19,20 +20,12 @@ const options: MafOptions = {
   dtype: 'float64',
 };
 const gate = { kind: 'gate', bias: 1 } as const;
-const open: { dispose(): void }[] = [];
-function keep<T extends { dispose(): void }>(model: T): T {
-  open.push(model);
-  return model;
-}
-afterEach(() => {
-  for (const model of open.splice(0)) model.dispose();
-});
 
 /** Both flows with the same weights. */
 function pair(extra: Partial<MafOptions> = {}) {
   const both = {
-    maf: keep(maf({ ...options, ...extra })),
-    iaf: keep(iaf({ ...options, ...extra })),
+    maf: own(maf({ ...options, ...extra })),
+    iaf: own(iaf({ ...options, ...extra })),
   };
   randomize(both.maf, 3);
   randomize(both.iaf, 3);
@@ -99,7 +92,7 @@ describe.each([
 
   it('one direction is a plain pass, the other one the incremental inverse', () => {
     const both = pair(extra);
-    const x = keep(tensorOfArray(rows, [6, 4]));
+    const x = own(tensorOfArray(rows, [6, 4]));
     const ops = {
       maf: [opsOf(() => both.maf.logProb(x)), opsOf(() => both.maf.sample(5, { seed: 1 }))],
       iaf: [opsOf(() => both.iaf.logProb(x)), opsOf(() => both.iaf.sample(5, { seed: 1 }))],
@@ -115,11 +108,11 @@ it('the types say which direction is one pass', () => {
   // These lines are the test: tsc refuses them where a type is wider.
   const scores: 'forward' = both.maf.fastDirection;
   const samples: 'inverse' = both.iaf.fastDirection;
-  const single: 'forward' = keep(made({ features: 3, hidden: [4] })).fastDirection;
-  const step = keep(new MaskedAutoregressive({ features: 3, hidden: [4], scale: gate }));
+  const single: 'forward' = own(made({ features: 3, hidden: [4] })).fastDirection;
+  const step = own(new MaskedAutoregressive({ features: 3, hidden: [4], scale: gate }));
   const turned: 'inverse' = new Invert(step).fastDirection;
   const twice: 'forward' = new Invert(new Invert(step)).fastDirection;
-  const neither: 'both' = new Invert(keep(Permutation.reverse(3))).fastDirection as 'both';
+  const neither: 'both' = new Invert(own(Permutation.reverse(3))).fastDirection as 'both';
   expect([scores, samples, single, turned, twice, neither]).toEqual([
     ...['forward', 'inverse', 'forward', 'inverse', 'forward', 'both'],
   ]);

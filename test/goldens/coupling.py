@@ -6,7 +6,7 @@ import math
 import torch
 import torch.nn.functional as F
 
-from golden import generator, gradients, normal, standard_normal_log_prob, tensor, tensors, write
+from golden import adam_steps, generator, gradients, normal, standard_normal_log_prob, tensor, tensors, write
 
 
 def log_scale(kind, raw, gain=1.0, bound=1.0):
@@ -192,18 +192,7 @@ def flow_case(name, seed, n, features, transforms, hidden, kind, context=0, nice
     loss.backward()
     record["outputs"] = {"noise": tensor(noise), "logDet": tensor(log_det), "logProb": tensor(log_prob), "loss": loss.item()}
     record["gradients"] = {"inputs": gradients(inputs), "params": gradients(flow.params)}
-    optimizer = torch.optim.Adam(flow.params.values(), lr=1e-3)
-    losses = []
-    for batch in batches:
-        optimizer.zero_grad()
-        loss = -flow.log_prob(**batch).mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    record["training"] = {
-        "optimizer": {"type": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weightDecay": 0.0},
-        "batches": [tensors(batch) for batch in batches], "losses": losses, "params": tensors(flow.params),
-    }
+    record["training"] = {**adam_steps(flow.params.values(), flow.log_prob, batches), "params": tensors(flow.params)}
     return record
 
 

@@ -2,21 +2,9 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import type { CouplingScaleOption } from '../../lib/bijections';
 import { type Flow, nice, realnvp } from '../../lib/flows';
-import {
-  add,
-  affineCoupling,
-  affineCouplingInverse,
-  mean,
-  mul,
-  neg,
-  RandomStream,
-  sum,
-} from '../../lib/ops';
-import { memory } from '../../lib/runtime';
+import { add, affineCoupling, affineCouplingInverse, mean, mul, neg, sum } from '../../lib/ops';
 import { scope } from '../../lib/tensor/scope';
 import type { Tensor } from '../../lib/tensor/tensor';
-import { adam } from '../../lib/train/optimizer';
-import { Learner, Step } from '../../lib/train/step';
 import { expectClose } from '../reference/close';
 import {
   type GoldenCouplingFlow,
@@ -25,6 +13,7 @@ import {
   goldenCases,
   values,
 } from '../reference/goldens';
+import { takeAdamSteps } from './adamSteps';
 import { goldenTensor } from './load';
 
 const cases = goldenCases('coupling');
@@ -75,8 +64,7 @@ describe('the affine coupling', () => {
 function build(row: GoldenCouplingFlow): Flow {
   const { recipe, features, transforms, hidden, contextFeatures, scale: kind } = row.config;
   const common = { features, transforms, hidden, contextFeatures, dtype: 'float64' } as const;
-  const scale: CouplingScaleOption =
-    kind === 'atan' ? { kind, bound: row.config.bound } : { kind };
+  const scale: CouplingScaleOption = kind === 'atan' ? { kind, bound: row.config.bound } : { kind };
   const flow = recipe === 'nice' ? nice(common) : realnvp({ ...common, scale });
   load(flow, row.params);
   return flow;
@@ -125,35 +113,16 @@ describe.each(flows.map((row) => [row.name, row] as const))('coupling golden %s'
 
   it.each([true, false])('parameters after ten Adam steps, compiled: %s', (compile) => {
     const trained = build(row);
-    const before = memory().buffers;
-    const { optimizer, batches, losses, params } = row.training;
-    const { lr, beta1, beta2, eps } = optimizer;
-    const stream = new RandomStream(0);
-    const learner = new Learner(trained, {
-      optimizer: adam({ lr, beta1, beta2, eps }),
-      clipNorm: Infinity,
-      ema: null,
-      stream,
-      compile,
-    });
-    const x = goldenTensor(batches[0]?.x);
-    const context = batches[0]?.context ? goldenTensor(batches[0].context) : null;
-    const loss = () => neg(mean(trained.logProbOfRows(x, context, 'model')));
-    const step = new Step(learner, loss, x.rows);
-    learner.optimizer.setLearningRate(lr);
-    batches.forEach((batch, t) => {
-      x.write(values(batch.x));
-      if (context) context.write(values(batch.context));
-      expect(step.run()).toBe(true);
-      expectClose([step.lastLoss], [losses[t] as number], 1000, `loss of step ${t}`);
-    });
-    expect(learner.compile).toBe(compile);
+    takeAdamSteps(
+      trained,
+      row.training,
+      (x, context) => neg(mean(trained.logProbOfRows(x, context, 'model'))),
+      { compile, close: [1000] },
+    );
     for (const [name, tensor] of trained.bijection.namedParameters()) {
       // The issue's 1e-10, relative to the largest value of the tensor.
-      expectClose(tensor.dataSync(), values(params[name]), 1e-10 / 2 ** -52, name);
+      expectClose(tensor.dataSync(), values(row.training.params[name]), 1e-10 / 2 ** -52, name);
     }
-    for (const tensor of [x, context, stream, learner, step]) tensor?.dispose();
-    expect(memory().buffers).toBe(before);
     trained.dispose();
   });
 });

@@ -135,6 +135,23 @@ def standard_normal_log_prob(u):
     return -0.5 * (u * u).sum(dim=1) - 0.5 * u.shape[1] * math.log(2 * math.pi)
 
 
+def adam_steps(parameters, log_prob, batches):
+    """A step of Adam on −mean log p for each batch: what a golden `training` has beside the parameters after them."""
+    optimizer = torch.optim.Adam(parameters, lr=1e-3)
+    losses = []
+    for batch in batches:
+        optimizer.zero_grad()
+        loss = -log_prob(**batch).mean()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    return {
+        "optimizer": {"type": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weightDecay": 0.0},
+        "batches": [tensors(batch) for batch in batches],
+        "losses": losses,
+    }
+
+
 # ---- JSON --------------------------------------------------------------------------------------
 
 

@@ -51,7 +51,10 @@ describe('induced norms', () => {
       const other = tensorOfArray(Float64Array.of(-0.4), [1]);
       const options = { inputs: 3, outputs: 4, coefficient: 0.9, iterations: 1 };
       const orders = { domain: { raw }, codomain: { raw: other } };
-      const layer = new SpectralLayer({ ...options, dtype: 'float64', orders }, new RandomStream(2));
+      const layer = new SpectralLayer(
+        { ...options, dtype: 'float64', orders },
+        new RandomStream(2),
+      );
       const at = (a: number, b: number) => {
         raw.write(Float64Array.of(a));
         other.write(Float64Array.of(b));

@@ -18,15 +18,12 @@ import {
   mul,
   neg,
   normalLogProb,
-  RandomStream,
   sum,
   triangularSolve,
 } from '../../lib/ops';
 import { memory } from '../../lib/runtime';
 import { scope } from '../../lib/tensor/scope';
 import type { Tensor } from '../../lib/tensor/tensor';
-import { adam } from '../../lib/train/optimizer';
-import { Learner, Step } from '../../lib/train/step';
 import { expectClose } from '../reference/close';
 import {
   type GoldenDense,
@@ -36,6 +33,7 @@ import {
   goldenCases,
   values,
 } from '../reference/goldens';
+import { takeAdamSteps } from './adamSteps';
 import { goldenTensor } from './load';
 
 const cases = goldenCases('linearMaps');
@@ -112,66 +110,53 @@ describe.each(maps)('linear map golden %s', (_name, row) => {
     ['inverse', row.inverse.inputs.y, row.inverse.outputs, row.inverse.gradients, 'y', 'x'],
   ] as const;
 
-  it.each(directions)('%s, log-det and gradients', (direction, given, outputs, golden, from, to) => {
-    const map = build(row);
-    scope(() => {
-      const input = goldenTensor(given);
-      const run = () => {
-        if (direction === 'forward') return map.forward(input);
-        const { x, logDet } = map.inverse(input);
-        return { y: x, logDet };
-      };
-      const made = run();
-      expectClose(made.y.dataSync(), values(outputs[to]), units, to);
-      expectClose(made.logDet.dataSync(), values(outputs.logDet), units, 'logDet', 1);
-      const [weights, logDetWeights] = [row.outputWeights.y, row.outputWeights.logDet];
-      const parameters = [...map.namedParameters()];
-      const { gradients } = valueAndGradient(() => {
-        const { y, logDet } = run();
-        return add(
-          sum(mul(y, goldenTensor(weights))),
-          sum(mul(logDet, goldenTensor(logDetWeights))),
-        );
-      }, [input, ...parameters.map(([, tensor]) => tensor)]);
-      const wanted: GoldenTensors = golden;
-      expectClose(gradients[0]!.dataSync(), values(wanted[from]), units, `d ${from}`);
-      parameters.forEach(([name], k) => {
-        expectClose(gradients[k + 1]!.dataSync(), values(wanted[name]), units, `d ${name}`);
+  it.each(directions)(
+    '%s, log-det and gradients',
+    (direction, given, outputs, golden, from, to) => {
+      const map = build(row);
+      scope(() => {
+        const input = goldenTensor(given);
+        const run = () => {
+          if (direction === 'forward') return map.forward(input);
+          const { x, logDet } = map.inverse(input);
+          return { y: x, logDet };
+        };
+        const made = run();
+        expectClose(made.y.dataSync(), values(outputs[to]), units, to);
+        expectClose(made.logDet.dataSync(), values(outputs.logDet), units, 'logDet', 1);
+        const [weights, logDetWeights] = [row.outputWeights.y, row.outputWeights.logDet];
+        const parameters = [...map.namedParameters()];
+        const { gradients } = valueAndGradient(() => {
+          const { y, logDet } = run();
+          return add(
+            sum(mul(y, goldenTensor(weights))),
+            sum(mul(logDet, goldenTensor(logDetWeights))),
+          );
+        }, [input, ...parameters.map(([, tensor]) => tensor)]);
+        const wanted: GoldenTensors = golden;
+        expectClose(gradients[0]!.dataSync(), values(wanted[from]), units, `d ${from}`);
+        parameters.forEach(([name], k) => {
+          expectClose(gradients[k + 1]!.dataSync(), values(wanted[name]), units, `d ${name}`);
+        });
       });
-    });
-    map.dispose();
-  });
+      map.dispose();
+    },
+  );
 
   it.each([true, false])('parameters after ten Adam steps, compiled: %s', (compile) => {
     const before = memory().buffers;
     const map = build(row);
     const { lr, batches, losses, params } = row.training;
-    const stream = new RandomStream(0);
-    const learner = new Learner(map, {
-      optimizer: adam({ lr }),
-      clipNorm: Infinity,
-      ema: null,
-      stream,
-      compile,
-    });
-    const x = goldenTensor(batches[0]);
-    const loss = () => {
+    const steps = { optimizer: { lr }, batches: batches.map((x) => ({ x })), losses };
+    const loss = (x: Tensor) => {
       const { y, logDet } = map.forward(x);
       return neg(mean(add(cast(normalLogProb(y), 'float64'), logDet)));
     };
-    const step = new Step(learner, loss, x.rows);
-    map.train(true);
-    learner.optimizer.setLearningRate(lr);
-    batches.forEach((batch, t) => {
-      x.write(values(batch));
-      expect(step.run()).toBe(true);
-      expectClose([step.lastLoss], [losses[t] as number], units, `loss of step ${t}`, 1);
-    });
-    expect(learner.compile).toBe(compile);
+    takeAdamSteps(map, steps, loss, { compile, close: [units, 1] });
+    // The issue's 1e-10, relative to the largest value of the tensor.
     for (const [name, tensor] of map.namedParameters())
-      // The issue's 1e-10, relative to the largest value of the tensor.
       expectClose(tensor.dataSync(), values(params[name]), 1e-10 / 2 ** -52, name);
-    for (const tensor of [x, stream, learner, step, map]) tensor.dispose();
+    map.dispose();
     expect(memory().buffers).toBe(before);
   });
 });

@@ -2,7 +2,7 @@
 
 import torch
 
-from golden import (Made, bounded, generator, gradients, masked_autoregressive, normal,
+from golden import (Made, adam_steps, bounded, generator, gradients, masked_autoregressive, normal,
                     standard_normal_log_prob, tensor, tensors, write)
 
 
@@ -117,18 +117,8 @@ def case(name, seed, n, bound, hidden, features=5, transforms=3, batch_norm=Fals
             back = flow.inverse(noise.detach(), inputs.get("context"))
             assert (back - inputs["x"]).abs().max() < 1e-10, (back - inputs["x"]).abs().max()
 
-    optimizer = torch.optim.Adam(flow.parameters(), lr=1e-3)
-    losses = []
-    for batch in batches:
-        optimizer.zero_grad()
-        loss = -flow.log_prob(**batch).mean()
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
     record["training"] = {
-        "optimizer": {"type": "adam", "lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "eps": 1e-8, "weightDecay": 0.0},
-        "batches": [tensors(batch) for batch in batches],
-        "losses": losses,
+        **adam_steps(flow.parameters(), flow.log_prob, batches),
         "layers": [tensors(layer.params) for layer in flow.layers],
     }
     return record

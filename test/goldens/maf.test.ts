@@ -4,14 +4,11 @@ import type { Chain } from '../../lib/bijections/chain';
 import { MaskedAutoregressive } from '../../lib/bijections/maskedAutoregressive';
 import { maf } from '../../lib/flows/autoregressive';
 import type { Flow } from '../../lib/flows/flow';
-import { mean, neg, RandomStream } from '../../lib/ops';
-import { memory } from '../../lib/runtime';
+import { mean, neg } from '../../lib/ops';
 import { scope } from '../../lib/tensor/scope';
 import { calibrate } from '../../lib/train/calibrate';
-import { adam } from '../../lib/train/optimizer';
 import { Pacer } from '../../lib/train/pause';
 import { RowSet } from '../../lib/train/rowSet';
-import { Learner, Step } from '../../lib/train/step';
 import { expectClose } from '../reference/close';
 import {
   type GoldenMade,
@@ -20,6 +17,7 @@ import {
   goldenCases,
   values,
 } from '../reference/goldens';
+import { takeAdamSteps } from './adamSteps';
 import { goldenTensor, inLibraryOrder, loadLayer, pairLayers } from './load';
 
 /**
@@ -103,33 +101,13 @@ describe.each(cases.map((row) => [row.name, row] as const))('MAF golden %s', (_n
 
   it.each([true, false])('parameters after ten Adam steps, compiled: %s', (compile) => {
     const trained = build(row);
-    const before = memory().buffers;
-    const { optimizer, batches, losses, layers } = row.training;
-    const stream = new RandomStream(0);
-    const { lr, beta1, beta2, eps } = optimizer;
-    const learner = new Learner(trained, {
-      optimizer: adam({ lr, beta1, beta2, eps }),
-      clipNorm: Infinity,
-      ema: null,
-      stream,
-      compile,
-    });
-    const x = goldenTensor(batches[0]?.x);
-    const context = batches[0]?.context ? goldenTensor(batches[0].context) : null;
-    const step = new Step(
-      learner,
-      () => neg(mean(trained.logProbOfRows(x, context, 'model'))),
-      x.rows,
+    const { layers } = row.training;
+    takeAdamSteps(
+      trained,
+      row.training,
+      (x, context) => neg(mean(trained.logProbOfRows(x, context, 'model'))),
+      { compile, close: [1000] },
     );
-    trained.train(true);
-    learner.optimizer.setLearningRate(lr);
-    batches.forEach((batch, t) => {
-      x.write(values(batch.x));
-      if (context) context.write(values(batch.context));
-      expect(step.run()).toBe(true);
-      expectClose([step.lastLoss], [losses[t] as number], 1000, `loss of step ${t}`);
-    });
-    expect(learner.compile).toBe(compile);
     layersOf(trained, row).forEach(({ module, order }, k) => {
       for (const [name, tensor] of module.namedParameters()) {
         const actual = tensor.dataSync();
@@ -146,8 +124,6 @@ describe.each(cases.map((row) => [row.name, row] as const))('MAF golden %s', (_n
         expectClose(actual, golden, 1e-10 / 2 ** -52, `${k}.${name}`);
       }
     });
-    for (const tensor of [x, context, stream, learner, step]) tensor?.dispose();
-    expect(memory().buffers).toBe(before);
     trained.dispose();
   });
 });

@@ -66,10 +66,7 @@ describe.each(goldenCases('neural').map((row) => [row.name, row] as const))('%s'
   it('goes back', () => {
     scope(() => {
       const context = row.inputs.context ? goldenTensor(row.inputs.context) : null;
-      const { x, logDet, solve } = flow.bijection.inverse(
-        goldenTensor(row.outputs.noise),
-        context,
-      );
+      const { x, logDet, solve } = flow.bijection.inverse(goldenTensor(row.outputs.noise), context);
       expectClose(x.dataSync(), values(row.inputs.x), 10 * units, 'x');
       const expected = values(row.outputs.logDet).map((v) => -v);
       expectClose(logDet.dataSync(), expected, 10 * units, 'log-det');

@@ -17,7 +17,8 @@ function modelOf({ network, image, levels, layers, hidden, context }: GoldenPixe
     firstKernel: 3,
     dtype: 'float64' as const,
   };
-  if (network === 'row' || network === 'diagonal') return new PixelRnn({ ...shared, scan: network });
+  if (network === 'row' || network === 'diagonal')
+    return new PixelRnn({ ...shared, scan: network });
   return new PixelCnn({
     ...shared,
     gated: network === 'gated',

@@ -17,8 +17,7 @@ describe.each(cases.map((row) => [row.name, row] as const))('residual golden %s'
     dtype: 'float64',
   });
   const block = new ResidualBlock({ network, use: { kind: 'exact' } });
-  for (const [name, tensor] of network.namedParameters())
-    tensor.write(values(row.params[name]));
+  for (const [name, tensor] of network.namedParameters()) tensor.write(values(row.params[name]));
   // The error of the norm is that of the vectors squared.
   for (const layer of network.layers) layer.iterate(400);
   afterAll(() => block.dispose());

@@ -54,7 +54,8 @@ function load(row: GoldenVae): Vae {
     hidden: [units],
     activation: 'tanh',
     likelihood,
-    posterior: transforms > 0 ? { transforms, hidden, contextFeatures, bias: row.config.bias } : 'diagonal',
+    posterior:
+      transforms > 0 ? { transforms, hidden, contextFeatures, bias: row.config.bias } : 'diagonal',
     prior: priorTransforms > 0 ? { transforms: priorTransforms, hidden } : 'normal',
     freeBits,
     // A warm-up that stands still at the weight of the golden.

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import { Flow } from '../../lib/flows';
 import { BernoulliMade, type BernoulliMadeOptions } from '../../lib/models';
@@ -12,20 +12,15 @@ import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, fit } from '../../lib/train';
 import { randomize } from '../bijections/cases';
+import { own } from '../disposables';
 import { expectClose } from '../reference/close';
 import { goldenCases, values } from '../reference/goldens';
 
-const made: BernoulliMade[] = [];
 function make(options: BernoulliMadeOptions, seed?: number): BernoulliMade {
-  const model = new BernoulliMade(options);
-  made.push(model);
+  const model = own(new BernoulliMade(options));
   if (seed !== undefined) randomize(model, seed, 1.2);
   return model;
 }
-afterEach(() => {
-  for (const model of made.splice(0)) model.dispose();
-});
-
 /** Every row of {0, 1}^D. */
 function allStates(features: number): Float64Array {
   const states = new Float64Array(2 ** features * features);
@@ -215,7 +210,7 @@ describe('memory and errors', () => {
     );
     await model.save(path);
     const again = await BernoulliMade.load(path);
-    made.push(again);
+    own(again);
     const rows = Uint8Array.from(allStates(4));
     scope(() => expect(again.logProb(rows).dataSync()).toEqual(model.logProb(rows).dataSync()));
     await expect(Flow.load(path)).rejects.toMatchObject({ code: 'FORMAT' });

@@ -3,21 +3,21 @@ import { rmSync } from 'node:fs';
 import { afterEach } from 'vitest';
 import { type Vae, type VaeOptions, vae } from '../../lib/models';
 import { randomize } from '../bijections/cases';
+import { own } from '../disposables';
 
-export const made: Vae[] = [];
 export const folders: string[] = [];
 export function make(
   options: Partial<VaeOptions> & { latents: number },
   seed?: number,
   scale = 0.6,
 ): Vae {
-  const model = vae({ features: 4, hidden: [5], activation: 'tanh', dtype: 'float64', ...options });
-  made.push(model);
+  const model = own(
+    vae({ features: 4, hidden: [5], activation: 'tanh', dtype: 'float64', ...options }),
+  );
   if (seed !== undefined) randomize(model, seed, scale);
   return model;
 }
 afterEach(() => {
-  for (const model of made.splice(0)) model.dispose();
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true });
 });
 

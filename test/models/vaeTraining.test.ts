@@ -13,10 +13,10 @@ import { memory } from '../../lib/runtime';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, evaluate, fit } from '../../lib/train';
+import { own } from '../disposables';
 import { fixture } from '../reference/close';
 import { derivative } from '../reference/differences';
-
-import { bits, folders, iaf, made, make } from './vaeModels';
+import { bits, folders, iaf, make } from './vaeModels';
 
 it('warm-up: the divergence counts along a line, and fully in evaluation', () => {
   const model = make({ latents: 3, posterior: iaf, warmup: { steps: 10, start: 0.2 } }, 4);
@@ -114,7 +114,6 @@ describe('training', () => {
     model.reconstruct(data.subarray(0, 8)).dispose();
     model.logProb(data, null, { samples: 3 }).dispose();
     model.dispose();
-    made.pop();
     expect(memory().buffers).toBe(before);
   });
 
@@ -212,7 +211,7 @@ it('is the same model after save and load', async () => {
     const model = make(options, 6);
     await model.save(path);
     const loaded = await Vae.load(path);
-    made.push(loaded);
+    own(loaded);
     expect(loaded.config()).toEqual(model.config());
     scope(() => {
       const x = tensorOfArray(fixture(3)(3 * model.features), [3, model.features]);

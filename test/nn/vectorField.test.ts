@@ -1,19 +1,11 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { VectorField, type VectorFieldOptions } from '../../lib/nn';
 import { scope } from '../../lib/tensor/scope';
 import { tensorOfArray } from '../../lib/tensor/tensor';
 import { randomize } from '../bijections/cases';
+import { own } from '../disposables';
 import { expectClose, fixture } from '../reference/close';
 import { jacobian } from '../reference/differences';
-
-const made: { dispose(): void }[] = [];
-const own = <T extends { dispose(): void }>(thing: T): T => {
-  made.push(thing);
-  return thing;
-};
-afterEach(() => {
-  for (const thing of made.splice(0)) thing.dispose();
-});
 
 function fieldOf(options: Partial<VectorFieldOptions> = {}): VectorField {
   const field = own(new VectorField({ features: 2, hidden: [5, 4], dtype: 'float64', ...options }));

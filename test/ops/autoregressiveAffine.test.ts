@@ -12,6 +12,7 @@ import {
 import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
 import { expectClose, fixture } from '../reference/close';
 import { gradient } from '../reference/differences';
+import { logScale } from './affineCases';
 
 const scales: readonly AutoregressiveScale[] = [
   { kind: 'tanh', bound: 1 },
@@ -20,22 +21,6 @@ const scales: readonly AutoregressiveScale[] = [
   { kind: 'none' },
   { kind: 'additive' },
 ];
-
-/** a of raw, from the definition. */
-function logScale(scale: AutoregressiveScale, raw: number): number {
-  switch (scale.kind) {
-    case 'tanh':
-      return scale.bound * Math.tanh(raw / scale.bound);
-    case 'softClamp':
-      return raw / (1 + Math.abs(raw) / scale.bound);
-    case 'none':
-      return raw;
-    case 'additive':
-      return 0;
-    case 'gate':
-      return Math.log1p(Math.exp(-(raw + scale.bias)));
-  }
-}
 
 interface Plain {
   readonly out: Float64Array;

@@ -1,7 +1,9 @@
 /** What the contract rows of the lu ops share. */
-import type { LuForm, LuTriangles } from '../../lib/ops';
+import type { LuComposed, LuForm, LuTriangles } from '../../lib/ops';
 import type { Tensor } from '../../lib/tensor/tensor';
-import type { Input, Values } from '../contract/opCase';
+import type { Input, OpCase, Values } from '../contract/opCase';
+import { f32 } from '../contract/opContract';
+import type { LuArrays } from '../reference/lu';
 
 export const luForms: readonly LuForm[] = ['lu', 'lower', 'upper'];
 
@@ -27,12 +29,58 @@ export const triangleInputs = (n: number): Input[] => [
   { shape: [n], dtype: 'int32', values: () => permutationOf(n) },
 ];
 
-/** Of the inputs of one matrix after the other. */
-export const trianglesOf = (
+/** What an op is given of the inputs of one matrix. */
+export function trianglesOf(
+  form: LuForm,
+  [factors, logScale, sign, rows]: readonly (Tensor | undefined)[],
+): LuTriangles {
+  return { factors: factors!, logScale: logScale!, sign: sign!, rows: rows ?? null, form };
+}
+
+/** The same for the reference. */
+export function arraysOf(
+  form: LuForm,
+  [factors, logScale, sign]: readonly (Float64Array | undefined)[],
+  permuted = true,
+): LuArrays {
+  const rows = permuted ? permutationOf(logScale!.length) : null;
+  return { form, factors: factors!, logScale: logScale!, sign: sign!, rows };
+}
+
+/** Several matrices at once: what is made of each, and its log|det W|. */
+export function listCase(
+  name: string,
   all: readonly (readonly [LuForm, number])[],
-  inputs: readonly (Tensor | undefined)[],
-): LuTriangles[] =>
-  all.map(([form], k) => {
-    const [factors, logScale, sign, rows] = inputs.slice(4 * k);
-    return { factors: factors!, logScale: logScale!, sign: sign!, rows: rows ?? null, form };
-  });
+  make: (all: readonly LuTriangles[]) => readonly LuComposed[],
+  matrixOf: (arrays: LuArrays) => Float64Array,
+  tolerance: Pick<OpCase, 'units' | 'gradientUnits'>,
+): OpCase {
+  const ofEach = <T>(inputs: readonly T[]) =>
+    all.map(([form], k) => [form, inputs.slice(4 * k, 4 * k + 4)] as const);
+  return {
+    name,
+    inputs: all.flatMap(([, n]) => triangleInputs(n)),
+    run: (...inputs) =>
+      make(ofEach(inputs).map((one) => trianglesOf(...one))).flatMap(({ weight, logAbsDet }) => [
+        weight,
+        logAbsDet,
+      ]),
+    expected: (...inputs) =>
+      ofEach(inputs).flatMap(([form, given]) => {
+        const arrays = arraysOf(form, given);
+        const n = arrays.logScale.length;
+        const logAbsDet = given[1]!.reduce((sum, value) => sum + value, 0);
+        return [
+          { shape: [n, n], values: matrixOf(arrays) },
+          { shape: [], values: [logAbsDet], dtype: 'float64' as const },
+        ];
+      }),
+    ...tolerance,
+    second: 'unsupported',
+  };
+}
+
+/** Of three channels, with nothing in particular in them, for error cases. */
+export function triangles(more: Partial<LuTriangles> = {}): LuTriangles {
+  return { factors: f32([3, 3]), logScale: f32([3]), sign: f32([3]), rows: null, ...more };
+}

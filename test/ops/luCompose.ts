@@ -3,69 +3,27 @@ import { tensorOfArray } from '../../lib/tensor/tensor';
 import { type OpCase, type OpContract, oddSizes } from '../contract/opCase';
 import { f32, ofType } from '../contract/opContract';
 import { compose } from '../reference/lu';
-import { luForms, permutationOf, triangleInputs, trianglesOf } from './luCases';
+import { arraysOf, listCase, luForms, triangleInputs, triangles, trianglesOf } from './luCases';
 
 const sizes = oddSizes.filter((n) => n < 1000);
-const square = () => f32([3, 3]);
+// Sums of n products, exp within 1 ulp.
+const toleranceOf = (n: number) => ({ units: 8 + n / 4, gradientUnits: 64 + n });
 
-/** Matrices of several sizes at once: W and log|det W| of each. Beyond 64 channels the GPU takes them to cuBLAS. */
-const list = (name: string, all: readonly (readonly [LuForm, number])[]): OpCase => ({
-  name,
-  inputs: all.flatMap(([, n]) => triangleInputs(n)),
-  run: (...inputs) =>
-    luComposeAll(trianglesOf(all, inputs)).flatMap(({ weight, logAbsDet }) => [weight, logAbsDet]),
-  expected: (...inputs) =>
-    all.flatMap(([form, n], k) => {
-      const [factors, logScale, sign] = inputs.slice(4 * k) as Float64Array[];
-      return [
-        {
-          shape: [n, n],
-          values: compose({
-            form,
-            factors: factors!,
-            logScale: logScale!,
-            sign: sign!,
-            rows: permutationOf(n),
-          }),
-        },
-        {
-          shape: [],
-          values: [logScale!.reduce((sum, value) => sum + value, 0)],
-          dtype: 'float64' as const,
-        },
-      ];
-    }),
-  units: 8 + Math.max(...all.map(([, n]) => n)) / 4,
-  gradientUnits: 64 + Math.max(...all.map(([, n]) => n)),
-  second: 'unsupported' as const,
-});
+/** Beyond 64 channels the GPU takes them to cuBLAS. */
+const list = (name: string, all: readonly (readonly [LuForm, number])[]): OpCase =>
+  listCase(name, all, luComposeAll, compose, toleranceOf(Math.max(...all.map(([, n]) => n))));
 
 const single: OpCase[] = luForms.flatMap((form) =>
   (form === 'lu' ? sizes : [1, 5, 17]).flatMap((n) =>
     [true, false].map((permuted) => ({
       name: `${form}, ${n} × ${n}${permuted ? ', permuted' : ''}`,
       inputs: triangleInputs(n).slice(0, permuted ? 4 : 3),
-      run: (factors, logScale, sign, rows) =>
-        luCompose({
-          factors: factors!,
-          logScale: logScale!,
-          sign: sign!,
-          rows: rows ?? null,
-          form,
-        }),
-      expected: (factors, logScale, sign) => ({
+      run: (...inputs) => luCompose(trianglesOf(form, inputs)),
+      expected: (...inputs) => ({
         shape: [n, n],
-        values: compose({
-          form,
-          factors: factors!,
-          logScale: logScale!,
-          sign: sign!,
-          rows: permuted ? permutationOf(n) : null,
-        }),
+        values: compose(arraysOf(form, inputs, permuted)),
       }),
-      // Sums of n products, exp within 1 ulp.
-      units: 8 + n / 4,
-      gradientUnits: 64 + n,
+      ...toleranceOf(n),
       second: 'unsupported' as const,
     })),
   ),
@@ -92,12 +50,9 @@ export const contract: OpContract = {
     {
       name: 'types of a list',
       run: () => {
-        const [one, other] = [f32, (shape: number[]) => ofType(shape, 'float64')].map((make) => ({
-          factors: make([3, 3]),
-          logScale: make([3]),
-          sign: make([3]),
-          rows: null,
-        }));
+        const [one, other] = [f32, (shape: number[]) => ofType(shape, 'float64')].map((make) =>
+          triangles({ factors: make([3, 3]), logScale: make([3]), sign: make([3]) }),
+        );
         return luComposeAll([one!, other!]);
       },
       code: 'NATIVE',
@@ -105,59 +60,38 @@ export const contract: OpContract = {
     },
     {
       name: 'not square',
-      run: () =>
-        luCompose({ factors: f32([3, 4]), logScale: f32([4]), sign: f32([4]), rows: null }),
+      run: () => luCompose(triangles({ factors: f32([3, 4]), logScale: f32([4]), sign: f32([4]) })),
       code: 'SHAPE',
       says: /\[luCompose\] factors: expected shape \[C, C\], got \[3, 4\]/,
     },
     {
       name: 'scales',
-      run: () => luCompose({ factors: square(), logScale: f32([4]), sign: f32([3]), rows: null }),
+      run: () => luCompose(triangles({ logScale: f32([4]) })),
       code: 'SHAPE',
       says: /\[luCompose\] logScale: expected shape \[3\], got \[4\]/,
     },
     {
       name: 'type of rows',
-      run: () =>
-        luCompose({ factors: square(), logScale: f32([3]), sign: f32([3]), rows: f32([3]) }),
+      run: () => luCompose(triangles({ rows: f32([3]) })),
       code: 'DTYPE',
       says: /\[luCompose\] rows: expected int32, got float32/,
     },
     {
       name: 'type of scales',
-      run: () =>
-        luCompose({
-          factors: square(),
-          logScale: ofType([3], 'float64'),
-          sign: f32([3]),
-          rows: null,
-        }),
+      run: () => luCompose(triangles({ logScale: ofType([3], 'float64') })),
       code: 'DTYPE',
       says: /\[luCompose\] logScale: expected float32, got float64/,
     },
     {
       name: 'no permutation',
-      run: () =>
-        luCompose({
-          factors: square(),
-          logScale: f32([3]),
-          sign: f32([3]),
-          rows: tensorOfArray(Int32Array.of(0, 2, 2), [3]),
-        }),
+      run: () => luCompose(triangles({ rows: tensorOfArray(Int32Array.of(0, 2, 2), [3]) })),
       code: 'NATIVE',
       says: /\[lu_compose\] rows: expected each of 0 … 2 once, got 2 at 2/,
       byData: true,
     },
     {
       name: 'unknown form',
-      run: () =>
-        luCompose({
-          factors: square(),
-          logScale: f32([3]),
-          sign: f32([3]),
-          rows: null,
-          form: 'qr' as 'lu',
-        }),
+      run: () => luCompose(triangles({ form: 'qr' as 'lu' })),
       code: 'ARGUMENT',
       says: /form: expected one of lu, lower, upper, got qr/,
     },

@@ -3,7 +3,7 @@ import { tensorOfArray } from '../../lib/tensor/tensor';
 import type { OpCase, OpContract } from '../contract/opCase';
 import { f32 } from '../contract/opContract';
 import { solveRows } from '../reference/lu';
-import { luForms, permutationOf, triangleInputs } from './luCases';
+import { arraysOf, luForms, triangleInputs, triangles, trianglesOf } from './luCases';
 
 interface Kind {
   readonly form: LuForm;
@@ -21,26 +21,13 @@ function solveCase(
   return {
     name: `${form}${transpose ? ', transposed' : ''}, ${method}, ${m} × ${n}${bias ? ', bias' : ''}`,
     inputs: [{ shape: [m, n] }, ...triangleInputs(n), ...(bias ? [{ shape: [n] }] : [])],
-    run: (y, factors, logScale, sign, rows, b) =>
-      luSolve(
-        y!,
-        { factors: factors!, logScale: logScale!, sign: sign!, rows: rows!, form },
-        { bias: b ?? null, transpose, method },
-      ),
-    expected: (y, factors, logScale, sign, _rows, b) => ({
+    run: (y, ...rest) => {
+      const options = { bias: rest[4] ?? null, transpose, method };
+      return luSolve(y!, trianglesOf(form, rest), options);
+    },
+    expected: (y, ...rest) => ({
       shape: [m, n],
-      values: solveRows(
-        {
-          form,
-          factors: factors!,
-          logScale: logScale!,
-          sign: sign!,
-          rows: permutationOf(n),
-        },
-        y!,
-        b ?? null,
-        transpose,
-      ),
+      values: solveRows(arraysOf(form, rest), y!, rest[4] ?? null, transpose),
     }),
     // Two substitutions with n terms each, and the condition number of the matrix, some ten.
     units: 64 + 2 * n,
@@ -87,24 +74,13 @@ export const contract: OpContract = {
   errors: [
     {
       name: 'columns',
-      run: () =>
-        luSolve(f32([4, 2]), {
-          factors: f32([3, 3]),
-          logScale: f32([3]),
-          sign: f32([3]),
-          rows: null,
-        }),
+      run: () => luSolve(f32([4, 2]), triangles()),
       code: 'SHAPE',
       says: /\[luSolve\] y: expected shape \[\.\., 3\], got \[4, 2\]/,
     },
     {
       name: 'bias with transpose',
-      run: () =>
-        luSolve(
-          f32([4, 3]),
-          { factors: f32([3, 3]), logScale: f32([3]), sign: f32([3]), rows: null },
-          { bias: f32([3]), transpose: true },
-        ),
+      run: () => luSolve(f32([4, 3]), triangles(), { bias: f32([3]), transpose: true }),
       code: 'ARGUMENT',
       says: /\[luSolve\] bias: expected none with transpose/,
     },
@@ -112,11 +88,7 @@ export const contract: OpContract = {
       name: `a scale of 0, ${method}`,
       run: () => {
         const sign = tensorOfArray(Float32Array.of(1, 0, 1), [3]);
-        return luSolve(
-          f32([4, 3]),
-          { factors: f32([3, 3]), logScale: f32([3]), sign, rows: null },
-          { method },
-        );
+        return luSolve(f32([4, 3]), triangles({ sign }), { method });
       },
       code: 'NATIVE' as const,
       says: /\[lu_solve\] diagonal: expected no zero, got 0 at \[1\]: the matrix is singular/,
@@ -124,12 +96,7 @@ export const contract: OpContract = {
     })),
     {
       name: 'unknown method',
-      run: () =>
-        luSolve(
-          f32([4, 3]),
-          { factors: f32([3, 3]), logScale: f32([3]), sign: f32([3]), rows: null },
-          { method: 'cached' as 'auto' },
-        ),
+      run: () => luSolve(f32([4, 3]), triangles(), { method: 'cached' as 'auto' }),
       code: 'ARGUMENT',
       says: /method: expected one of auto, substitution, inverse, got cached/,
     },

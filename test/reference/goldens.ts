@@ -1,10 +1,10 @@
 /** Reads test/goldens/data: typed records, tensors as Float64Array, a golden MADE as the reference's {@link Made}. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { GoldenFiles, GoldenMade, GoldenTensor, GoldenTensors } from './goldenTypes';
+import type { GoldenFiles, GoldenMade, GoldenTensor, GoldenTensors } from '../goldens/types';
 import type { Made, MadeGradients } from './made';
 
-export type * from './goldenTypes';
+export type * from '../goldens/types';
 
 /** The cases of data/<name>.json. */
 export function goldenCases<Name extends keyof GoldenFiles>(name: Name): GoldenFiles[Name][] {

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { valueAndGradient } from '../../lib/autograd/gradient';
 import type { ContinuousFlow } from '../../lib/bijections';
 import { ffjord, realnvp } from '../../lib/flows';
@@ -8,16 +8,8 @@ import { tensorOfArray } from '../../lib/tensor/tensor';
 import { adam, cosine, fit, flowMatching } from '../../lib/train';
 import { assign, squaredDistances } from '../../lib/train/assignment';
 import { randomize } from '../bijections/cases';
+import { own } from '../disposables';
 import { fixture } from '../reference/close';
-
-const made: { dispose(): void }[] = [];
-const own = <T extends { dispose(): void }>(thing: T): T => {
-  made.push(thing);
-  return thing;
-};
-afterEach(() => {
-  for (const thing of made.splice(0)) thing.dispose();
-});
 
 describe('assignments', () => {
   it.each([1, 2, 7, 64])('of %i rows are the best there are, with prices that prove it', (n) => {

@@ -1,4 +1,38 @@
-import type { GoldenMade, GoldenTensor, GoldenTensors } from './goldenTypes';
+/** Golden densities: distributions, likelihoods of integers, pixels, sound, autoencoders. */
+import type { GoldenMade } from './autoregressive';
+import type { GoldenTensor, GoldenTensors } from './tensor';
+
+/** distributions.json */
+export interface GoldenDistributionCase {
+  readonly name: string;
+  readonly distribution:
+    | 'standardNormal'
+    | 'normal'
+    | 'logistic'
+    | 'uniform'
+    | 'mixtureOfGaussians'
+    | 'studentT'
+    | 'resampled'
+    | 'bernoulli';
+  readonly inputs: { readonly x: GoldenTensor };
+  readonly params: GoldenTensors;
+  readonly outputs: { readonly logProb: GoldenTensor };
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: GoldenTensors;
+}
+
+/** discrete.json */
+export interface GoldenDiscreteCase {
+  readonly name: string;
+  readonly kind: 'categorical' | 'mixture';
+  readonly positions: number;
+  readonly levels: number;
+  readonly x: GoldenTensor;
+  readonly inputs: { readonly params: GoldenTensor };
+  readonly logProb: GoldenTensor;
+  readonly outputWeights: GoldenTensor;
+  readonly gradients: { readonly params: GoldenTensor };
+}
 
 /** pixels.json */
 export interface GoldenPixelsCase {
@@ -17,19 +51,6 @@ export interface GoldenPixelsCase {
   readonly gradients: GoldenTensors;
 }
 
-/** discrete.json */
-export interface GoldenDiscreteCase {
-  readonly name: string;
-  readonly kind: 'categorical' | 'mixture';
-  readonly positions: number;
-  readonly levels: number;
-  readonly x: GoldenTensor;
-  readonly inputs: { readonly params: GoldenTensor };
-  readonly logProb: GoldenTensor;
-  readonly outputWeights: GoldenTensor;
-  readonly gradients: { readonly params: GoldenTensor };
-}
-
 /** waveNet.json */
 export interface GoldenWaveCase {
   readonly name: string;
@@ -41,19 +62,6 @@ export interface GoldenWaveCase {
     readonly x?: GoldenTensor;
     readonly logProb: GoldenTensor;
     readonly divergence?: number;
-    readonly loss: number;
-  };
-  readonly gradients: GoldenTensors;
-}
-
-/** bernoulliMade.json */
-export interface GoldenBernoulliCase {
-  readonly name: string;
-  readonly made: GoldenMade;
-  readonly inputs: { readonly x: GoldenTensor };
-  readonly outputs: {
-    readonly logits: GoldenTensor;
-    readonly logProb: GoldenTensor;
     readonly loss: number;
   };
   readonly gradients: GoldenTensors;
