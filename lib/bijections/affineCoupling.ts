@@ -29,13 +29,13 @@ import { initializeNetwork } from './couplingNetwork';
 
 /**
  * Which part is transformed, and which the network sees:
- * - `columns`: the first `first` columns (default: half, the larger one where it is uneven), or all behind them;
+ * - `columns`: the `first` columns (default: half, the larger one where it is uneven), or the second part, all behind them;
  * - `checkerboard`: the positions (h, w) with h + w even (parity 0) or odd (1); the network sees the whole image with these at zero.
  */
 export type CouplingSplit =
   | {
       readonly kind: 'columns';
-      readonly transforms: 'first' | 'second';
+      readonly transformed: 'first' | 'second';
       readonly first?: number;
     }
   | {
@@ -81,7 +81,14 @@ export function transformedColumns(
   channels: number,
   split: CouplingSplit & { kind: 'columns' },
 ): { start: number; count: number } {
-  const { transforms, first = Math.ceil(channels / 2) } = split;
+  const { transformed, first = Math.ceil(channels / 2) } = split;
+  if (transformed !== 'first' && transformed !== 'second') {
+    const remedy = 'say which part of the columns is transformed';
+    throw new FlowError(
+      'ARGUMENT',
+      expected(where, 'split.transformed', 'first or second', String(transformed), remedy),
+    );
+  }
   if (!(Number.isInteger(first) && first >= 1 && first < channels)) {
     throw new FlowError(
       'ARGUMENT',
@@ -94,7 +101,7 @@ export function transformedColumns(
       ),
     );
   }
-  return transforms === 'first'
+  return transformed === 'first'
     ? { start: 0, count: first }
     : { start: first, count: channels - first };
 }

@@ -146,7 +146,11 @@ function shortList(names: readonly string[]): string {
 }
 
 interface CouplingConfig {
-  readonly split: { readonly kind: string; readonly parity?: number; readonly transforms?: string };
+  readonly split: {
+    readonly kind: string;
+    readonly parity?: number;
+    readonly transformed?: string;
+  };
   readonly scale: { readonly kind: string };
   readonly conditioner: { readonly kind: string };
 }
@@ -266,7 +270,7 @@ export function describeBijection(config: Config): string[] {
   if (config.kind === 'affineCoupling') {
     const { split, scale, conditioner } = config as unknown as CouplingConfig;
     const part =
-      split.kind === 'checkerboard' ? `checkerboard ${split.parity}` : `${split.transforms} part`;
+      split.kind === 'checkerboard' ? `checkerboard ${split.parity}` : `${split.transformed} part`;
     return [`coupling of the ${part}, ${scale.kind}, by ${conditioner.kind}`];
   }
   if (config.kind === 'logit') return [`logit with λ = ${config.lambda}`];

@@ -61,7 +61,7 @@ function couplingOf(
 ): AffineCoupling {
   const { features, hidden, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
-  const split: CouplingSplit = { kind: 'columns', transforms: k % 2 === 0 ? 'second' : 'first' };
+  const split: CouplingSplit = { kind: 'columns', transformed: k % 2 === 0 ? 'second' : 'first' };
   const conditioner = new Mlp({
     ...conditionerSizes(features, split, scale),
     hidden,

@@ -105,7 +105,7 @@ export function flowpp(options: FlowppOptions): Flow {
     if (permutation === 'random') bijections.push(Permutation.random(features, own + apart));
     const split: CouplingSplit = {
       kind: 'columns',
-      transforms: permutation === 'swap' && k % 2 === 1 ? 'first' : 'second',
+      transformed: permutation === 'swap' && k % 2 === 1 ? 'first' : 'second',
     };
     const network = { hidden, activation, residual, zeroInitialized, contextFeatures, dtype };
     bijections.push(
@@ -161,7 +161,7 @@ class Links {
 
   halves(image: ImageShape, count: number): void {
     for (let k = 0; k < count; k++)
-      this.coupling(image, { kind: 'columns', transforms: k % 2 === 0 ? 'second' : 'first' });
+      this.coupling(image, { kind: 'columns', transformed: k % 2 === 0 ? 'second' : 'first' });
   }
 }
 

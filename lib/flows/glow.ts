@@ -91,7 +91,7 @@ type Settings = Required<
 
 const permutations = ['lu', 'dense', 'qr', 'random', 'reverse', 'emerging', 'periodic'] as const;
 
-const secondHalf: CouplingSplit = { kind: 'columns', transforms: 'second' };
+const secondHalf: CouplingSplit = { kind: 'columns', transformed: 'second' };
 
 /** Seeds of the parts follow from one: no two alike. */
 function permuted({ permutation, dtype }: Settings, image: ImageShape, seed: number): Bijection {

@@ -2,7 +2,8 @@
  * One file is one model: a safetensors file with the weights and state by their paths, and in the metadata the
  * architecture as JSON. Nothing in it is executed.
  *
- * Metadata: `format` = flow-kernels, `version` = 1, `config` = JSON; further keys are the caller's.
+ * Metadata: `format` = flow-kernels, `version` = 2, `config` = JSON; further keys are the caller's. Version 1, which is read as well,
+ * called `transforms` what a coupling's split calls `transformed`.
  */
 import { type DType, dtypeOfArray } from '../dtype';
 import { expected, FlowError } from '../errors';
@@ -19,7 +20,8 @@ import { formatShape, sameShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 
 const format = 'flow-kernels';
-const version = '1';
+const version = '2';
+const readable = ['1', version];
 
 export interface ModelFileOptions {
   /** Further metadata; the keys format, version and config are taken. */
@@ -63,6 +65,15 @@ export function modelMetadata(module: Module): Record<string, string> {
     );
   });
   return { format, version, config };
+}
+
+/** The config in a file's metadata, in the words of this version. @throws SyntaxError where it is no JSON */
+export function configOf(metadata: Readonly<Record<string, string>>): unknown {
+  return JSON.parse(metadata['config'] ?? '', (_key, value) => {
+    if (metadata['version'] !== '1' || value?.kind !== 'columns') return value;
+    const { transforms: transformed, ...split } = value;
+    return { ...split, transformed };
+  });
 }
 
 /** Writes a module, atomically: the file is the old one or the new one, never half of it. */
@@ -131,13 +142,13 @@ export function moduleOf(path: string, file: Safetensors): Module {
       ),
     );
   }
-  if (metadata['version'] !== version) {
+  if (!readable.includes(metadata['version'] ?? '')) {
     throw new FlowError(
       'FORMAT',
       expected(
         'load',
         path,
-        `version ${version}`,
+        `version ${readable.join(' or ')}`,
         String(metadata['version']),
         'use the library version that wrote it',
       ),
@@ -148,9 +159,7 @@ export function moduleOf(path: string, file: Safetensors): Module {
   let module: Module;
   try {
     // Degrees and extents of masks are not in the file, so the budget has room for them.
-    module = withElementBudget(2 * elements + 65536, () =>
-      build(JSON.parse(metadata['config'] ?? '')),
-    );
+    module = withElementBudget(2 * elements + 65536, () => build(configOf(metadata)));
   } catch (cause) {
     if (cause instanceof FlowError && cause.code === 'FORMAT') throw cause;
     const reason = cause instanceof Error ? cause.message : String(cause);

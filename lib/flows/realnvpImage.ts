@@ -83,8 +83,8 @@ class Links {
 
   halves(image: ImageShape, count: number, hidden: number): void {
     for (let k = 0; k < count; k++) {
-      const transforms = k % 2 === 0 ? 'second' : 'first';
-      this.coupling(image, { kind: 'columns', transforms }, hidden);
+      const transformed = k % 2 === 0 ? 'second' : 'first';
+      this.coupling(image, { kind: 'columns', transformed }, hidden);
     }
   }
 

@@ -73,7 +73,7 @@ export function nsf(options: NsfOptions): Flow {
     const transformer = new SplineTransformer(options.spline);
     const split: CouplingSplit = {
       kind: 'columns',
-      transforms: permutation === 'swap' && k % 2 === 1 ? 'first' : 'second',
+      transformed: permutation === 'swap' && k % 2 === 1 ? 'first' : 'second',
     };
     const conditioner = new Mlp({
       ...couplingSizes(features, split, transformer),

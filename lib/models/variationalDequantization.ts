@@ -58,7 +58,7 @@ export function variationalDequantization(
   const couplings = Array.from({ length: transforms }, (_, k) => {
     const split: CouplingSplit = image
       ? { kind: 'checkerboard', image, parity: k % 2 === 0 ? 0 : 1 }
-      : { kind: 'columns', transforms: k % 2 === 0 ? 'second' : 'first' };
+      : { kind: 'columns', transformed: k % 2 === 0 ? 'second' : 'first' };
     const { inputs, outputs } = conditionerSizes(channels, split);
     const own = { outputs, seed: seedOf(seed, k), dtype };
     const conditioner: Conditioner = image

@@ -9,7 +9,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError } from '../errors';
-import { fileTensor, fillTensors, modelMetadata, namedTensors } from '../flows/modelFile';
+import { configOf, fileTensor, fillTensors, modelMetadata, namedTensors } from '../flows/modelFile';
 import { readSafetensors, type Safetensors, writeSafetensors } from '../io/safetensors';
 import type { Module } from '../nn/module';
 import type { Tensor } from '../tensor/tensor';
@@ -109,11 +109,12 @@ export interface Checkpoint<R> {
   fillBest(into: ReadonlyMap<string, Tensor>): void;
 }
 
-/** Whether two configs say the same, in whatever order: an earlier version wrote another one. */
-function sameConfig(a: string | undefined, b: string | undefined): boolean {
-  if (a === b) return true;
+type Metadata = Readonly<Record<string, string>>;
+
+/** Whether both describe the same model, in whatever order: an earlier version wrote another one. */
+function sameModel(a: Metadata, b: Metadata): boolean {
   try {
-    return isDeepStrictEqual(JSON.parse(a ?? ''), JSON.parse(b ?? ''));
+    return isDeepStrictEqual(configOf(a), configOf(b));
   } catch {
     return false;
   }
@@ -133,7 +134,7 @@ export async function readCheckpoint<R = EpochRecord>(
   const file = await readSafetensors(path);
   const { metadata, tensors } = file;
   const state = parse<R>(path, file);
-  if (!sameConfig(metadata['config'], modelMetadata(model)['config'])) {
+  if (!sameModel(metadata, modelMetadata(model))) {
     throw new FlowError(
       'FORMAT',
       expected(

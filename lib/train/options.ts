@@ -128,7 +128,7 @@ export interface Settings {
 function check(
   where: string,
   what: string,
-  value: number,
+  value: unknown,
   good: boolean,
   expectation: string,
   remedy: string,
@@ -141,7 +141,7 @@ function check(
 export function learningSettings(
   where: string,
   model: Module,
-  options: LearningOptions,
+  options: LearningOptions & { readonly checkpoint?: { readonly path: string } },
 ): Pick<Settings, 'clipNorm' | 'ema' | 'seed' | 'timeLimitSeconds'> {
   const { clipNorm = Infinity, ema = null, seed = 0, timeLimitSeconds = Infinity } = options;
   check(where, 'clipNorm', clipNorm, clipNorm > 0, 'a number above 0', 'leave it out not to clip');
@@ -162,6 +162,11 @@ export function learningSettings(
     'a number above 0',
     'leave it out for no limit',
   );
+  if (options.checkpoint) {
+    const { path } = options.checkpoint;
+    const isPath = typeof path === 'string' && path !== '';
+    check(where, 'checkpoint.path', path, isPath, 'a path', "checkpoint: { path: 'file' }");
+  }
   if (model.parameters().length === 0) {
     throw new FlowError(
       'ARGUMENT',

@@ -47,8 +47,8 @@ function links(count: number, dtype: FloatDType, contextFeatures = 0): Bijection
 /** Couplings on columns, and on a checkerboard of 1 × 5 pixels. */
 function couplings(dtype: FloatDType, contextFeatures = 0): Chain {
   const splits: readonly CouplingSplit[] = [
-    { kind: 'columns', transforms: 'first' },
-    { kind: 'columns', transforms: 'second' },
+    { kind: 'columns', transformed: 'first' },
+    { kind: 'columns', transformed: 'second' },
     { kind: 'checkerboard', image: { height: 1, width: 5 }, parity: 0 },
     { kind: 'checkerboard', image: { height: 1, width: 5 }, parity: 1 },
   ];

@@ -220,9 +220,9 @@ describe('realnvpImage', () => {
       return chain.bijections.map((bijection) => {
         const { kind, split } = bijection.config() as unknown as {
           kind: string;
-          split?: { kind: string; parity?: number; transforms?: string };
+          split?: { kind: string; parity?: number; transformed?: string };
         };
-        return split ? `${split.kind} ${split.parity ?? split.transforms}` : kind;
+        return split ? `${split.kind} ${split.parity ?? split.transformed}` : kind;
       });
     };
     expect(of(0)).toEqual([

@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Sylvester } from '../../lib/bijections';
+import { conditionerSizes, Sylvester } from '../../lib/bijections';
 import { isFlowError } from '../../lib/errors';
 import {
   blockNaf,
@@ -32,6 +32,11 @@ const image = { height: 4, width: 4, channels: 1 };
 // Words as they come from JavaScript, or from a file.
 const word = 'wrong' as never;
 const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
+  [
+    'the part of a coupling',
+    () => conditionerSizes(4, { kind: 'columns', transforms: 'first' } as never),
+    /\[AffineCoupling\] split\.transformed: expected first or second, got undefined/,
+  ],
   [
     'nsf',
     () => nsf({ ...table, permutation: word }),

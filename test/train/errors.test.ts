@@ -165,6 +165,12 @@ const table: Row[] = [
   ['a momentum of 1', 'ARGUMENT', /^\[sgd\] momentum/, async () => sgd({ momentum: 1 })],
   ['a plateau factor of 2', 'ARGUMENT', /^\[plateau\] factor/, async () => plateau({ factor: 2 })],
   [
+    'a checkpoint that is a string',
+    'ARGUMENT',
+    /checkpoint\.path: expected a path, got undefined/,
+    () => fit(flow, rows, { ...one, checkpoint: 'x' as never }),
+  ],
+  [
     'a checkpoint every −1 seconds',
     'ARGUMENT',
     /checkpoint\.everySeconds/,

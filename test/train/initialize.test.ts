@@ -266,7 +266,7 @@ describe('through a coupling whose network has actnorms', () => {
   const network = (sizes: { inputs: number; outputs: number }) =>
     new ConvNet({ ...sizes, image, hidden: 4, actNorm: true, seed: 2, dtype: 'float64' });
   const affine = () => {
-    const split = { kind: 'columns', transforms: 'first' } as const;
+    const split = { kind: 'columns', transformed: 'first' } as const;
     const conditioner = network(conditionerSizes(2, split));
     return new AffineCoupling({ channels: 2, positions: 6, split, conditioner, dtype: 'float64' });
   };

@@ -93,7 +93,7 @@ export const couplingCases: readonly BijectionCase[] = [
   },
   {
     name: 'affine coupling, convolutions, columns',
-    ...convCoupling({ kind: 'columns', transforms: 'second' }),
+    ...convCoupling({ kind: 'columns', transformed: 'second' }),
   },
   {
     name: 'affine coupling, convolutions, checkerboard, context',
@@ -112,7 +112,7 @@ export const couplingCases: readonly BijectionCase[] = [
         coupling(
           dtype,
           5,
-          { kind: 'columns', transforms: k % 2 === 0 ? 'first' : 'second' },
+          { kind: 'columns', transformed: k % 2 === 0 ? 'first' : 'second' },
           scale,
         ),
     }),
@@ -144,7 +144,7 @@ export const couplingCases: readonly BijectionCase[] = [
       coupling(
         dtype,
         4,
-        { kind: 'columns', transforms: 'second', first: 1 },
+        { kind: 'columns', transformed: 'second', first: 1 },
         { kind: 'atan' },
         {
           hidden: [6, 6, 6],
@@ -161,7 +161,7 @@ export const couplingCases: readonly BijectionCase[] = [
       coupling(
         dtype,
         3,
-        { kind: 'columns', transforms: 'first', first: 1 },
+        { kind: 'columns', transformed: 'first', first: 1 },
         { kind: 'tanh' },
         {
           hidden: [5, 4],

@@ -54,7 +54,7 @@ export const splineCases: readonly BijectionCase[] = [
     features: 4,
     make: (dtype) => {
       const transformer = new SplineTransformer({ kind: 'quadratic', bins: 3, bound: 8 });
-      const split: CouplingSplit = { kind: 'columns', transforms: 'second' };
+      const split: CouplingSplit = { kind: 'columns', transformed: 'second' };
       const sizes = couplingSizes(4, split, transformer);
       const conditioner = new Mlp({ ...sizes, hidden: [6], activation: 'tanh', dtype });
       return randomized(new Coupling({ channels: 4, split, transformer, conditioner, dtype }), 133);

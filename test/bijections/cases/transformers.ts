@@ -114,7 +114,7 @@ export const transformerCases: readonly BijectionCase[] = [
     features: 5,
     contextFeatures: 2,
     make: (dtype) => {
-      const split = { kind: 'columns', transforms: 'first' } as const;
+      const split = { kind: 'columns', transformed: 'first' } as const;
       const transformer = new MonotoneTransformer({ kind: 'logisticMixture', components: 2 });
       const sizes = couplingSizes(5, split, transformer);
       const conditioner = new Mlp({
