@@ -1,3 +1,4 @@
+/** Element types, and typed arrays of them. */
 import { expected, FlowError } from './errors';
 
 /** Element types, mirrored by native/core/dtype.h: the position in the list is the code in an instruction. */
@@ -19,7 +20,7 @@ export function epsilonOf(dtype: FloatDType): number {
   return dtype === 'float32' ? 2 ** -23 : 2 ** -52;
 }
 
-export function isDType(value: unknown): value is DType {
+function isDType(value: unknown): value is DType {
   return typeof value === 'string' && (names as readonly string[]).includes(value);
 }
 

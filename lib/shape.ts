@@ -1,3 +1,4 @@
+/** Shapes of tensors and images, and sizes that are asked for. */
 import { expected, FlowError } from './errors';
 
 /**

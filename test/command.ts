@@ -1,3 +1,4 @@
+/** Commands that tests run, and the root of the checkout. */
 import { spawnSync } from 'node:child_process';
 import { dirname } from 'node:path';
 

@@ -1,3 +1,4 @@
+/** The order of the layers: who may import whom, and a search for what breaks it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join, posix, relative, sep } from 'node:path';
 
@@ -5,7 +6,7 @@ import { join, posix, relative, sep } from 'node:path';
  * Who may import whom (the plan of the house). A layer may use those of the ranks before it; layers of
  * one rank may use each other as long as they do not do so in a circle.
  */
-export const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
+const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
   ['errors', 'dtype', 'shape'],
   ['native', 'io'],
   ['tensor', 'runtime'],
@@ -20,7 +21,7 @@ export const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
   ['cli', 'index'],
 ];
 
-export const CPP_RANKS: readonly (readonly string[])[] = [
+const CPP_RANKS: readonly (readonly string[])[] = [
   ['core'],
   ['math', 'reference'],
   ['simd'],

@@ -1,3 +1,5 @@
+/** Invertible maps of rows with their log-determinants: a file a map. */
+
 export type { ActivationMemory } from './activations';
 export * from './actNorm';
 export * from './affine';

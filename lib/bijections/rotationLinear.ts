@@ -38,7 +38,7 @@ const squarings = 8;
  * exp A, differentiable, for ‖A‖ up to 2⁸: the series of A/2⁸ to the 15th power (Paterson and Stockmeyer's grouping: six
  * products), squared eight times. In float64, whatever the type of A.
  */
-export function matrixExponential(a: Tensor, identity: Tensor): Tensor {
+function matrixExponential(a: Tensor, identity: Tensor): Tensor {
   return scope(() => {
     const b = affineScalar(cast(a, 'float64'), 2 ** -squarings);
     const one = cast(identity, 'float64');

@@ -97,7 +97,7 @@ export function stagesOf(
 }
 
 /** Σ_k weights_k·parts_k of numbers of the rows, [N] each: one product for a whole solve. */
-export function weightedSum(parts: readonly Tensor[], weights: readonly number[]): Tensor {
+function weightedSum(parts: readonly Tensor[], weights: readonly number[]): Tensor {
   return scope(() => {
     const { size, dtype } = parts[0] as Tensor;
     const held = dtype === 'float32' ? Float32Array.from(weights) : Float64Array.from(weights);

@@ -57,7 +57,7 @@ export interface UmnnOptions {
 const unit = Math.log(Math.E - 1);
 
 /** Nodes cos(kπ/Q) and weights on [−1, 1] of the rule of Clenshaw and Curtis (1960), Q even. */
-export function clenshawCurtis(q: number): { nodes: Float64Array; weights: Float64Array } {
+function clenshawCurtis(q: number): { nodes: Float64Array; weights: Float64Array } {
   const nodes = Float64Array.from({ length: q + 1 }, (_, k) => Math.cos((k * Math.PI) / q));
   const weights = nodes.map((_, k) => {
     let total = 1;

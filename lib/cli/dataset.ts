@@ -56,7 +56,7 @@ export function floatMatrix(matrix: Matrix | null): Matrix | null {
 }
 
 /** The rows of a matrix with these indices, in this order. */
-export function takeRows(matrix: Matrix, indices: ArrayLike<number>): Matrix {
+function takeRows(matrix: Matrix, indices: ArrayLike<number>): Matrix {
   const { data, cols } = matrix;
   const taken = new (data.constructor as Float64ArrayConstructor)(indices.length * cols);
   for (let k = 0; k < indices.length; k++) {

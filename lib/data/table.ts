@@ -1,3 +1,4 @@
+/** Tables: what every reader gives and every writer takes, and the errors of data files. */
 import { expected, FlowError } from '../errors';
 
 /** The numbers of a table, row-major. */
@@ -44,7 +45,7 @@ export interface ReadOptions {
 }
 
 /** The array type of a name. */
-export const TABLE_ARRAYS = {
+const TABLE_ARRAYS = {
   float32: Float32Array,
   float64: Float64Array,
   uint8: Uint8Array,

@@ -1,3 +1,5 @@
+/** Base distributions of flows. */
+
 export * from './diagonalNormal';
 export * from './distribution';
 export * from './gaussianMixture';

@@ -1,3 +1,5 @@
+/** Flows, their recipes, and what is done with a flow: inpainting, walks in latent space. */
+
 export * from './autoregressive';
 export * from './blockNaf';
 export * from './continuous';

@@ -128,7 +128,7 @@ export function fillTensors(
 }
 
 /** The module that a file describes, from its already parsed content. */
-export function moduleOf(path: string, file: Safetensors): Module {
+function moduleOf(path: string, file: Safetensors): Module {
   const { metadata, tensors } = file;
   if (metadata['format'] !== format) {
     throw new FlowError(
@@ -200,7 +200,7 @@ export function moduleOf(path: string, file: Safetensors): Module {
 }
 
 /** Reads a module. @throws FlowError FILE, FORMAT */
-export async function loadModule(path: string): Promise<Module> {
+async function loadModule(path: string): Promise<Module> {
   return moduleOf(path, await readSafetensors(path));
 }
 

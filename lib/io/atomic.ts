@@ -1,3 +1,4 @@
+/** Files that are the old ones or the new ones, never half of them. */
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';

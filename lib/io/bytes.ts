@@ -1,3 +1,4 @@
+/** Typed arrays as bytes, in the order of the machine and of files. */
 import { endianness } from 'node:os';
 
 /** Typed arrays that hold plain numbers or 64-bit integers. */

@@ -1,3 +1,4 @@
+/** Opening, reading and writing of large files, and what their errors say. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { expected, FlowError } from '../errors';
 

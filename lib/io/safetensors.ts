@@ -1,3 +1,4 @@
+/** Safetensors files, written and read. */
 import { expected, FlowError } from '../errors';
 import { writeFileAtomic } from './atomic';
 import {

@@ -1,3 +1,4 @@
+/** The digest of what a safetensors file says. */
 import { createHash } from 'node:crypto';
 import { littleEndianBytes, type NumericArray } from './bytes';
 

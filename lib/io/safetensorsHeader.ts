@@ -1,3 +1,4 @@
+/** The header of a safetensors file, parsed strictly: a hostile file is refused before memory is taken. */
 import { expected, FlowError } from '../errors';
 import { elementCount } from './bytes';
 

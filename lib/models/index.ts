@@ -1,3 +1,5 @@
+/** Densities that are no flows of numbers: of bits, integers, pixels and sound, and autoencoders. */
+
 export * from './bernoulliMade';
 export * from './dequantizedFlow';
 export * from './generative';

@@ -1,3 +1,5 @@
+/** Modules with named parameters: layers, networks, conditioners. */
+
 export * from './batchNormLayer';
 export * from './besideContext';
 export * from './conditioner';

@@ -19,7 +19,7 @@ export interface MaskedConv2dOptions extends Conv2dLayerOptions {
 }
 
 /** Colour of channel `k` of `channels`, which stand in `parts` parts of `count` groups each. */
-export function colorOf(k: number, channels: number, count: number, parts = 1): number {
+function colorOf(k: number, channels: number, count: number, parts = 1): number {
   const width = channels / parts;
   return Math.floor(((k % width) * count) / width);
 }

@@ -98,7 +98,7 @@ interface Attributes {
 }
 
 /** factors, logScale, sign and rows of one matrix after the other, as the ops take them, and back. */
-export function luOperands(all: readonly LuTriangles[]): (Tensor | null)[] {
+function luOperands(all: readonly LuTriangles[]): (Tensor | null)[] {
   return all.flatMap(({ factors, logScale, sign, rows }) => [factors, logScale, sign, rows]);
 }
 function trianglesOf(

@@ -1,3 +1,4 @@
+/** Densities of two dimensions, as SVG. */
 import { PNG } from 'pngjs';
 import { expected, FlowError } from '../errors';
 import { SERIES_COLORS, viridis } from './colors';

@@ -1,3 +1,4 @@
+/** What stands around the lines of a chart: title, legend, axes, grid. */
 import { linearTicks, logTicks, type Tick } from './ticks';
 
 /** What every chart takes. */

@@ -1,3 +1,4 @@
+/** Sheets of images, as PNG. */
 import { PNG } from 'pngjs';
 import { expected, FlowError } from '../errors';
 

@@ -1,3 +1,4 @@
+/** Lines over common axes, as SVG: learning curves. */
 import { expected, FlowError } from '../errors';
 import { SERIES_COLORS } from './colors';
 import { type Axis, type ChartOptions, escapeXml, type Frame, frame, px } from './frame';

@@ -1,3 +1,5 @@
+/** Training: loops, losses, optimizers, schedules, evaluation. */
+
 export { type DistillationOptions, distillation, momentLogDensity } from './distillation';
 export { type EvaluateOptions, type Evaluation, evaluate } from './evaluate';
 export { fit } from './fit';

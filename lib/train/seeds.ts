@@ -12,7 +12,7 @@ const uses = {
 } as const;
 
 /** A seed below 2^53 out of a seed, a use and a count: splitmix64 (Steele et al. 2014), cut to 53 bits. */
-export function seedFor(seed: number, use: keyof typeof uses, count = 0): number {
+function seedFor(seed: number, use: keyof typeof uses, count = 0): number {
   const mask = (1n << 64n) - 1n;
   const mix = (value: bigint): bigint => {
     let z = (value + 0x9e3779b97f4a7c15n) & mask;

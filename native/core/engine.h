@@ -15,7 +15,7 @@ namespace flow {
 // buffer is freed, because the slot's generation moves on.
 using Handle = double;
 
-// Where a buffer lies and its ops run. The numbers travel in instructions and are mirrored by lib/device.ts.
+// Where a buffer lies and its ops run. The numbers travel in instructions and are mirrored by lib/tensor/device.ts.
 enum class DeviceKind : uint8_t { cpu = 0, cuda = 1 };
 inline constexpr int device_count = 2;
 constexpr const char* name_of(DeviceKind device) { return device == DeviceKind::cpu ? "cpu" : "cuda"; }

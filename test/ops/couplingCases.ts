@@ -14,7 +14,7 @@ export const couplingScales: readonly CouplingScale[] = [
 ];
 
 /** log s of raw, from the definition. */
-export function logOfScale(scale: CouplingScale, raw: number, gain: number): number {
+function logOfScale(scale: CouplingScale, raw: number, gain: number): number {
   switch (scale.kind) {
     case 'additive':
       return 0;

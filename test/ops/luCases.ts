@@ -8,7 +8,7 @@ import type { LuArrays } from '../reference/lu';
 export const luForms: readonly LuForm[] = ['lu', 'lower', 'upper'];
 
 /** A permutation that is not its own inverse where n > 2. */
-export const permutationOf = (n: number): number[] =>
+const permutationOf = (n: number): number[] =>
   Array.from(
     { length: n },
     (_, i) => (i * (n % 2 === 0 ? n / 2 + (n % 4 === 0 ? 1 : 2) : 2) + 1) % n,

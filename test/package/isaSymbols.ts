@@ -1,3 +1,4 @@
+/** What an object that is compiled for one instruction set must not hold. */
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from '../command';

@@ -7,7 +7,7 @@
  */
 
 /** ε of the paper. */
-export const batchNormEps = 1e-5;
+const batchNormEps = 1e-5;
 
 /** Mean and variance of each column. */
 export interface ColumnStatistics {

@@ -35,7 +35,7 @@ function bin(v: number, mean: number, scale: number, half: number): number {
 }
 
 /** log Σ_k π_k Π_c P_kc(x_c) of one row. */
-export function mixtureLogProbOfRow(
+function mixtureLogProbOfRow(
   row: Float64Array,
   x: Float64Array,
   levels: number,

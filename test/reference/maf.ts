@@ -16,7 +16,7 @@ export interface Mapped {
 }
 
 /** mu and a [N, D] each, from the interleaved outputs (mu_0, a_0, mu_1, a_1, …). */
-export function muAndA(
+function muAndA(
   made: Made,
   x: ArrayLike<number>,
   n: number,

@@ -23,7 +23,7 @@ export function rowsOf(x: ArrayLike<number>, rows: number): number[][] {
 }
 
 /** The columns of a matrix, as arrays. */
-export function columnsOf(x: ArrayLike<number>, rows: number): number[][] {
+function columnsOf(x: ArrayLike<number>, rows: number): number[][] {
   const columns = x.length / rows;
   return Array.from({ length: columns }, (_, c) =>
     Array.from({ length: rows }, (_, r) => x[r * columns + c]!),

@@ -4,7 +4,7 @@ import type { Actions } from '../program';
 import { number, whole } from '../words';
 import { addReading, type ReadingOptions } from './reading';
 
-export const maskKinds = ['top', 'bottom', 'left', 'right', 'center', 'random'] as const;
+const maskKinds = ['top', 'bottom', 'left', 'right', 'center', 'random'] as const;
 
 export interface InpaintCommandOptions extends ReadingOptions {
   readonly out: string;

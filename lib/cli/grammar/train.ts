@@ -5,7 +5,7 @@ import { columns, normOrder, number, part, seconds, whole, widths } from '../wor
 import { addContinuous, type ContinuousOptions } from './continuous';
 import { addReading, formats, type ReadingOptions } from './reading';
 
-export const modelKinds = [
+const modelKinds = [
   'maf',
   'iaf',
   'made',

@@ -1,3 +1,4 @@
+/** The body of a binary file: numbers behind a header, in no more memory than the file can fill. */
 import { expected, FlowError } from '../../errors';
 import {
   bytesOf,

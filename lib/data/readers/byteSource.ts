@@ -1,3 +1,4 @@
+/** The bytes of a file in order, gzip unpacked. */
 import type { FileHandle } from 'node:fs/promises';
 import { createGunzip, type Gunzip } from 'node:zlib';
 import { fileError, openFile, readFully } from '../../io/file';

@@ -1,3 +1,4 @@
+/** CIFAR-10's binary version. */
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expected, FlowError } from '../../errors';

@@ -1,3 +1,4 @@
+/** Tables of text: records, their header, numbers, and what is wrong with them. */
 import {
   type ColumnKey,
   columnLabel,

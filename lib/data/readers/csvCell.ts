@@ -1,3 +1,5 @@
+/** The number in a cell of text. */
+
 /** What a cell says that stands for "no value here", in lower case. */
 const MISSING = new Set([
   ...['', 'na', 'n/a', '#n/a', 'nan', '-nan', 'null', 'none', 'nil', '?', '-', '.'],

@@ -1,3 +1,4 @@
+/** The text of a table: encoding, delimiter and line ends found out, then records as they are read. */
 import { Readable } from 'node:stream';
 import { StringDecoder } from 'node:string_decoder';
 import Papa from 'papaparse';
@@ -14,7 +15,7 @@ const CHUNK_BYTES = 1 << 20;
 const MAX_CHUNKS_A_RECORD = 16;
 
 /** The delimiter of cells that are separated by any number of spaces. */
-export const SPACES = ' ';
+const SPACES = ' ';
 
 /** How the text of a file is to be cut into records and cells. */
 export interface Dialect {

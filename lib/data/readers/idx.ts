@@ -1,3 +1,4 @@
+/** IDX, the format of MNIST. */
 import { formatError, type ReadOptions, type Table } from '../table';
 import { type BinaryLayout, readBody } from './binary';
 import { type ByteSource, openByteSource } from './byteSource';

@@ -1,3 +1,4 @@
+/** Folders of PNG and JPEG files, with a class a subfolder. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, FlowError } from '../../errors';

@@ -1,3 +1,4 @@
+/** NPY, the format of a NumPy array. */
 import { formatError, quoteCell, type ReadOptions, type Table } from '../table';
 import { type BinaryLayout, readBody, unsupported } from './binary';
 import { type ByteSource, openByteSource } from './byteSource';

@@ -1,3 +1,5 @@
+/** The header of an NPY file: the literal of a Python dictionary, parsed and never evaluated. */
+
 /** What the header of an NPY file says. */
 export interface NpyHeader {
   /** The element type in NumPy's notation: `<f8`. A structured type is its source text. */

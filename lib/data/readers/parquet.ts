@@ -1,3 +1,4 @@
+/** The numeric columns of Parquet files. */
 import type { FileMetaData, SchemaElement } from 'hyparquet';
 import { FlowError } from '../../errors';
 import { openFile } from '../../io/file';

@@ -1,3 +1,4 @@
+/** Parquet files decoded in a thread of their own, which a damaged file cannot hang. */
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';

@@ -1,3 +1,4 @@
+/** Any file of a table: its format by its first bytes. */
 import { extname } from 'node:path';
 import { expected, FlowError } from '../../errors';
 import type { Table } from '../table';

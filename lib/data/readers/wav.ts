@@ -1,3 +1,4 @@
+/** WAV files and folders of them; sounds cut into rows. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileError, openFile, readFully } from '../../io/file';

@@ -1,3 +1,4 @@
+/** Tables as text, with the fewest digits that give the same numbers back. */
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
 
@@ -74,7 +75,7 @@ function quoted(name: string, delimiter: string): string {
 }
 
 /** The shortest decimal that reads as the same float64. */
-export function shortestFloat64(x: number): string {
+function shortestFloat64(x: number): string {
   if (Number.isFinite(x)) return Object.is(x, -0) ? '-0' : String(x);
   if (Number.isNaN(x)) return 'nan';
   return x > 0 ? 'inf' : '-inf';

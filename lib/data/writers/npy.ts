@@ -1,3 +1,4 @@
+/** Arrays as NPY files. */
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
 import { elementCount, littleEndianBytes, type NumericArray } from '../../io/bytes';

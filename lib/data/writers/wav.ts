@@ -1,3 +1,4 @@
+/** Sounds as WAV files. */
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
 import type { Sound } from '../sound';

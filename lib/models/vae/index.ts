@@ -1,3 +1,5 @@
+/** Variational autoencoders. */
+
 // Registers the kind.
 import './config';
 

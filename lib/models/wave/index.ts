@@ -1,3 +1,5 @@
+/** WaveNet and Parallel WaveNet. */
+
 export type { WaveDistribution, WaveLikelihood } from './likelihood';
 export * from './parallelWaveNet';
 export type { SequenceOptions, WaveConditioning, WaveSampleOptions } from './sequenceModel';

@@ -184,6 +184,16 @@ bool release_barrier() {
   return true;
 }
 
+/** The fibers of a block that cannot go on are lost in their places: they start anew. */
+void leave_fibers() {
+  for (Thread& thread : threads) {
+    if (!thread.fiber) continue;
+    thread.fiber->started = false;
+    idle.push_back(thread.fiber);
+    thread.fiber = nullptr;
+  }
+}
+
 void run_block(int count, uint64_t salt) {
   threads.assign(static_cast<size_t>(count), Thread{});
   warp_epochs.assign(static_cast<size_t>((count + warpSize - 1) / warpSize), 0);
@@ -193,16 +203,7 @@ void run_block(int count, uint64_t salt) {
     for (int index : order_of(count, salt * 1000003 + turn)) {
       if (threads[static_cast<size_t>(index)].state != State::ready) continue;
       resume(index);
-      if (stopped) {
-        // The fibers of this block are lost in their places: they start anew.
-        for (Thread& thread : threads) {
-          if (!thread.fiber) continue;
-          thread.fiber->started = false;
-          idle.push_back(thread.fiber);
-          thread.fiber = nullptr;
-        }
-        return;
-      }
+      if (stopped) return leave_fibers();
     }
     bool done = true;
     for (const Thread& thread : threads) done = done && thread.state == State::done;
@@ -213,13 +214,7 @@ void run_block(int count, uint64_t salt) {
     if (!failed())
       report(cudaErrorLaunchFailure,
              "divergent barrier: some threads of a block wait for others that have ended or wait elsewhere");
-    for (Thread& thread : threads) {
-      if (!thread.fiber) continue;
-      thread.fiber->started = false;
-      idle.push_back(thread.fiber);
-      thread.fiber = nullptr;
-    }
-    return;
+    return leave_fibers();
   }
 }
 

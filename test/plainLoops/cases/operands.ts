@@ -1,9 +1,9 @@
 /** Random operands of instructions on matrices of `n` rows and `d` columns, and the list that the instructions go to. */
-import type { FloatDType } from '../../lib/dtype';
-import { type Shape, sizeOf } from '../../lib/shape';
-import { execute, type OutputSpec } from '../../lib/tensor/execute';
-import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
-import { fixture } from '../reference/close';
+import type { FloatDType } from '../../../lib/dtype';
+import { type Shape, sizeOf } from '../../../lib/shape';
+import { execute, type OutputSpec } from '../../../lib/tensor/execute';
+import { type Tensor, tensorOfArray } from '../../../lib/tensor/tensor';
+import { fixture } from '../../reference/close';
 
 const draw = fixture(20261122);
 

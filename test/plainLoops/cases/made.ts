@@ -1,5 +1,5 @@
 /** Inverses of networks: MADE unit by unit, residual blocks, convolutions by their wavefront. */
-import type { Tensor } from '../../lib/tensor/tensor';
+import type { Tensor } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function made({ add, n, d, u, f64, int32, real, out, out64, x }: Operands): void {

@@ -1,5 +1,5 @@
-/** Instructions with random operands, every op at least once: what test/reference-kernels.test.ts compares. */
-import type { FloatDType } from '../../lib/dtype';
+/** Instructions with random operands, every op at least once: what test/plainLoops/plainLoops.test.ts compares. */
+import type { FloatDType } from '../../../lib/dtype';
 import { affine } from './affine';
 import { columns } from './columns';
 import { densities } from './densities';

@@ -1,6 +1,6 @@
 /** Sums over rows and columns, and rows and columns that move. */
-import { execute } from '../../lib/tensor/execute';
-import type { Tensor } from '../../lib/tensor/tensor';
+import { execute } from '../../../lib/tensor/execute';
+import type { Tensor } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function columns({ add, n, d, f64, indices, real, out, out64, x, same }: Operands): void {

@@ -2,17 +2,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { valueAndGradient } from '../lib/autograd/gradient';
-import { type DType, type FloatDType, typedArray } from '../lib/dtype';
-import { native } from '../lib/native';
-import { cast, mul, sum } from '../lib/ops';
-import { sizeOf } from '../lib/shape';
-import { scope } from '../lib/tensor/scope';
-import { type Tensor, tensorOfArray } from '../lib/tensor/tensor';
-import type { OpCase } from './contract/opCase';
-import { contracts } from './ops';
-import { fixture } from './reference/close';
-import { instructions } from './referenceCases';
+import { valueAndGradient } from '../../lib/autograd/gradient';
+import { type DType, type FloatDType, typedArray } from '../../lib/dtype';
+import { native } from '../../lib/native';
+import { cast, mul, sum } from '../../lib/ops';
+import { sizeOf } from '../../lib/shape';
+import { scope } from '../../lib/tensor/scope';
+import { type Tensor, tensorOfArray } from '../../lib/tensor/tensor';
+import { PACKAGE_ROOT } from '../command';
+import type { OpCase } from '../contract/opCase';
+import { contracts } from '../ops';
+import { fixture } from '../reference/close';
+import { instructions } from './cases';
 import { shadowed } from './shadow';
 
 /** Ops without a plain loop, and why. */
@@ -39,7 +40,7 @@ describe('the table of the plain loops', () => {
   });
 
   it('is what bench/cases measures: each op has a row there', () => {
-    const folder = join(__dirname, '../bench/cases');
+    const folder = join(PACKAGE_ROOT, 'bench/cases');
     const bench = readdirSync(folder, { recursive: true, encoding: 'utf8' })
       .filter((file) => file.endsWith('.mjs'))
       .map((file) => readFileSync(join(folder, file), 'utf8'))

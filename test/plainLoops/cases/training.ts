@@ -1,5 +1,5 @@
 /** What a training step does with gradients and parameters. */
-import { tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function training({ add, n, d, indices, real, positive, out64, x }: Operands): void {

@@ -1,5 +1,5 @@
 /** Log-densities and draws. */
-import { tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function densities({

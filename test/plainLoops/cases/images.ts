@@ -1,5 +1,5 @@
 /** Convolutions, stacks of them, LSTMs over images. */
-import type { OutputSpec } from '../../lib/tensor/execute';
+import type { OutputSpec } from '../../../lib/tensor/execute';
 import type { Operands } from './operands';
 
 export function images({ add, n, d, u, real, some, positive, out }: Operands): void {

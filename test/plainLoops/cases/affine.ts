@@ -1,5 +1,5 @@
 /** Affine maps of flows: autoregressive, coupling, by column. */
-import { tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function affine({ add, n, d, draw, f64, real, out, out64, x }: Operands): void {

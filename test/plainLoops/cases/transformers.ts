@@ -1,5 +1,5 @@
 /** Splines and Sylvester flows. */
-import { tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function transformers({ add, dtype, n, d, draw, f64, real, out, out64 }: Operands): void {

@@ -3,9 +3,9 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import * as flow from '../lib';
-import { workFolder } from './cli/harness';
-import { PACKAGE_ROOT } from './command';
+import * as flow from '../../lib';
+import { workFolder } from '../cli/harness';
+import { PACKAGE_ROOT } from '../command';
 
 const folder = workFolder();
 afterAll(folder.remove);

@@ -1,8 +1,8 @@
 /** Runs every instruction a second time by the plain loops of native/reference and compares. */
 import { expect } from 'vitest';
-import { type DType, epsilonOf, type TypedArray, typedArray } from '../lib/dtype';
-import { native, words } from '../lib/native';
-import { eps64, expectClose } from './reference/close';
+import { type DType, epsilonOf, type TypedArray, typedArray } from '../../lib/dtype';
+import { native, words } from '../../lib/native';
+import { eps64, expectClose } from '../reference/close';
 
 const dtypes: readonly DType[] = ['float32', 'float64', 'int32', 'uint8'];
 const headerWords = 4;

@@ -1,5 +1,5 @@
 /** Triangles, LU matrices, weights derived from parameters, inverses. */
-import { tensorOfArray } from '../../lib/tensor/tensor';
+import { tensorOfArray } from '../../../lib/tensor/tensor';
 import type { Operands } from './operands';
 
 export function linalg({

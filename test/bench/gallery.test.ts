@@ -4,8 +4,8 @@ import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { PNG } from 'pngjs';
 import { afterAll, expect, it } from 'vitest';
-import { workFolder } from './cli/harness';
-import { PACKAGE_ROOT } from './command';
+import { workFolder } from '../cli/harness';
+import { PACKAGE_ROOT } from '../command';
 
 const folder = workFolder();
 afterAll(folder.remove);

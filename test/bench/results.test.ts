@@ -2,8 +2,8 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
-import { workFolder } from './cli/harness';
-import { PACKAGE_ROOT } from './command';
+import { workFolder } from '../cli/harness';
+import { PACKAGE_ROOT } from '../command';
 
 const folder = workFolder();
 afterAll(folder.remove);
