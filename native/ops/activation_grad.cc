@@ -11,6 +11,7 @@ namespace flow::FLOW_ISA {
 namespace {
 
 constexpr int64_t row_block = 32;
+constexpr int strip_registers = 8;
 
 // The derivative of order n − 1 ≥ 1, by y, of act'(z) written in y; 0 where it is constant.
 template <Activation act, class V>
@@ -22,38 +23,40 @@ FLOW_INLINE V higher_factor(V y, int64_t order) {
   return V(0);
 }
 
-// One register of columns, down the rows of a block; returns their sum.
-template <Activation act, bool first, class V>
-FLOW_INLINE V pass(int64_t rows, int live, const lane_t<V>* dL_dy, int64_t dy_ld, const lane_t<V>* y, int64_t y_ld,
-                   lane_t<V>* dL_dz, int64_t dz_ld, lane_t<V> param, int64_t order) {
-  V sum(0);
-  const bool whole = live == V::width;
+// A strip of S registers of columns, down the rows of a block, their sums to `sums`: whole rows of lines, which are asked for in time.
+// Only a strip of one register may be narrower than its registers.
+template <Activation act, bool first, int S, class T>
+FLOW_INLINE void pass(int64_t rows, int live, const T* dL_dy, int64_t dy_ld, const T* y, int64_t y_ld, T* dL_dz, int64_t dz_ld,
+                      T param, int64_t order, T* sums) {
+  using V = Vec<T>;
+  constexpr int w = V::width;
+  const auto get = [&](const T* p) { return S > 1 || live == w ? load<V>(p) : load_partial<V>(p, live); };
+  const auto put = [&](T* p, V x) { S > 1 || live == w ? store(p, x) : store_partial(p, x, live); };
+  V sum[S];
+  for (int i = 0; i < S; ++i) sum[i] = V(T(0));
   for (int64_t r = 0; r < rows; ++r) {
-    V d = whole ? load<V>(dL_dy + r * dy_ld) : load_partial<V>(dL_dy + r * dy_ld, live);
-    if constexpr (act != Activation::none) {
-      const V out = whole ? load<V>(y + r * y_ld) : load_partial<V>(y + r * y_ld, live);
-      if constexpr (!first)
-        d = d * higher_factor<act>(out, order);
-      else if constexpr (act == Activation::relu)
-        d = select(out > V(0), d, V(0));  // a choice: 0·inf would be NaN
-      else
-        d = d * gate_factor(act, out, param);
+    FLOW_UNROLL
+    for (int i = 0; i < S; ++i) {
+      V d = get(dL_dy + r * dy_ld + i * w), factor(T(1));
+      if constexpr (act != Activation::none) {
+        const V out = get(y + r * y_ld + i * w);
+        if constexpr (!first)
+          factor = higher_factor<act>(out, order);
+        else if constexpr (act == Activation::relu)
+          d = select(out > V(0), d, V(0));  // a choice: 0·inf would be NaN
+        else
+          factor = gate_factor(act, out, param);
+      }
+      if (dL_dz) put(dL_dz + r * dz_ld + i * w, d * factor);
+      sum[i] = fma(d, factor, sum[i]);  // else the compiler would choose, by whether the product is stored, too
     }
-    if (dL_dz) {
-      if (whole)
-        store(dL_dz + r * dz_ld, d);
-      else
-        store_partial(dL_dz + r * dz_ld, d, live);
-    }
-    sum += d;
   }
-  return sum;
+  for (int i = 0; i < S; ++i) put(sums + i * w, sum[i]);
 }
 
 template <Activation act, bool first, class T>
 void run_all(const Call& call, const Operand& dL_dy, const Operand& y, const Operand* dL_dz, const Operand* dL_dbias) {
-  using V = Vec<T>;
-  constexpr int64_t w = V::width;
+  constexpr int64_t w = Vec<T>::width;
   const int64_t rows = dL_dy.rows, cols = dL_dy.cols;
   const T param = static_cast<T>(call.attr[1]);
   const int64_t order = call.int_attr(2);
@@ -61,13 +64,15 @@ void run_all(const Call& call, const Operand& dL_dy, const Operand& y, const Ope
   T* partial = static_cast<T*>(scratch(static_cast<size_t>(max_of(1, blocks * cols)) * sizeof(T), 4));
   auto block_of = [&](int64_t block) {
     const int64_t r0 = block * row_block, n = min_of(row_block, rows - r0);
-    for (int64_t c = 0; c < cols; c += w) {
-      const int live = static_cast<int>(min_of(w, cols - c));
-      V sum = pass<act, first, V>(n, live, dL_dy.as<T>() + r0 * dL_dy.ld + c, dL_dy.ld,
-                                  y.absent() ? nullptr : y.as<T>() + r0 * y.ld + c, y.ld,
-                                  dL_dz ? dL_dz->as<T>() + r0 * dL_dz->ld + c : nullptr, dL_dz ? dL_dz->ld : 0, param, order);
-      store_partial(partial + block * cols + c, sum, live);
-    }
+    const auto strip = [&]<int S>(int64_t c) {
+      pass<act, first, S>(n, static_cast<int>(min_of(w, cols - c)), dL_dy.as<T>() + r0 * dL_dy.ld + c, dL_dy.ld,
+                          y.absent() ? nullptr : y.as<T>() + r0 * y.ld + c, y.ld,
+                          dL_dz ? dL_dz->as<T>() + r0 * dL_dz->ld + c : nullptr, dL_dz ? dL_dz->ld : 0, param, order,
+                          partial + block * cols + c);
+    };
+    int64_t c = 0;
+    for (; c + strip_registers * w <= cols; c += strip_registers * w) strip.template operator()<strip_registers>(c);
+    for (; c < cols; c += w) strip.template operator()<1>(c);
   };
   if (rows * cols < 8192) {
     for (int64_t block = 0; block < blocks; ++block) block_of(block);

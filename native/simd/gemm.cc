@@ -97,12 +97,12 @@ Product<T> depth_of(Product<T> p, int64_t k0, int64_t k1) {
   return p;
 }
 
-/** The panels panel0 … panel1 of a C of few rows; a transposed A is packed first, unless there are `few` panels at most. */
+/** The panels panel0 … panel1 of a C of few rows; a transposed A is packed first, unless these are `few` at most. */
 template <class T>
 void run_block(Product<T> p, int64_t panel0, int64_t panel1, int64_t few) {
   const RowTiles tiles(p.m);
   T* work = workspace<T>(kDepth * kPanelColumns<T>, 3);
-  if (p.a_transposed && panels_of<T>(p.n) > few) {
+  if (p.a_transposed && panel1 - panel0 > few) {
     T* packed = workspace<T>(p.m * p.k, 2);
     pack_a(p, tiles, 0, tiles.tiles, 0, p.k, packed);
     p.a_packed = packed;
@@ -175,8 +175,9 @@ void run_transposed(const Product<T>& p, bool serial) {
     const int64_t panel0 = group * panels / groups, panel1 = (group + 1) * panels / groups;
     const Product<T> rows = rows_of(p, block, blocks);
     zero_outside(rows, 0, rows.m, panel0 * kPanelColumns<T>, panel1 * kPanelColumns<T>);
+    const int64_t seen = p.b.mask == MaskKind::none ? panels : panels_of<T>(extents_of(rows.b.extent, static_cast<int>(rows.m)).end);
     for (int64_t d = 0; d < depths; ++d)
-      run_block(depth_of(rows, d * p.k / depths, (d + 1) * p.k / depths), panel0, panel1, kFewPanels);
+      run_block(depth_of(rows, d * p.k / depths, (d + 1) * p.k / depths), panel0, lesser(panel1, seen), kFewPanels);
   });
 }
 
@@ -185,7 +186,7 @@ template <class T>
 void pack_whole(const Product<T>& p, int64_t panel, T* packed) {
   const int64_t n0 = panel * kPanelColumns<T>;
   const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
-  const Range range = depth_range(p, n0, columns);
+  const Range range = depth_range(p.b, p.k, n0, columns);
   pack_panel(p.b, range.begin, range.end, n0, columns, packed);
 }
 
@@ -220,7 +221,8 @@ void run(const Product<T>& p) {
   const int64_t groups = lesser(panels, greater(up_div(panels * group_bytes, kPanelGroupBytes), up_div(wanted, blocks)));
   const int64_t chunks = little ? blocks : lesser(blocks, up_div(wanted, groups));
   run_tasks(chunks * groups, serial, [&](int64_t task) {
-    const int64_t chunk = task / groups, group = task % groups;
+    // Chunks begin with different groups: two threads then do not wait for the same lines of B at the same time.
+    const int64_t chunk = task / groups, group = (task + chunk * groups / chunks) % groups;
     const int64_t block0 = chunk * blocks / chunks, block1 = (chunk + 1) * blocks / chunks;
     const int64_t panel0 = group * panels / groups, panel1 = (group + 1) * panels / groups;
     const bool keep = block1 - block0 > 1;

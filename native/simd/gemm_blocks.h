@@ -6,7 +6,7 @@
 #include "core/thread_pool.h"
 #include "gemm.h"
 #include "gemm_epilogue.h"
-#include "gemm_pack.h"
+#include "gemm_staircase.h"
 
 namespace flow::FLOW_ISA {
 
@@ -43,10 +43,6 @@ struct Product {
   const T* a_packed = nullptr;
 };
 
-struct Range {
-  int64_t begin, end;
-};
-
 /** Tiles of nearly equal height: no short one at the end. */
 struct RowTiles {
   int64_t rows, tiles;
@@ -57,46 +53,6 @@ struct RowTiles {
 template <class T>
 int64_t panels_of(int64_t n) {
   return up_div(n, kPanelColumns<T>);
-}
-
-/** The k for which the columns n0 … n0 + columns of B hold anything. */
-template <class T>
-Range depth_range(const Product<T>& p, int64_t n0, int columns) {
-  const int32_t* extent = p.b.extent;
-  if (p.b.mask == MaskKind::columns) {
-    int32_t longest = 0;
-    for (int i = 0; i < columns; ++i) longest = extent[n0 + i] > longest ? extent[n0 + i] : longest;
-    return {0, longest};
-  }
-  if (p.b.mask == MaskKind::depth) {
-    int64_t begin = 0, end = p.k;
-    while (begin < end && extent[begin] <= n0) ++begin;
-    while (end > begin && extent[end - 1] <= n0) --end;
-    return {begin, end};
-  }
-  return {0, p.k};
-}
-
-/** Where the two registers of a panel begin and end to hold anything: a staircase has finer steps than a panel is wide. */
-struct Ragged {
-  Range first, last;
-
-  int64_t first_only(int64_t k0, int64_t k1) const { return clamp_to(last.begin - k0, 0, k1 - k0); }
-  int64_t last_only(int64_t k0, int64_t k1) const {
-    return clamp_to(k1 - first.end, 0, k1 - k0 - first_only(k0, k1));
-  }
-};
-
-template <class T>
-Ragged ragged_of(const Product<T>& p, int64_t n0, int columns, const Range& all) {
-  constexpr int w = Vec<T>::width;
-  if (columns > w && p.b.mask == MaskKind::columns) return {depth_range(p, n0, w), depth_range(p, n0 + w, columns - w)};
-  Ragged ragged = {all, all};
-  if (columns > w && p.b.mask == MaskKind::depth) {
-    int64_t& begin = ragged.last.begin;
-    while (begin < all.end && p.b.extent[begin] <= n0 + w) ++begin;
-  }
-  return ragged;
 }
 
 /** Everything of the epilogue that is left for a pass over the finished block. */
@@ -112,11 +68,6 @@ void finish(const Epilogue<T>& e, int64_t m0, int64_t rows, int64_t n0, int64_t 
                   e.gate_act, static_cast<T>(e.gate_param));
 }
 
-template <class T>
-FLOW_INLINE void zero(T* p, int64_t n) {
-  __builtin_memset(p, 0, static_cast<size_t>(n) * sizeof(T));
-}
-
 /** Zeros where the staircase of a weight gradient ends, in rows m0 … m1 and columns n0 … n1 (and not beyond the last). */
 template <class T>
 void zero_outside(const Product<T>& p, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
@@ -127,83 +78,71 @@ void zero_outside(const Product<T>& p, int64_t m0, int64_t m1, int64_t n0, int64
   }
 }
 
-/** One tile over one block of K. `first` and `last` say which block it is. */
-template <class T>
-FLOW_INLINE void run_tile(const Product<T>& p, int64_t m0, int rows, int64_t n0, int columns, int64_t k0, int64_t k1,
-                          const T* panel, int64_t panel_stride, const Ragged& ragged, bool first, bool last) {
-  const Epilogue<T>& e = p.epilogue;
-  T* c = p.c + m0 * p.ldc + n0;
-  int live = columns;
-  if (p.b.mask == MaskKind::rows) {
-    int64_t longest = 0;
-    for (int r = 0; r < rows; ++r) longest = p.b.extent[m0 + r] > longest ? p.b.extent[m0 + r] : longest;
-    live = static_cast<int>(clamp_to(longest - n0, 0, columns));
-    if (live == 0) return;  // zeroed by zero_outside
-  }
-  Tile<T> t;
-  const bool by_rows = !p.a_packed && !p.a_transposed;
-  if (p.a_packed) {
-    t.a = p.a_packed + m0 * p.k + k0 * rows;
-    t.a_stride = rows;
-  } else {
-    t.a = p.a_transposed ? p.a + k0 * p.lda + m0 : p.a + m0 * p.lda + k0;
-    t.a_stride = p.lda;
-  }
-  t.b = panel;
-  t.b_stride = panel_stride;
-  t.depth = k1 - k0;
-  t.first_only = ragged.first_only(k0, k1);
-  t.last_only = ragged.last_only(k0, k1);
-  t.c = c;
-  t.ldc = p.ldc;
-  t.columns = live;
-  const bool slow = has_slow_part(e);
-  t.start = !first || e.accumulate ? TileStart::c : e.bias ? TileStart::bias : TileStart::zero;
-  t.relu = last && !slow && e.act == Activation::relu;
-  t.bias = e.bias ? e.bias + n0 : nullptr;
-  t.gate = last && !slow && e.gate ? e.gate + m0 * e.gate_ld + n0 : nullptr;
-  t.gate_ld = e.gate_ld;
-  tile_function<T>(rows, live, by_rows)(t);
-  if (!last) return;
-  if (slow) finish(e, m0, rows, n0, live, c, p.ldc);
-  if (p.b.mask == MaskKind::rows) {
-    for (int r = 0; r < rows; ++r) {
-      const int64_t seen = clamp_to(p.b.extent[m0 + r] - n0, 0, live);
-      zero(c + r * p.ldc + seen, live - seen);
-    }
-  }
-}
-
-/** The tiles of a block of rows over a panel. `packed` is its packed B, or null: then it is packed here. */
+/** The tiles of a block of rows over a panel. `packed` is its packed B, or null: then it is packed here, or read in place. */
 template <class T>
 void run_panel(const Product<T>& p, const RowTiles& tiles, int64_t tile0, int64_t tile1, int64_t panel,
                const T* packed, T* workspace) {
+  const Epilogue<T>& e = p.epilogue;
   const int64_t n0 = panel * kPanelColumns<T>;
   const int columns = static_cast<int>(lesser(kPanelColumns<T>, p.n - n0));
   const int64_t panel_stride = panel_vectors<T>(columns) * Vec<T>::width;
-  const bool in_place = tile1 - tile0 <= kFewTiles && !p.b.transposed && p.b.mask != MaskKind::depth &&
-                        columns % Vec<T>::width == 0;
-  const Range range = depth_range(p, n0, columns);
-  const Ragged ragged = ragged_of(p, n0, columns, range);
+  const Range range = depth_range(p.b, p.k, n0, columns);
+  const Ragged ragged = ragged_of(p.b, n0, columns, range);
+  const bool in_place = !packed && tile1 - tile0 <= kFewTiles && !p.b.transposed && columns % Vec<T>::width == 0;
+  const int64_t placed = in_place ? whole_from(p.b, n0, columns, range) : range.end;  // from here on B is read in place
   const int64_t depth = range.end - range.begin;
   const int64_t blocks = depth > kDepth ? up_div(depth, kDepth) : 1;
+  const bool by_rows = !p.a_packed && !p.a_transposed;
+  const bool slow = has_slow_part(e);
   for (int64_t block = 0; block < blocks; ++block) {
     const int64_t k0 = range.begin + block * depth / blocks;
     const int64_t k1 = range.begin + (block + 1) * depth / blocks;
-    const T* b = workspace;
-    int64_t stride = panel_stride;
-    if (packed) {
-      b = packed + (k0 - range.begin) * stride;
-    } else if (in_place) {
-      b = p.b.b + k0 * p.b.ldb + n0;
-      stride = p.b.ldb;
-    } else {
-      pack_panel(p.b, k0, k1, n0, columns, workspace);
+    const int64_t k_placed = clamp_to(placed, k0, k1);
+    const bool first = block == 0, last = block == blocks - 1;
+    Terms<T> terms[2];
+    int parts = 0;
+    if (k_placed > k0) {
+      if (!packed) pack_panel(p.b, k0, k_placed, n0, columns, workspace);
+      const T* from = packed ? packed + (k0 - range.begin) * panel_stride : workspace;
+      terms[parts++] = terms_of(from, panel_stride, k0, k_placed, ragged);
     }
+    if (k_placed < k1) terms[parts++] = terms_of(p.b.b + k_placed * p.b.ldb + n0, p.b.ldb, k_placed, k1, ragged);
+
+    Tile<T> t;
+    t.a_stride = p.lda;
+    t.terms = terms;
+    t.parts = parts;
+    t.ldc = p.ldc;
+    t.columns = columns;
+    t.start = !first || e.accumulate ? TileStart::c : e.bias ? TileStart::bias : TileStart::zero;
+    t.relu = last && !slow && e.act == Activation::relu;
+    t.bias = e.bias ? e.bias + n0 : nullptr;
+    t.gate = nullptr;
+    t.gate_ld = e.gate_ld;
+    const bool gated = last && !slow && e.gate;
+    int64_t m1 = tiles.start(tile0);
     for (int64_t tile = tile0; tile < tile1; ++tile) {
-      const int64_t m0 = tiles.start(tile);
-      run_tile(p, m0, static_cast<int>(tiles.start(tile + 1) - m0), n0, columns, k0, k1, b, stride, ragged, block == 0,
-               block == blocks - 1);
+      const int64_t m0 = m1;
+      m1 = tiles.start(tile + 1);
+      const int rows = static_cast<int>(m1 - m0);
+      Range seen = {p.n, p.n};
+      if (p.b.mask == MaskKind::rows) {
+        seen = extents_of(p.b.extent + m0, rows);
+        if (seen.end <= n0) continue;  // zeroed by zero_outside
+        t.columns = static_cast<int>(lesser(seen.end - n0, columns));
+      }
+      if (p.a_packed) {
+        t.a = p.a_packed + m0 * p.k + k0 * rows;
+        t.a_stride = rows;
+      } else {
+        t.a = p.a_transposed ? p.a + k0 * p.lda + m0 : p.a + m0 * p.lda + k0;
+      }
+      t.c = p.c + m0 * p.ldc + n0;
+      if (gated) t.gate = e.gate + m0 * e.gate_ld + n0;
+      tile_function<T>(rows, t.columns, by_rows)(t);
+      if (!last) continue;
+      if (slow) finish(e, m0, rows, n0, t.columns, t.c, p.ldc);
+      if (seen.begin < n0 + t.columns) zero_ragged(p.b.extent + m0, rows, n0, t.columns, t.c, p.ldc);
     }
   }
 }

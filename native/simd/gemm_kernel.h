@@ -25,15 +25,20 @@ inline constexpr int kPanelColumns = kTileVectors * Vec<T>::width;
 /** Where a tile starts: at zero, at the bias, or at what C holds. */
 enum class TileStart : int32_t { zero, bias, c };
 
+/** Some k of a panel of B: first those for which only the first of two registers holds anything, last those of the last one only. */
+template <class T>
+struct Terms {
+  const T* b;  // B(k, column) = b[k·stride + column], whole registers readable
+  int64_t stride;
+  int64_t first_only, both, last_only;
+};
+
 template <class T>
 struct Tile {
   const T* a;         // A(row, k) = a[row·a_stride + k] by rows, a[k·a_stride + row] by columns
   int64_t a_stride;
-  const T* b;         // B(k, column) = b[k·b_stride + column], whole registers readable
-  int64_t b_stride;
-  int64_t depth;      // number of k
-  // Of them those at the start, and at the end, for which only the first, or only the last, of two registers of B holds anything.
-  int64_t first_only, last_only;
+  const Terms<T>* terms;  // one after the other: what of B was packed, what is read in place
+  int parts;
   T* c;
   int64_t ldc;
   int columns;        // (NV − 1)·width < columns ≤ NV·width: what is read and written in C and bias
@@ -114,12 +119,14 @@ FLOW_NOINLINE void tile_kernel(const Tile<T>& t) {
   }
 
   const T* a = t.a;
-  const T* b = t.b;
   const int64_t a_stride = t.a_stride;
-  const int64_t b_stride = t.b_stride;
-  if constexpr (NV == 2) add_terms<0, 1, ByRows>(t.first_only, a, a_stride, b, b_stride, acc);
-  add_terms<0, NV, ByRows>(NV == 2 ? t.depth - t.first_only - t.last_only : t.depth, a, a_stride, b, b_stride, acc);
-  if constexpr (NV == 2) add_terms<1, 2, ByRows>(t.last_only, a, a_stride, b, b_stride, acc);
+  for (const Terms<T>*terms = t.terms, *end = terms + t.parts; terms != end; ++terms) {
+    const T* b = terms->b;
+    const int64_t b_stride = terms->stride;
+    if constexpr (NV == 2) add_terms<0, 1, ByRows>(terms->first_only, a, a_stride, b, b_stride, acc);
+    add_terms<0, NV, ByRows>(terms->both, a, a_stride, b, b_stride, acc);
+    if constexpr (NV == 2) add_terms<1, 2, ByRows>(terms->last_only, a, a_stride, b, b_stride, acc);
+  }
 
   if (t.relu) {
     const V zero(T(0));

@@ -64,18 +64,15 @@ FLOW_INLINE void pack_columns(const PackSource<T>& s, int64_t k0, int64_t k1, in
   const int stride = vectors * w;
   for (int v = 0; v < vectors; ++v) {
     const int live = static_cast<int>(clamp_to(columns - v * w, 0, w));
+    int64_t whole_to = live == w ? k1 : k0;  // up to here no entry is masked out
+    if (s.mask == MaskKind::columns) {
+      for (int i = 0; i < live; ++i) whole_to = s.extent[n0 + v * w + i] < whole_to ? s.extent[n0 + v * w + i] : whole_to;
+    }
     for (int64_t k = k0; k < k1; k += w) {
       const int count = static_cast<int>(clamp_to(k1 - k, 0, w));
       const T* column = s.b + (n0 + v * w) * s.ldb + k;
       V square[w];
-      bool whole = count == w && live == w;
-      if (s.mask == MaskKind::columns && whole) {
-        const int32_t* extent = s.extent + n0 + v * w;
-        int32_t lowest = extent[0];
-        for (int i = 1; i < w; ++i) lowest = extent[i] < lowest ? extent[i] : lowest;
-        whole = lowest >= k + w;
-      }
-      if (whole) {
+      if (k + w <= whole_to) {
         FLOW_UNROLL
         for (int i = 0; i < w; ++i) square[i] = load<V>(column + i * s.ldb);
       } else {

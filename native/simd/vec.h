@@ -278,6 +278,25 @@ FLOW_INLINE V from_bits(bits_t<V> b) {
   __builtin_memcpy(&x, &b, sizeof(x));
   return x;
 }
+/** Whether any bit of any lane is set. */
+template <class V>
+FLOW_INLINE bool any_bit(bits_t<V> b) {
+  if constexpr (width_of<V> == 1) {
+    return b != 0;
+  } else {
+#if defined(__AVX512F__)
+    const __m512i all = reinterpret_cast<__m512i>(b);
+    return _mm512_test_epi32_mask(all, all) != 0;
+#elif defined(__AVX2__)
+    const __m256i all = reinterpret_cast<__m256i>(b);
+    return _mm256_testz_si256(all, all) == 0;
+#else
+    typename Registers<lane_t<V>>::Int r = 0;
+    for (int i = 0; i < width_of<V>; ++i) r |= b[i];
+    return r != 0;
+#endif
+  }
+}
 /** The integer type of one lane of V. */
 template <class V>
 using int_t = typename Registers<lane_t<V>>::Int;

@@ -267,8 +267,8 @@ void all() {
       }
     }
   }
-  // Blocks of rows, groups of panels, split K, several blocks of K, empty sums, tasks of uneven length.
-  const int64_t large[][3] = {{1000, 40, 70}, {770, 131, 33}, {3, 700, 900}, {27, 128, 5000}, {128, 12, 2049}, {1, 1, 4096}, {70, 50, 300}, {300, 260, 1030},
+  // Blocks of rows, groups of panels, split K, several blocks of K (packed, in place, the one after the other), empty sums, tasks of uneven length.
+  const int64_t large[][3] = {{1000, 40, 70}, {770, 131, 33}, {3, 700, 900}, {27, 128, 5000}, {128, 12, 2049}, {1, 1, 4096}, {70, 50, 300}, {300, 260, 1030}, {140, 96, 1100},
                               {257, 65, 1100}, {900, 300, 520}, {20, 20, 0}, {1, 513, 1}, {800, 1, 1}};
   for (const auto& s : large) {
     for (int form = 0; form < 7; ++form) {
