@@ -6,6 +6,8 @@ the flow that is timed beside them is said at its builder: no two libraries have
 
 import torch
 
+from step import training_step
+
 # The sizes are those of bench/cases: features, hidden, transforms, batch.
 MAF = {"maf": (63, [512, 512], 5, 256), "maf-small": (6, [100, 100], 5, 256)}
 FEATURES, HIDDEN, BATCH = 63, [256, 256], 256
@@ -102,16 +104,7 @@ def repetition(case, variant, samples):
     if task == "step":
         # normflows makes some of its numbers in the first pass.
         model(batch)
-        optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-4, fused=True)
-
-        def step():
-            optimizer.zero_grad(set_to_none=True)
-            loss = -model(batch).mean()
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
+        return training_step(model, batch)
     model.eval()
 
     def run():

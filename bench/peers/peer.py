@@ -25,6 +25,7 @@ import pixels
 import residual
 import sequences
 import splines
+from step import training_step
 
 MAF = {
     "maf": (63, [512, 512], 5, 256),
@@ -57,21 +58,6 @@ def build(name):
     layout = torch.channels_last
     model = models.Glow(3, 3, steps, hidden).to(memory_format=layout)
     return model, torch.randn(16, 3, 32, 32).contiguous(memory_format=layout)
-
-
-def training_step(model, batch, compiled):
-    # The fused CPU Adam is the fastest that PyTorch has here (against foreach and the plain loop).
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-    log_prob = torch.compile(model) if compiled else model
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        loss = -log_prob(batch).mean()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
 
 
 def log_prob_only(model, batch, compiled):

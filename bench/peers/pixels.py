@@ -5,6 +5,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from step import training_step
+
 
 class MaskedConv2d(nn.Conv2d):
     """A convolution whose kernel is multiplied by a mask: raster order, with the pixel itself (B) or without (A)."""
@@ -133,17 +135,7 @@ def repetition(case, variant):
     model = MODELS[name]().to(memory_format=layout)
     x = (torch.rand(16, 1, 28, 28) < 0.3).float().contiguous(memory_format=layout)
     if task == "step":
-        compiled = torch.compile(model) if variant == "compile" else model
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-
-        def step():
-            optimizer.zero_grad(set_to_none=True)
-            loss = -compiled(x).mean()
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
+        return training_step(model, x, variant == "compile")
     logits = torch.compile(model.logits) if variant == "compile" else model.logits
 
     def pixel():

@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F
 
+from step import training_step
+
 CASES = ["residual:step", "emerging:step", "emerging:inverse", "periodic:step", "periodic:inverse"]
 
 
@@ -80,16 +82,7 @@ class ResidualFlow(torch.nn.Module):
 
 def residual_step():
     model, batch = ResidualFlow(64, [128, 128, 128], 4), torch.randn(256, 64)
-    optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-
-    def step():
-        optimizer.zero_grad(set_to_none=True)
-        loss = -model(batch).mean()
-        loss.backward()
-        optimizer.step()
-        return loss
-
-    return step
+    return training_step(model, batch)
 
 
 IMAGES, SIDE, CHANNELS = 16, 16, 12

@@ -4,6 +4,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from step import training_step
+
 
 class ResidualLayer(nn.Module):
     def __init__(self, channels, skips, dilation, last):
@@ -51,19 +53,9 @@ CASES = ["wavenet:step", "wavenet:sample"]
 
 def repetition(case, variant):
     model = WaveNet()
-    compiled = torch.compile(model) if variant == "compile" else model
     if case == "wavenet:step":
         x = torch.randint(0, 256, (1, LENGTH))
-        optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, fused=True)
-
-        def step():
-            optimizer.zero_grad(set_to_none=True)
-            loss = -compiled(x).mean()
-            loss.backward()
-            optimizer.step()
-            return loss
-
-        return step
+        return training_step(model, x, variant == "compile")
     logits = torch.compile(model.logits) if variant == "compile" else model.logits
     x = torch.randint(0, 256, (1, FIELD))
 

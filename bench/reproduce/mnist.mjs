@@ -123,6 +123,17 @@ function nice() {
   };
 }
 
+/** How glow and realnvp are trained. */
+const byConvolutions = {
+  images: all.data,
+  testImages: test.data,
+  optimizer: flow.adam({ lr: 1e-3 }),
+  clipNorm: 100,
+  ema: 0.999,
+  warmUp: 1,
+  epochs: Number(options.epochs),
+};
+
 function glow() {
   const model = flow.glow({
     image: { height: 28, width: 28, channels: 1 },
@@ -135,16 +146,7 @@ function glow() {
     seed: 1,
     description: { data: 'MNIST' },
   });
-  return {
-    model,
-    images: all.data,
-    testImages: test.data,
-    optimizer: flow.adam({ lr: 1e-3 }),
-    clipNorm: 100,
-    ema: 0.999,
-    warmUp: 1,
-    epochs: Number(options.epochs),
-  };
+  return { model, ...byConvolutions };
 }
 
 function realnvp() {
@@ -157,16 +159,7 @@ function realnvp() {
     seed: 1,
     description: { data: 'MNIST' },
   });
-  return {
-    model,
-    images: all.data,
-    testImages: test.data,
-    optimizer: flow.adam({ lr: 1e-3 }),
-    clipNorm: 100,
-    ema: 0.999,
-    warmUp: 1,
-    epochs: Number(options.epochs),
-  };
+  return { model, ...byConvolutions };
 }
 
 /** x + U[0, 1), drawn once: the network can then learn the noise by heart. */

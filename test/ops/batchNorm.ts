@@ -1,5 +1,5 @@
 import { batchNormFixed, batchNormTrain, columnMoments } from '../../lib/ops';
-import type { OpCase, OpContract } from '../contract/opCase';
+import type { Expected, OpCase, OpContract } from '../contract/opCase';
 import { oddSizes, positive } from '../contract/opCase';
 import { f32, ofType } from '../contract/opContract';
 import * as reference from '../reference/batchNorm';
@@ -12,6 +12,18 @@ function cases(): OpCase[] {
     // Wide and short, narrow and long in turn.
     const [rows, cols] = i % 2 === 0 ? [7, size] : [size + 2, 3];
     const inputs = [{ shape: [rows, cols] }, { shape: [cols] }, { shape: [cols] }];
+    const normalized = (
+      x: Float64Array,
+      logGamma: Float64Array,
+      beta: Float64Array,
+      moments: reference.ColumnStatistics,
+    ): Expected[] => {
+      const { y, logDet } = reference.batchNormForward(x, rows, logGamma, beta, moments, eps);
+      return [
+        { shape: [rows, cols], values: y },
+        { shape: [], values: [logDet[0]!], dtype: 'float64' },
+      ];
+    };
     result.push(
       {
         name: `training, ${rows} × ${cols}`,
@@ -20,21 +32,8 @@ function cases(): OpCase[] {
           const { y, logDet } = batchNormTrain(x, logGamma, beta, eps);
           return [y, logDet];
         },
-        expected: (x, logGamma, beta) => {
-          const statistics = reference.columnStatistics(x, rows);
-          const { y, logDet } = reference.batchNormForward(
-            x,
-            rows,
-            logGamma,
-            beta,
-            statistics,
-            eps,
-          );
-          return [
-            { shape: [rows, cols], values: y },
-            { shape: [], values: [logDet[0]!], dtype: 'float64' },
-          ];
-        },
+        expected: (x, logGamma, beta) =>
+          normalized(x, logGamma, beta, reference.columnStatistics(x, rows)),
         // Mean, difference, product: a few roundings, magnified by exp(logGamma)/√v.
         units: 16,
         gradientUnits: 256,
@@ -51,20 +50,8 @@ function cases(): OpCase[] {
           const { y, logDet } = batchNormFixed(x, { mean, variance }, logGamma, beta, eps);
           return [y, logDet];
         },
-        expected: (x, logGamma, beta, mean, variance) => {
-          const { y, logDet } = reference.batchNormForward(
-            x,
-            rows,
-            logGamma,
-            beta,
-            { mean, variance },
-            eps,
-          );
-          return [
-            { shape: [rows, cols], values: y },
-            { shape: [], values: [logDet[0]!], dtype: 'float64' },
-          ];
-        },
+        expected: (x, logGamma, beta, mean, variance) =>
+          normalized(x, logGamma, beta, { mean, variance }),
         units: 16,
         gradientUnits: 256,
         second: 'unsupported',

@@ -151,6 +151,14 @@ function pathsOf(svg: string): Map<string, [number, number][][]> {
   return paths;
 }
 
+/** Where the inside of a chart lies: left, top, width, height. */
+function plotOf(svg: string): [left: number, top: number, width: number, height: number] {
+  const clip = /<clipPath id="plot"><rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/.exec(
+    svg,
+  );
+  return clip!.slice(1).map(Number) as [number, number, number, number];
+}
+
 describe('lineChart', () => {
   it('draws each value in its place', () => {
     const series = [
@@ -159,15 +167,7 @@ describe('lineChart', () => {
     ];
     const svg = lineChart({ series, yRange: [0, 5], title: 'T', xLabel: 'X', yLabel: 'Y' });
     const [red, blue] = [pathsOf(svg).get('red')!, pathsOf(svg).get('blue')!];
-    const clip = /<clipPath id="plot"><rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/.exec(
-      svg,
-    );
-    const [left, top, width, height] = clip!.slice(1).map(Number) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [left, top, width, height] = plotOf(svg);
     const place = (x: number, y: number) => [
       expect.closeTo(left + (width * x) / 2, 0),
       expect.closeTo(top + height * (1 - y / 5), 0),
@@ -299,15 +299,7 @@ describe('densityChart', () => {
 
   it('draws points in their places, and none outside', () => {
     const svg = densityChart({ ...ranges, points: [0, -1, 3, 1, 4, 0, 1, 2, Number.NaN, 0] });
-    const clip = /<clipPath id="plot"><rect x="(\d+)" y="(\d+)" width="(\d+)" height="(\d+)"/.exec(
-      svg,
-    );
-    const [left, top, width, height] = clip!.slice(1).map(Number) as [
-      number,
-      number,
-      number,
-      number,
-    ];
+    const [left, top, width, height] = plotOf(svg);
     const d = /<path d="([^"]*)" stroke="#1f66ad"/.exec(svg)![1];
     expect(d).toBe(`M${left} ${top + height}h0M${left + width} ${top}h0`);
   });
