@@ -1,4 +1,4 @@
-/** Numbers as people read them. */
+/** Numbers as people read them, and words as a shell does. */
 
 /** 1:05 or 2:03:04. */
 export function duration(seconds: number): string {
