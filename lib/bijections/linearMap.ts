@@ -1,7 +1,7 @@
 /** What the linear maps of channels share: the same matrix at each position of a sample. */
 import type { FloatDType } from '../dtype';
 import { zeros } from '../nn/initialization';
-import { expand, reshape } from '../ops';
+import { add, expand, reshape, sub } from '../ops';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -57,6 +57,16 @@ export abstract class LinearMap extends Bijection {
       const { out, logAbsDet } = this.applyInverse(this.#positionsOf(y));
       return { x: reshape(out, y.shape), logDet: this.#logDet(logAbsDet, y.rows, -1) };
     });
+  }
+
+  /** y + b. */
+  protected plusBias(y: Tensor): Tensor {
+    return this.bias ? add(y, this.bias) : y;
+  }
+
+  /** y − b. */
+  protected minusBias(y: Tensor): Tensor {
+    return this.bias ? sub(y, this.bias) : y;
   }
 
   #positionsOf(x: Tensor): Tensor {

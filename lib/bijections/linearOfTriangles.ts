@@ -1,6 +1,6 @@
 /** What linear maps share whose matrix is made of triangles: LU, and a triangle alone. */
 import { zeros } from '../nn/initialization';
-import { type LuTriangles, linear, luInverseChannels, luSolve, sub, sum } from '../ops';
+import { type LuTriangles, linear, luInverseChannels, luSolve, sum } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap, type LinearMapOptions } from './linearMap';
 import { composing, inverting } from './luWeights';
@@ -43,7 +43,7 @@ export abstract class LinearOfTriangles extends LinearMap {
     const { bias, logScale, triangles } = this;
     if (this.#inverse) {
       const [inverse, logAbsDet] = this.#inverse.tensors();
-      return { out: linear(bias ? sub(y, bias) : y, inverse, null), logAbsDet };
+      return { out: linear(this.minusBias(y), inverse, null), logAbsDet };
     }
     const logAbsDet = sum(logScale, undefined, { dtype: 'float64' });
     return { out: luSolve(y, triangles, { bias }), logAbsDet };

@@ -93,17 +93,17 @@ export class LowRankLinear extends LinearMap {
   }
 
   protected override applyForward(x: Tensor) {
-    const { left, right, logScale, bias } = this;
+    const { left, right, logScale } = this;
     const y = add(mul(x, exp(logScale)), matmul(matmul(x, right), left, { transposeB: true }));
     const { lu } = this.#capacitance();
-    return { out: bias ? add(y, bias) : y, logAbsDet: this.#logAbsDet(lu) };
+    return { out: this.plusBias(y), logAbsDet: this.#logAbsDet(lu) };
   }
 
   protected override applyInverse(y: Tensor) {
-    const { left, right, bias } = this;
+    const { left, right } = this;
     const { lu, inverse } = this.#capacitance();
     refuseSingular('LowRankLinear', lu, this.dtype);
-    const given = mul(bias ? sub(y, bias) : y, inverse);
+    const given = mul(this.minusBias(y), inverse);
     const z = luFactorSolve(lu, matmul(given, right));
     const x = sub(given, mul(matmul(z, left, { transposeB: true }), inverse));
     return { out: x, logAbsDet: this.#logAbsDet(lu) };

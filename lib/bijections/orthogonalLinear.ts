@@ -4,7 +4,7 @@
  */
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, householder, matmul, sub } from '../ops';
+import { householder, matmul } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap, type LinearMapOptions } from './linearMap';
 import { identityOf, reflectionVectors } from './reflections';
@@ -45,11 +45,11 @@ export class OrthogonalLinear extends LinearMap {
 
   protected override applyForward(x: Tensor) {
     const turned = this.#reflect(x, false);
-    return { out: this.bias ? add(turned, this.bias) : turned, logAbsDet: null };
+    return { out: this.plusBias(turned), logAbsDet: null };
   }
 
   protected override applyInverse(y: Tensor) {
-    return { out: this.#reflect(this.bias ? sub(y, this.bias) : y, true), logAbsDet: null };
+    return { out: this.#reflect(this.minusBias(y), true), logAbsDet: null };
   }
 
   config(): Config {

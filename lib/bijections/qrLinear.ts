@@ -5,16 +5,7 @@
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import {
-  add,
-  householder,
-  type LuTriangles,
-  luInverseChannels,
-  luSolve,
-  matmul,
-  sub,
-  sum,
-} from '../ops';
+import { householder, type LuTriangles, luInverseChannels, luSolve, matmul, sum } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap } from './linearMap';
 import { composing, inverting } from './luWeights';
@@ -67,18 +58,18 @@ export class QrLinear extends LinearMap {
 
   // x' R' Q': from the left for few rows, from the right, with the matrix first, for many.
   protected override applyForward(x: Tensor) {
-    const { vectors, bias } = this;
+    const { vectors } = this;
     const [transposed, logAbsDet] = this.#composed.tensors();
     const y =
       x.rows < this.channels
         ? householder(matmul(x, transposed), vectors)
         : matmul(x, householder(transposed, vectors));
-    return { out: bias ? add(y, bias) : y, logAbsDet };
+    return { out: this.plusBias(y), logAbsDet };
   }
 
   protected override applyInverse(y: Tensor) {
-    const { vectors, bias, triangles } = this;
-    const given = bias ? sub(y, bias) : y;
+    const { vectors, triangles } = this;
+    const given = this.minusBias(y);
     const [inverse, logAbsDet] = this.#inverse?.tensors() ?? [
       null,
       sum(this.logScale, undefined, { dtype: 'float64' }),

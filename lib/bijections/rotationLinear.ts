@@ -115,11 +115,11 @@ export class RotationLinear extends LinearMap {
 
   protected override applyForward(x: Tensor) {
     const turned = this.#turn(x, false);
-    return { out: this.bias ? add(turned, this.bias) : turned, logAbsDet: null };
+    return { out: this.plusBias(turned), logAbsDet: null };
   }
 
   protected override applyInverse(y: Tensor) {
-    return { out: this.#turn(this.bias ? sub(y, this.bias) : y, true), logAbsDet: null };
+    return { out: this.#turn(this.minusBias(y), true), logAbsDet: null };
   }
 
   config(): Config {

@@ -2,7 +2,7 @@
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
-import { add, exp, householder, matmul, mul, neg, sub, sum } from '../ops';
+import { exp, householder, matmul, mul, neg, sum } from '../ops';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap } from './linearMap';
 import type { OrthogonalLinearOptions } from './orthogonalLinear';
@@ -56,11 +56,11 @@ export class SvdLinear extends LinearMap {
 
   protected override applyForward(x: Tensor) {
     const y = this.#apply(x, false);
-    return { out: this.bias ? add(y, this.bias) : y, logAbsDet: this.#logAbsDet() };
+    return { out: this.plusBias(y), logAbsDet: this.#logAbsDet() };
   }
 
   protected override applyInverse(y: Tensor) {
-    const x = this.#apply(this.bias ? sub(y, this.bias) : y, true);
+    const x = this.#apply(this.minusBias(y), true);
     return { out: x, logAbsDet: this.#logAbsDet() };
   }
 

@@ -22,7 +22,7 @@ import { allInChunks } from './chunks';
 import { contextRows } from './context';
 import { freshSeed, requireSamples } from './draws';
 import { fixedMapOf, mappedContext, requireFixedMap } from './fixedMap';
-import { loadModuleOf, type ModelFileOptions, saveModule } from './modelFile';
+import { loadAs, type ModelFileOptions, saveModule } from './modelFile';
 import { reportOf, reportTensors, warnOfUnsolved } from './reports';
 
 /** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
@@ -274,8 +274,7 @@ export class Flow extends Module {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<Flow> {
-    const isOne = (module: Module) => module instanceof Flow;
-    return loadModuleOf('Flow.load', path, 'a flow', isOne);
+    return loadAs(Flow, path, 'a flow');
   }
 
   config(): Config {

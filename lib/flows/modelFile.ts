@@ -223,3 +223,18 @@ export async function loadModuleOf<M extends Module>(
   const remedy = 'load it with its own class';
   throw new FlowError('FORMAT', expected(where, path, what, `a ${kind}`, remedy));
 }
+
+/**
+ * What `load` of a class does.
+ *
+ * @param what its name in a sentence: 'a flow'
+ * @throws FlowError FILE, FORMAT
+ */
+export async function loadAs<C extends abstract new (...options: never[]) => Module>(
+  kind: C,
+  path: string,
+  what: string,
+): Promise<InstanceType<C>> {
+  const isOne = (module: Module): module is InstanceType<C> => module instanceof kind;
+  return loadModuleOf(`${kind.name}.load`, path, what, isOne);
+}

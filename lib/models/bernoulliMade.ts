@@ -9,7 +9,7 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
-import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadAs, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
 import { type OrderRule, orderOf } from '../nn/featureOrder';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from '../nn/initialization';
@@ -290,8 +290,7 @@ export class BernoulliMade extends Module {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<BernoulliMade> {
-    const isOne = (module: Module) => module instanceof BernoulliMade;
-    return loadModuleOf('BernoulliMade.load', path, 'a Bernoulli MADE', isOne);
+    return loadAs(BernoulliMade, path, 'a Bernoulli MADE');
   }
 
   config(): Config {

@@ -14,7 +14,7 @@ import { expected, FlowError } from '../errors';
 import { inChunks } from '../flows/chunks';
 import { contextRows } from '../flows/context';
 import { type Dequantization, Flow, type LogProbOptions, type SampleOptions } from '../flows/flow';
-import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadAs, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import {
@@ -225,8 +225,7 @@ export class DequantizedFlow extends Module implements GenerativeModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<DequantizedFlow> {
-    const isOne = (module: Module) => module instanceof DequantizedFlow;
-    return loadModuleOf('DequantizedFlow.load', path, 'a dequantised flow', isOne);
+    return loadAs(DequantizedFlow, path, 'a dequantised flow');
   }
 
   config(): Config {

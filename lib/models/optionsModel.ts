@@ -1,7 +1,7 @@
 /** Models that are built from options: what their files say of them, and the way back. */
 import type { Bijection } from '../bijections/bijection';
 import { fixedMapOf, mappedContext } from '../flows/fixedMap';
-import { loadModuleOf, type ModelFileOptions, saveModule } from '../flows/modelFile';
+import { loadAs, type ModelFileOptions, saveModule } from '../flows/modelFile';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
 import type { Tensor } from '../tensor/tensor';
@@ -51,13 +51,8 @@ export abstract class OptionsModel<O extends ModelOptions> extends Module {
   /** Reads what `save` of this class wrote. @throws FlowError FILE, FORMAT */
   static async load<C extends ModelClass>(this: C, path: string): Promise<InstanceType<C>> {
     // biome-ignore lint/complexity/noThisInStatic: the class that it is called on
-    return loadAs(this, path);
+    return loadAs(this, path, `a ${this.name}`);
   }
-}
-
-async function loadAs<C extends ModelClass>(kind: C, path: string): Promise<InstanceType<C>> {
-  const isOne = (module: Module): module is InstanceType<C> => module instanceof kind;
-  return loadModuleOf(`${kind.name}.load`, path, `a ${kind.name}`, isOne);
 }
 
 /** Declares how such a model is built from what its `config()` gave. */

@@ -14,6 +14,23 @@ export interface LinearConfig extends Config {
   readonly dtype: FloatDType;
 }
 
+interface LinearOptions {
+  bias?: boolean;
+  activation?: Activation;
+  dtype?: FloatDType;
+}
+
+/** [outputs] to start with; null without one. */
+function biasOf(
+  inputs: number,
+  outputs: number,
+  { bias = true, dtype = 'float32' }: LinearOptions,
+  stream: RandomStream | null,
+): Tensor | null {
+  if (!bias) return null;
+  return stream ? uniformByFanIn(stream, [outputs], inputs, dtype) : zeros([outputs], dtype);
+}
+
 /** y = act(x Wᵀ + b (+ addend)) with weight [outputs, inputs] and bias [outputs]. */
 export class Linear extends Module {
   readonly weight: Tensor;
@@ -23,7 +40,7 @@ export class Linear extends Module {
   constructor(
     readonly inputs: number,
     readonly outputs: number,
-    readonly options: { bias?: boolean; activation?: Activation; dtype?: FloatDType },
+    readonly options: LinearOptions,
     stream: RandomStream | null,
   ) {
     super();
@@ -34,13 +51,8 @@ export class Linear extends Module {
         ? uniformByFanIn(stream, [outputs, inputs], inputs, dtype)
         : zeros([outputs, inputs], dtype),
     );
-    this.bias =
-      (options.bias ?? true)
-        ? this.parameter(
-            'bias',
-            stream ? uniformByFanIn(stream, [outputs], inputs, dtype) : zeros([outputs], dtype),
-          )
-        : null;
+    const bias = biasOf(inputs, outputs, options, stream);
+    this.bias = bias && this.parameter('bias', bias);
   }
 
   apply(x: Tensor, addend: Tensor | null = null): Tensor {
@@ -67,7 +79,7 @@ export class MaskedLinear extends Module {
   constructor(
     readonly inputs: number,
     extents: Int32Array,
-    readonly options: { bias?: boolean; activation?: Activation; dtype?: FloatDType },
+    readonly options: LinearOptions,
     stream: RandomStream | null,
   ) {
     super();
@@ -80,13 +92,8 @@ export class MaskedLinear extends Module {
         ? maskedUniformByFanIn(stream, extents, inputs, dtype)
         : zeros([outputs, inputs], dtype),
     );
-    this.bias =
-      (options.bias ?? true)
-        ? this.parameter(
-            'bias',
-            stream ? uniformByFanIn(stream, [outputs], inputs, dtype) : zeros([outputs], dtype),
-          )
-        : null;
+    const bias = biasOf(inputs, outputs, options, stream);
+    this.bias = bias && this.parameter('bias', bias);
     this.extents = this.own(tensorOfArray(extents, [outputs]));
   }
 

@@ -19,7 +19,7 @@ import type { DensityModel } from '../../flows/density';
 import { freshSeed, requireDrawn, requireSamples } from '../../flows/draws';
 import { mappedContext } from '../../flows/fixedMap';
 import type { Flow } from '../../flows/flow';
-import { loadModuleOf, type ModelFileOptions, saveModule } from '../../flows/modelFile';
+import { loadAs, type ModelFileOptions, saveModule } from '../../flows/modelFile';
 import type { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
 import {
@@ -306,8 +306,7 @@ export class Vae extends Module implements DensityModel {
 
   /** Reads what `save` wrote. @throws FlowError FILE, FORMAT */
   static async load(path: string): Promise<Vae> {
-    const isOne = (module: Module) => module instanceof Vae;
-    return loadModuleOf('Vae.load', path, 'a VAE', isOne);
+    return loadAs(Vae, path, 'a VAE');
   }
 
   config(): Config {

@@ -1,7 +1,7 @@
 // The part of the CUDA language and runtime that cuda/ uses, for a host compiler (docs/adr/0008).
 //
-// A kernel is an ordinary function that runs once a thread: grid.h schedules the threads, memory.h knows the addresses that a
-// device may touch, stream.h orders the work.
+// A kernel is an ordinary function that runs once a thread: grid.cc schedules the threads, memory.cc knows the addresses that a
+// device may touch, stream.cc orders the work.
 #pragma once
 #include <math.h>
 #include <stddef.h>
