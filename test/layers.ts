@@ -7,7 +7,7 @@ import { join, posix, relative, sep } from 'node:path';
  * one rank may use each other as long as they do not do so in a circle.
  */
 const TYPESCRIPT_RANKS: readonly (readonly string[])[] = [
-  ['errors', 'dtype', 'shape'],
+  ['errors', 'dtype', 'shape', 'options'],
   ['native', 'io'],
   ['tensor', 'runtime'],
   ['autograd'],

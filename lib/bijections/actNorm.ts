@@ -11,6 +11,7 @@ import { ChannelMoments, leastDeviation } from '../nn/channelMoments';
 import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
+import { above0, checkOptions, count, dtype, type Rules, required } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { ChannelAffine } from './channelAffine';
@@ -25,6 +26,13 @@ export interface ActNormOptions {
   readonly dtype?: FloatDType;
 }
 
+const actNormRules: Rules<ActNormOptions> = {
+  channels: required(count),
+  positions: count,
+  floor: above0,
+  dtype,
+};
+
 export class ActNorm extends ChannelAffine {
   readonly floor: number;
   override readonly shift: Tensor;
@@ -32,7 +40,7 @@ export class ActNorm extends ChannelAffine {
   #constantChannels: readonly number[] = [];
 
   constructor(options: ActNormOptions) {
-    super(options);
+    super(checkOptions('ActNorm', options, actNormRules));
     this.floor = options.floor ?? leastDeviation;
     this.shift = this.parameter('shift', zeros([this.channels], this.dtype));
     this.#initialized = this.state('initialized', tensorOfArray(Int32Array.of(0), [1]));

@@ -4,6 +4,7 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { channelAffine, channelAffineInverse } from '../ops';
+import { checkOptions, dtype, numbers, type Rules, required, rule } from '../options';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
 
@@ -16,6 +17,16 @@ export interface AffineOptions {
   readonly dtype?: FloatDType;
 }
 
+const affineRules: Rules<AffineOptions> = {
+  logScale: required(numbers),
+  shift: required(numbers),
+  learned: rule(
+    "true, false or 'scale'",
+    (value) => typeof value === 'boolean' || value === 'scale',
+  ),
+  dtype,
+};
+
 export class Affine extends Bijection {
   override readonly features: number;
   readonly learned: boolean | 'scale';
@@ -26,6 +37,7 @@ export class Affine extends Bijection {
 
   constructor(options: AffineOptions) {
     super();
+    checkOptions('Affine', options, affineRules);
     const { logScale, shift, learned = false, dtype = 'float32' } = options;
     if (logScale.length !== shift.length || logScale.length === 0) {
       throw new FlowError(

@@ -21,6 +21,20 @@ import {
   copyInto,
   reshape,
 } from '../ops';
+import {
+  count as aCount,
+  checkArgument,
+  checkOptions,
+  count,
+  dtype,
+  object,
+  one,
+  type Rule,
+  type Rules,
+  required,
+  rule,
+  sides,
+} from '../options';
 import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -69,6 +83,8 @@ export function conditionerSizes(
   split: CouplingSplit,
   scale: CouplingScaleOption = { kind: 'tanh' },
 ): { inputs: number; outputs: number } {
+  checkArgument('conditionerSizes', 'channels', channels, aCount);
+  checkArgument('conditionerSizes', 'split', split, splitRule);
   const each = scale.kind === 'additive' ? 1 : 2;
   if (split.kind === 'checkerboard') return { inputs: channels, outputs: each * channels };
   const { count } = transformedColumns('AffineCoupling', channels, split);
@@ -106,6 +122,30 @@ export function transformedColumns(
     : { start: first, count: channels - first };
 }
 
+/** What `split` must be. */
+export const splitRule: Rule = rule(
+  "{ kind: 'columns', transformed: 'first' or 'second' } or { kind: 'checkerboard', image, parity: 0 or 1 }",
+  (value) => {
+    const split = value as CouplingSplit;
+    if (typeof split !== 'object' || split === null) return false;
+    if (split.kind === 'columns')
+      return split.transformed === 'first' || split.transformed === 'second';
+    return (
+      split.kind === 'checkerboard' && sides.takes(split.image) && [0, 1].includes(split.parity)
+    );
+  },
+  'pass one',
+);
+
+const affineCouplingRules: Rules<AffineCouplingOptions> = {
+  channels: required(count),
+  positions: count,
+  split: required(splitRule),
+  scale: object,
+  conditioner: required(one('a Conditioner', () => Conditioner)),
+  dtype,
+};
+
 /** y = x·s + t on the transformed part. Both directions cost one pass of the network. */
 export class AffineCoupling extends Bijection {
   override readonly features: number;
@@ -124,6 +164,7 @@ export class AffineCoupling extends Bijection {
 
   constructor(options: AffineCouplingOptions) {
     super();
+    checkOptions('AffineCoupling', options, affineCouplingRules);
     const { channels, positions = 1, split, conditioner, dtype = 'float32' } = options;
     const { scale = { kind: 'tanh' } } = options;
     const { inputs, outputs } = conditionerSizes(channels, split, scale);

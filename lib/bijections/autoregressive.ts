@@ -6,10 +6,11 @@ import { pullback } from '../autograd/gradient';
 import { withoutTape } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { Made, type MadeOptions } from '../nn/made';
+import { Made, type MadeOptions, madeRules } from '../nn/made';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, columns, copyInto, full, zeros } from '../ops';
+import { checkOptions, one, type Rules, required } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -20,6 +21,13 @@ import { Transformer } from './transformer';
 export interface AutoregressiveOptions extends Omit<MadeOptions, 'outputsPerFeature'> {
   readonly transformer: Transformer;
 }
+
+const { outputsPerFeature: _outputs, ...networkRules } = madeRules;
+
+const autoregressiveRules: Rules<AutoregressiveOptions> = {
+  ...networkRules,
+  transformer: required(one('a Transformer', () => Transformer)),
+};
 
 /**
  * Forward is one pass. The inverse is about one pass and the roots where the transformer can be solved inside of the
@@ -34,6 +42,7 @@ export class Autoregressive extends Bijection {
 
   constructor(options: AutoregressiveOptions) {
     super();
+    checkOptions('Autoregressive', options, autoregressiveRules);
     const { transformer, ...network } = options;
     this.features = options.features;
     this.contextFeatures = options.contextFeatures ?? 0;

@@ -26,6 +26,17 @@ import {
 } from '../ops';
 import { encodeGeometry } from '../ops/conv2dGeometry';
 import { wavefrontMask } from '../ops/wavefrontSolve';
+import {
+  anything,
+  checkOptions,
+  count,
+  dtype,
+  flag,
+  image,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -73,6 +84,16 @@ function orderOf(side: number, rotation: Rotation) {
   return { taps: taps.sort((p, q) => p - q), direction: [a, b] as const };
 }
 
+const autoregressiveConvRules: Rules<AutoregressiveConvOptions> = {
+  image: required(image),
+  kernel: count,
+  rotation: anything,
+  lower: flag,
+  bias: flag,
+  seed,
+  dtype,
+};
+
 /** y = A x + b; log|det A| = height·width·Σ log|diagonal|. The inverse goes front by front over the image. */
 export class AutoregressiveConv extends Bijection {
   override readonly features: number;
@@ -98,6 +119,7 @@ export class AutoregressiveConv extends Bijection {
 
   constructor(options: AutoregressiveConvOptions) {
     super();
+    checkOptions('AutoregressiveConv', options, autoregressiveConvRules);
     const { image, kernel = 3, rotation = 0, lower = true, bias = false } = options;
     const { seed = 0, dtype = 'float32' } = options;
     requireImage('AutoregressiveConv', image);

@@ -27,6 +27,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { above0, checkOptions, count, dtype, finite, type Rules } from '../options';
 import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -47,6 +48,15 @@ export interface BatchNormOptions {
   readonly dtype?: FloatDType;
 }
 
+const batchNormRules: Rules<BatchNormOptions> = {
+  features: count,
+  channels: count,
+  positions: count,
+  epsilon: above0,
+  momentum: finite,
+  dtype,
+};
+
 export class BatchNorm extends Bijection {
   override readonly features: number;
   readonly channels: number;
@@ -63,6 +73,7 @@ export class BatchNorm extends Bijection {
 
   constructor(options: BatchNormOptions) {
     super();
+    checkOptions('BatchNorm', options, batchNormRules);
     const { positions = 1, channels = options.features } = options;
     requirePositions('BatchNorm', positions);
     if (

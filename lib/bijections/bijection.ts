@@ -8,6 +8,8 @@ import { withoutTape } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
 import { Module } from '../nn/module';
 import { full } from '../ops';
+import { requireTensor } from '../ops/check';
+import { one, type Rule } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { mapRowsInPlace } from './rowChunks';
@@ -141,6 +143,8 @@ export abstract class Bijection extends Module {
   }
 
   #check(input: Tensor, context: Tensor | null, name: string): void {
+    requireTensor(this.constructor.name, name, input);
+    if (context !== null) requireTensor(this.constructor.name, 'context', context);
     if (input.shape.length !== 2 || input.cols !== this.features) {
       throw new FlowError(
         'SHAPE',
@@ -175,3 +179,6 @@ export abstract class Bijection extends Module {
     return below.contextFeatures > 0 ? context : null;
   }
 }
+
+/** What a map must be. */
+export const aBijection: Rule = one('a Bijection', () => Bijection);

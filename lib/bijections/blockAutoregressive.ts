@@ -38,6 +38,16 @@ import {
   sum,
   tanh,
 } from '../ops';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -140,6 +150,14 @@ export interface BlockAutoregressiveOptions {
   readonly dtype?: FloatDType;
 }
 
+export const blockAutoregressiveRules: Rules<BlockAutoregressiveOptions> = {
+  features: required(count),
+  hidden: counts,
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+};
+
 /** Forward is one pass; the inverse about one, and the roots of each dimension, in one kernel. */
 export class BlockAutoregressive extends Bijection {
   override readonly features: number;
@@ -154,6 +172,7 @@ export class BlockAutoregressive extends Bijection {
 
   constructor(options: BlockAutoregressiveOptions) {
     super();
+    checkOptions('BlockAutoregressive', options, blockAutoregressiveRules);
     const { features, hidden = [8, 8], contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
     requireSize('BlockAutoregressive', 'features', features, 'pass it');
     for (const units of hidden) requireSize('BlockAutoregressive', 'hidden', units, 'pass it');

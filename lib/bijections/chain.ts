@@ -3,10 +3,11 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, full } from '../ops';
+import { checkArgument, countOrNone, list } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { activations } from './activations';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { aBijection, Bijection, type Forward, type Inverse } from './bijection';
 import { rebuildableForward } from './rebuild';
 import { mergeSolves, type Solved, solved } from './solve';
 import { forwardThrough, inverseThrough } from './through';
@@ -18,8 +19,12 @@ export class Chain extends Bijection {
   readonly bijections: readonly Bijection[];
 
   /** @param features needed for an empty chain only, which is the identity */
-  constructor(bijections: readonly Bijection[], features = bijections[0]?.features ?? 0) {
+  constructor(bijections: readonly Bijection[], features = bijections?.[0]?.features ?? 0) {
     super();
+    checkArgument('Chain', 'bijections', bijections, list);
+    for (const [k, bijection] of bijections.entries())
+      checkArgument('Chain', `bijections[${k}]`, bijection, aBijection);
+    checkArgument('Chain', 'features', features, countOrNone);
     this.features = features;
     this.bijections = bijections;
     let context = 0;

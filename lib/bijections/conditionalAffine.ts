@@ -21,6 +21,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { checkOptions, count, countOrNone, dtype, type Rules, required } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -35,6 +36,13 @@ export interface ConditionalAffineOptions {
   readonly contextFeatures?: number;
   readonly dtype?: FloatDType;
 }
+
+const conditionalAffineRules: Rules<ConditionalAffineOptions> = {
+  channels: required(count),
+  positions: count,
+  contextFeatures: countOrNone,
+  dtype,
+};
 
 export class ConditionalAffine extends Bijection {
   override readonly features: number;
@@ -51,6 +59,7 @@ export class ConditionalAffine extends Bijection {
 
   constructor(options: ConditionalAffineOptions) {
     super();
+    checkOptions('ConditionalAffine', options, conditionalAffineRules);
     const { channels, positions = 1, contextFeatures = 0, dtype = 'float32' } = options;
     requireSize('ConditionalAffine', 'channels', channels);
     requirePositions('ConditionalAffine', positions);

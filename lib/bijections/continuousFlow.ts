@@ -20,6 +20,16 @@ import {
   sub,
   sum,
 } from '../ops';
+import {
+  anything,
+  checkOptions,
+  finite,
+  object,
+  one,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { activations } from './activations';
@@ -79,6 +89,18 @@ export interface ContinuousFlowOptions {
   readonly seed?: number;
 }
 
+export const continuousFlowRules: Rules<ContinuousFlowOptions> = {
+  field: required(one('a VectorField', () => VectorField)),
+  endTime: finite,
+  training: object,
+  use: object,
+  gradient: anything,
+  trainingTrace: object,
+  useTrace: object,
+  regularization: object,
+  seed,
+};
+
 /**
  * Both directions are a solve, one backwards in time. They undo each other, and logDet is that of the map, to the accuracy of the
  * solver: about rtol with dopri5, of order (T/steps)⁴ with rk4. With dopri5 the report counts evaluations, and has the largest
@@ -99,6 +121,7 @@ export class ContinuousFlow extends Bijection {
 
   constructor(options: ContinuousFlowOptions) {
     super();
+    checkOptions('ContinuousFlow', options, continuousFlowRules);
     const { field, endTime = 1, gradient = 'direct', regularization = {}, seed = 0 } = options;
     const { training = { method: 'rk4' }, use = { method: 'dopri5' } } = options;
     const { features } = field;

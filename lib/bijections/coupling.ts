@@ -8,19 +8,31 @@ import { Conditioner } from '../nn/conditioner';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { checkerboard, columns, concatColumns, gatherColumns, reshape } from '../ops';
+import {
+  count as aCount,
+  checkArgument,
+  checkOptions,
+  count,
+  dtype,
+  object,
+  one,
+  type Rules,
+  required,
+} from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import {
   type CouplingSplit,
   checkConditioner,
   savedSplit,
+  splitRule,
   transformedColumns,
 } from './affineCoupling';
 import { buildTransformer } from './autoregressive';
 import { Bijection, type Forward, type Inverse } from './bijection';
 import { initializeNetwork } from './couplingNetwork';
 import type { Solved } from './solve';
-import type { Transformer } from './transformer';
+import { Transformer } from './transformer';
 
 export interface CouplingLayerOptions {
   /** C: columns of a position. */
@@ -40,11 +52,23 @@ export function couplingSizes(
   split: CouplingSplit,
   transformer: Pick<Transformer, 'paramsPerFeature'>,
 ): { inputs: number; outputs: number } {
+  checkArgument('couplingSizes', 'channels', channels, aCount);
+  checkArgument('couplingSizes', 'split', split, splitRule);
+  checkArgument('couplingSizes', 'transformer', transformer, object);
   const each = transformer.paramsPerFeature;
   if (split.kind === 'checkerboard') return { inputs: channels, outputs: each * channels };
   const { count } = transformedColumns('Coupling', channels, split);
   return { inputs: channels - count, outputs: each * count };
 }
+
+const couplingRules: Rules<CouplingLayerOptions> = {
+  channels: required(count),
+  positions: count,
+  split: required(splitRule),
+  transformer: required(one('a Transformer', () => Transformer)),
+  conditioner: required(one('a Conditioner', () => Conditioner)),
+  dtype,
+};
 
 /** Both directions cost one pass of the network; the inverse also what the transformer's costs. */
 export class Coupling extends Bijection {
@@ -64,6 +88,7 @@ export class Coupling extends Bijection {
 
   constructor(options: CouplingLayerOptions) {
     super();
+    checkOptions('Coupling', options, couplingRules);
     const { channels, positions = 1, split, conditioner, transformer, dtype = 'float32' } = options;
     const { inputs, outputs } = couplingSizes(channels, split, transformer);
     checkConditioner('Coupling', { split, conditioner, positions }, inputs, outputs, {

@@ -12,9 +12,10 @@ import {
   luFactorSolve,
   RandomStream,
 } from '../ops';
+import { checkOptions, type Rules, seed } from '../options';
 import { scope } from '../tensor/scope';
 import { isRecording, type Tensor } from '../tensor/tensor';
-import { LinearMap, type LinearMapOptions } from './linearMap';
+import { LinearMap, type LinearMapOptions, linearMapRules } from './linearMap';
 
 export interface DenseLinearOptions extends LinearMapOptions {
   /** Of the random rotation that W starts as; default 0. */
@@ -42,6 +43,11 @@ export function refuseSingular(where: string, lu: LuFactors, dtype: FloatDType):
   );
 }
 
+const denseLinearRules: Rules<DenseLinearOptions> = {
+  ...linearMapRules,
+  seed,
+};
+
 /**
  * y = W x + b at each position. Each pass decomposes W (LU with partial pivoting, in float64), for log|det W| and for the
  * inverse; nothing keeps W away from a singular matrix, which {@link LuLinear} cannot reach.
@@ -55,7 +61,7 @@ export class DenseLinear extends LinearMap {
   readonly seed: number;
 
   constructor(options: DenseLinearOptions) {
-    super(options);
+    super(checkOptions('DenseLinear', options, denseLinearRules));
     this.seed = options.seed ?? 0;
     const { channels } = this;
     const stream = new RandomStream(this.seed);

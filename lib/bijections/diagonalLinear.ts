@@ -3,9 +3,15 @@ import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { full } from '../ops';
+import { checkOptions, type Rules } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { ChannelAffine } from './channelAffine';
 import type { LinearMapOptions } from './linearMap';
+import { linearMapRules } from './linearMap';
+
+const diagonalLinearRules: Rules<LinearMapOptions> = {
+  ...linearMapRules,
+};
 
 /**
  * y = x·exp(logScale) + b, channel by channel, alike at each position. Starts as the identity; `ActNorm` is the same map,
@@ -18,7 +24,7 @@ export class DiagonalLinear extends ChannelAffine {
   override readonly shift: Tensor;
 
   constructor(options: LinearMapOptions) {
-    super(options);
+    super(checkOptions('DiagonalLinear', options, diagonalLinearRules));
     const { channels, dtype } = this;
     this.bias = options.bias ? this.parameter('bias', zeros([channels], dtype)) : null;
     this.shift = this.bias ?? this.own(full([channels], 0, dtype));

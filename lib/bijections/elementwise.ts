@@ -5,7 +5,12 @@
  */
 import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
-import { type AmortizationOptions, amortizationConfig, ParameterNet } from '../nn/parameterNet';
+import {
+  type AmortizationOptions,
+  amortizationConfig,
+  amortizationRules,
+  ParameterNet,
+} from '../nn/parameterNet';
 import { register } from '../nn/registry';
 import {
   abs,
@@ -33,6 +38,7 @@ import {
   tanh,
   where,
 } from '../ops';
+import { checkOptions, count, finite, picked, type Rules, required, word } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -182,6 +188,13 @@ export interface ElementwiseOptions extends AmortizationOptions {
   readonly slope?: number;
 }
 
+const elementwiseRules: Rules<ElementwiseOptions> = {
+  ...amortizationRules,
+  features: required(count),
+  map: required(word(...Object.keys(maps))),
+  slope: finite,
+};
+
 /**
  * y_i = f(x_i). Learned numbers are one a feature, or with a context one a feature and a sample. Values outside of the
  * domain of a map or its inverse give NaN, the ends of it ±∞: nothing is clamped.
@@ -196,6 +209,7 @@ export class Elementwise extends Bijection {
 
   constructor(options: ElementwiseOptions) {
     super();
+    checkOptions('Elementwise', options, elementwiseRules);
     const { features, map, slope = 0.2, contextFeatures = 0 } = options;
     requireSize('Elementwise', 'features', features);
     if (!Object.hasOwn(maps, map) || !(slope > 0 && slope < Number.POSITIVE_INFINITY)) {
@@ -232,7 +246,9 @@ export class Elementwise extends Bijection {
       (_, k) => start[Math.floor(k / features)] as number,
     );
     this.parameterNet =
-      start.length > 0 ? this.child('parameters', new ParameterNet(values, options)) : null;
+      start.length > 0
+        ? this.child('parameters', new ParameterNet(values, picked(options, amortizationRules)))
+        : null;
   }
 
   #run(direction: 'forward' | 'inverse', x: Tensor, context: Tensor | null) {

@@ -1,20 +1,32 @@
 /** Any transformer on each feature by itself: its parameters are learned numbers, or made of the context. */
 import type { Config } from '../nn/module';
-import { type AmortizationOptions, amortizationConfig, ParameterNet } from '../nn/parameterNet';
+import {
+  type AmortizationOptions,
+  amortizationConfig,
+  amortizationRules,
+  ParameterNet,
+} from '../nn/parameterNet';
 import { register } from '../nn/registry';
 import { expand } from '../ops';
+import { checkOptions, count, one, picked, type Rules, required } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { buildTransformer } from './autoregressive';
 import { Bijection, type Forward, type Inverse } from './bijection';
-import type { Transformer } from './transformer';
+import { Transformer } from './transformer';
 
 export interface ElementwiseTransformerOptions extends AmortizationOptions {
   /** D. */
   readonly features: number;
   readonly transformer: Transformer;
 }
+
+const elementwiseTransformerRules: Rules<ElementwiseTransformerOptions> = {
+  ...amortizationRules,
+  features: required(count),
+  transformer: required(one('a Transformer', () => Transformer)),
+};
 
 /** y_i = f(x_i; p_i): learned marginals, with a context p(x_i | c) of features that are independent given it. */
 export class ElementwiseTransformer extends Bijection {
@@ -26,6 +38,7 @@ export class ElementwiseTransformer extends Bijection {
 
   constructor(options: ElementwiseTransformerOptions) {
     super();
+    checkOptions('ElementwiseTransformer', options, elementwiseTransformerRules);
     const { features, transformer } = options;
     requireSize('ElementwiseTransformer', 'features', features);
     this.features = features;
@@ -34,7 +47,10 @@ export class ElementwiseTransformer extends Bijection {
       { length: features * each.length },
       (_, k) => each[k % each.length] as number,
     );
-    this.parameterNet = this.child('parameters', new ParameterNet(start, options));
+    this.parameterNet = this.child(
+      'parameters',
+      new ParameterNet(start, picked(options, amortizationRules)),
+    );
     this.transformer = this.child('transformer', transformer);
     this.contextFeatures = this.parameterNet.contextFeatures;
   }

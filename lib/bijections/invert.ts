@@ -2,8 +2,9 @@
 
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
+import { checkArgument } from '../options';
 import type { Tensor } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { aBijection, Bijection, type Forward, type Inverse } from './bijection';
 
 /** The fast direction of what is turned round. */
 export type Turned<Direction> = Direction extends 'forward'
@@ -20,6 +21,7 @@ export class Invert<B extends Bijection = Bijection> extends Bijection {
 
   constructor(readonly bijection: B) {
     super();
+    checkArgument('Invert', 'bijection', bijection, aBijection);
     this.features = bijection.features;
     this.contextFeatures = bijection.contextFeatures;
     const turned = { both: 'both', forward: 'inverse', inverse: 'forward' } as const;

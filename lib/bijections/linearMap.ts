@@ -2,6 +2,7 @@
 import type { FloatDType } from '../dtype';
 import { zeros } from '../nn/initialization';
 import { add, expand, reshape, sub } from '../ops';
+import { count, dtype, flag, type Rules, required } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -17,6 +18,13 @@ export interface LinearMapOptions {
   readonly bias?: boolean;
   readonly dtype?: FloatDType;
 }
+
+export const linearMapRules: Rules<LinearMapOptions> = {
+  channels: required(count),
+  positions: count,
+  bias: flag,
+  dtype,
+};
 
 /** y = W x + b at each position; log|det ∂y/∂x| = P·log|det W|, the same for all samples. */
 export abstract class LinearMap extends Bijection {

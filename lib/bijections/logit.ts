@@ -6,6 +6,7 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { add, affineScalar, log, logSigmoid, sigmoid, softplus, sub, sum } from '../ops';
+import { checkArgument, count, number } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -21,6 +22,8 @@ export class Logit extends Bijection {
     readonly lambda = 1e-6,
   ) {
     super();
+    checkArgument('Logit', 'features', features, count);
+    checkArgument('Logit', 'lambda', lambda, number);
     if (!(lambda >= 0 && lambda < 0.5)) {
       throw new FlowError(
         'ARGUMENT',

@@ -17,11 +17,12 @@ import {
   sub,
   sum,
 } from '../ops';
+import { checkOptions, count, type Rules, required, seed } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { refuseSingular } from './denseLinear';
-import { LinearMap, type LinearMapOptions } from './linearMap';
+import { LinearMap, type LinearMapOptions, linearMapRules } from './linearMap';
 
 export interface LowRankLinearOptions extends LinearMapOptions {
   /** R: columns of U and V, at most C. */
@@ -29,6 +30,12 @@ export interface LowRankLinearOptions extends LinearMapOptions {
   /** Of the random U at the start; default 0. */
   readonly seed?: number;
 }
+
+const lowRankLinearRules: Rules<LowRankLinearOptions> = {
+  ...linearMapRules,
+  rank: required(count),
+  seed,
+};
 
 /**
  * y = diag(s) x + U Vᵀ x + b at each position, s = exp(logScale): products of C·R, and of the small matrix
@@ -48,7 +55,7 @@ export class LowRankLinear extends LinearMap {
   readonly #identity: Tensor;
 
   constructor(options: LowRankLinearOptions) {
-    super(options);
+    super(checkOptions('LowRankLinear', options, lowRankLinearRules));
     const { channels, dtype } = this;
     const { rank, seed = 0 } = options;
     requireSize('LowRankLinear', 'rank', rank);

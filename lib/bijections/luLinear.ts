@@ -6,9 +6,10 @@ import type { Config } from '../nn/module';
 import { orthogonal } from '../nn/orthogonal';
 import { register } from '../nn/registry';
 import { type LuTriangles, luFactor, RandomStream } from '../ops';
+import { checkOptions, type Rules, seed, word } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-import type { LinearMapOptions } from './linearMap';
+import { type LinearMapOptions, linearMapRules } from './linearMap';
 import { LinearOfTriangles } from './linearOfTriangles';
 
 export interface LuLinearOptions extends LinearMapOptions {
@@ -18,6 +19,12 @@ export interface LuLinearOptions extends LinearMapOptions {
   readonly seed?: number;
 }
 
+const luLinearRules: Rules<LuLinearOptions> = {
+  ...linearMapRules,
+  start: word('rotation', 'identity'),
+  seed,
+};
+
 /** y = W x + b at each position, W = P·L·(U + diag(s)). P and the signs of s are fixed at the start and saved as state. */
 export class LuLinear extends LinearOfTriangles {
   /** P, int32 [C]: row i of L·(U + diag(s)) is row rows[i] of W. */
@@ -26,7 +33,7 @@ export class LuLinear extends LinearOfTriangles {
   readonly seed: number;
 
   constructor(options: LuLinearOptions) {
-    super(options);
+    super(checkOptions('LuLinear', options, luLinearRules));
     const { channels } = this;
     this.start = options.start ?? 'rotation';
     this.seed = options.seed ?? 0;

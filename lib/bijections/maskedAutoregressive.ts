@@ -4,7 +4,7 @@
  * `gate` it is the step of an inverse autoregressive flow, y = s·x + (1 − s)·m: Kingma et al. 2016, eq. 14.
  */
 import type { FloatDType } from '../dtype';
-import { Made, type MadeOptions } from '../nn/made';
+import { Made, type MadeOptions, madeRules } from '../nn/made';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import {
@@ -15,6 +15,7 @@ import {
   madeInverse,
   neg,
 } from '../ops';
+import { checkOptions, object, picked, type Rules } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -23,6 +24,13 @@ export interface MaskedAutoregressiveOptions extends Omit<MadeOptions, 'outputsP
   /** How the network's raw output becomes the log-scale a; default softClamp with bound 5; see AutoregressiveScale. */
   readonly scale?: AutoregressiveScale;
 }
+
+const { outputsPerFeature: _outputs, ...networkRules } = madeRules;
+
+const maskedAutoregressiveRules: Rules<MaskedAutoregressiveOptions> = {
+  ...networkRules,
+  scale: object,
+};
 
 /** Forward is one pass. The inverse computes each hidden unit once, in the order of the degrees: about one pass too. */
 export class MaskedAutoregressive extends Bijection {
@@ -36,10 +44,14 @@ export class MaskedAutoregressive extends Bijection {
 
   constructor(options: MaskedAutoregressiveOptions) {
     super();
+    checkOptions('MaskedAutoregressive', options, maskedAutoregressiveRules);
     this.features = options.features;
     this.contextFeatures = options.contextFeatures ?? 0;
     this.scale = options.scale ?? { kind: 'softClamp', bound: 5 };
-    this.made = this.child('made', new Made({ ...options, outputsPerFeature: 2 }));
+    this.made = this.child(
+      'made',
+      new Made({ ...picked(options, networkRules), outputsPerFeature: 2 }),
+    );
     const raw = Int32Array.from({ length: this.features }, (_, i) => 2 * i + 1);
     this.#raw = this.own(tensorOfArray(raw, [raw.length]));
   }

@@ -11,10 +11,11 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, columns, concatColumns, copyInto, reshape } from '../ops';
+import { checkArgument, checkOptions, count, list, type Rules, required } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { emptyTensor, type Tensor } from '../tensor/tensor';
-import { Bijection, type Forward, type Inverse } from './bijection';
+import { aBijection, Bijection, type Forward, type Inverse } from './bijection';
 import { mergeSolves, type Solved, solved } from './solve';
 
 export interface MultiScaleEntry {
@@ -23,6 +24,11 @@ export interface MultiScaleEntry {
   /** Channels of what leaves the bijection, by position: the second half of them leaves the flow. */
   readonly channels: number;
 }
+
+const scaleRules: Rules<MultiScaleEntry> = {
+  bijection: { ...aBijection, required: true },
+  channels: required(count),
+};
 
 interface Split {
   /** Channels before the split. */
@@ -43,6 +49,9 @@ export class MultiScale extends Bijection {
 
   constructor(scales: readonly MultiScaleEntry[]) {
     super();
+    checkArgument('MultiScale', 'scales', scales, list);
+    for (const [k, scale] of scales.entries())
+      checkOptions(`MultiScale scale ${k}`, scale, scaleRules);
     const first = scales[0];
     if (!first) {
       throw new FlowError(

@@ -5,8 +5,9 @@
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { householder, matmul } from '../ops';
+import { anything, checkOptions, type Rules, seed } from '../options';
 import type { Tensor } from '../tensor/tensor';
-import { LinearMap, type LinearMapOptions } from './linearMap';
+import { LinearMap, type LinearMapOptions, linearMapRules } from './linearMap';
 import { identityOf, reflectionVectors } from './reflections';
 
 export interface OrthogonalLinearOptions extends LinearMapOptions {
@@ -15,6 +16,12 @@ export interface OrthogonalLinearOptions extends LinearMapOptions {
   /** Of the random vectors at the start; default 0. */
   readonly seed?: number;
 }
+
+export const orthogonalLinearRules: Rules<OrthogonalLinearOptions> = {
+  ...linearMapRules,
+  reflections: anything,
+  seed,
+};
 
 /** y = H_K ⋯ H_1 x + b at each position; keeps volumes: log-det 0. */
 export class OrthogonalLinear extends LinearMap {
@@ -25,7 +32,7 @@ export class OrthogonalLinear extends LinearMap {
   readonly #identity: Tensor;
 
   constructor(options: OrthogonalLinearOptions) {
-    super(options);
+    super(checkOptions('OrthogonalLinear', options, orthogonalLinearRules));
     this.reflections = options.reflections ?? this.channels;
     this.seed = options.seed ?? 0;
     this.vectors = this.parameter(

@@ -32,6 +32,7 @@ import {
   sum,
 } from '../ops';
 import { refuseSecondGradient } from '../ops/check';
+import { checkOptions, count, dtype, flag, image, type Rules, required, seed } from '../options';
 import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -204,6 +205,14 @@ function constantsOf(image: ImageShape, side: number, dtype: FloatDType): Consta
   };
 }
 
+const periodicConvRules: Rules<PeriodicConvOptions> = {
+  image: required(image),
+  kernel: count,
+  bias: flag,
+  seed,
+  dtype,
+};
+
 /** y = A x + b, A a convolution of an image that wraps around its edges. Both directions are a few products. */
 export class PeriodicConv extends Bijection {
   override readonly features: number;
@@ -219,6 +228,7 @@ export class PeriodicConv extends Bijection {
 
   constructor(options: PeriodicConvOptions) {
     super();
+    checkOptions('PeriodicConv', options, periodicConvRules);
     const { image, kernel = 3, bias = false, seed = 0, dtype = 'float32' } = options;
     requireImage('PeriodicConv', image);
     if (!(Number.isSafeInteger(kernel) && kernel >= 1 && kernel % 2 === 1)) {

@@ -3,6 +3,7 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { permuteColumns, RandomStream, reshape } from '../ops';
+import { checkArgument, checkOptions, count, list, seed as seedRule } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Bijection, type ForwardPart, type InversePart } from './bijection';
@@ -20,6 +21,8 @@ export class Permutation extends Bijection {
   /** @param order each of 0 … C − 1 once; D = positions·C */
   constructor(order: readonly number[], options: { readonly positions?: number } = {}) {
     super();
+    checkArgument('Permutation', 'order', order, list);
+    checkOptions('Permutation', options, { positions: count });
     const { positions = 1 } = options;
     const channels = order.length;
     requirePositions('Permutation', positions);
@@ -48,11 +51,15 @@ export class Permutation extends Bijection {
   }
 
   static reverse(channels: number, positions = 1): Permutation {
+    checkArgument('Permutation.reverse', 'channels', channels, count);
     const order = Array.from({ length: channels }, (_, k) => channels - 1 - k);
     return new Permutation(order, { positions });
   }
 
   static random(channels: number, seed: number, positions = 1): Permutation {
+    checkArgument('Permutation.random', 'channels', channels, count);
+    checkArgument('Permutation.random', 'seed', seed, seedRule);
+    checkArgument('Permutation.random', 'positions', positions, count);
     const stream = new RandomStream(seed);
     const order = [...stream.permutation(channels)];
     stream.dispose();

@@ -7,6 +7,7 @@ import type { Config } from '../nn/module';
 import {
   type AmortizationOptions,
   amortizationConfig,
+  amortizationRules,
   normalNumbers,
   ParameterNet,
 } from '../nn/parameterNet';
@@ -31,6 +32,7 @@ import {
   tanh,
   where,
 } from '../ops';
+import { checkOptions, count, finite, picked, type Rules, required, word } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -44,6 +46,13 @@ export interface PlanarOptions extends AmortizationOptions {
   /** Of the leaky ReLU, from 0 to 1; default 0.2. */
   readonly slope?: number;
 }
+
+export const planarRules: Rules<PlanarOptions> = {
+  ...amortizationRules,
+  features: required(count),
+  transfer: word('tanh', 'leakyRelu'),
+  slope: finite,
+};
 
 /**
  * y = x + û·h(wᵀx + b), with û = u + (m(wᵀu) − wᵀu)·w/‖w‖², m(a) = softplus(a) − 1, so that wᵀû > −1 and the map is
@@ -63,6 +72,7 @@ export class Planar extends Bijection {
 
   constructor(options: PlanarOptions) {
     super();
+    checkOptions('Planar', options, planarRules);
     const { features, transfer = 'tanh', slope = 0.2, seed = 0 } = options;
     requireSize('Planar', 'features', features);
     if (transfer !== 'tanh' && !(transfer === 'leakyRelu' && slope > 0 && slope <= 1)) {
@@ -87,7 +97,7 @@ export class Planar extends Bijection {
     const u = w.map((value) => (Math.log(Math.E - 1) / squared) * value);
     this.parameterNet = this.child(
       'parameters',
-      new ParameterNet(Float64Array.of(...u, ...w, 0), options),
+      new ParameterNet(Float64Array.of(...u, ...w, 0), picked(options, amortizationRules)),
     );
     this.contextFeatures = this.parameterNet.contextFeatures;
   }

@@ -6,13 +6,19 @@ import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { householder, type LuTriangles, luInverseChannels, luSolve, matmul, sum } from '../ops';
+import { checkOptions, type Rules } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap } from './linearMap';
 import { composing, inverting } from './luWeights';
 import type { OrthogonalLinearOptions } from './orthogonalLinear';
+import { orthogonalLinearRules } from './orthogonalLinear';
 import { identityOf, reflectionVectors } from './reflections';
 
 export type QrLinearOptions = OrthogonalLinearOptions;
+
+const qrLinearRules: Rules<QrLinearOptions> = {
+  ...orthogonalLinearRules,
+};
 
 /**
  * y = Q R x + b at each position, R = triangle + diag(s), s = sign·exp(logScale). Starts as a random rotation: R is the
@@ -36,7 +42,7 @@ export class QrLinear extends LinearMap {
     this.channels <= luInverseChannels ? this.derive(inverting, () => this.triangles) : null;
 
   constructor(options: QrLinearOptions) {
-    super(options);
+    super(checkOptions('QrLinear', options, qrLinearRules));
     const { channels, dtype } = this;
     this.reflections = options.reflections ?? channels;
     this.seed = options.seed ?? 0;

@@ -7,6 +7,7 @@ import type { Config } from '../nn/module';
 import {
   type AmortizationOptions,
   amortizationConfig,
+  amortizationRules,
   normalNumbers,
   ParameterNet,
 } from '../nn/parameterNet';
@@ -27,6 +28,7 @@ import {
   sum,
   where,
 } from '../ops';
+import { checkOptions, count, picked, type Rules, required } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -39,6 +41,11 @@ export interface RadialOptions extends AmortizationOptions {
 
 /** So small that it changes no length but 0, whose gradient it keeps finite. */
 const tiny: Record<FloatDType, number> = { float32: 1e-37, float64: 1e-300 };
+
+export const radialRules: Rules<RadialOptions> = {
+  ...amortizationRules,
+  features: required(count),
+};
 
 /**
  * y = x + β·(x − x₀)/(α + r), r = ‖x − x₀‖, with α = softplus(a) > 0 and β = softplus(b) − α > −α, so that the map is
@@ -54,13 +61,14 @@ export class Radial extends Bijection {
 
   constructor(options: RadialOptions) {
     super();
+    checkOptions('Radial', options, radialRules);
     const { features, seed = 0 } = options;
     requireSize('Radial', 'features', features);
     this.features = features;
     const centre = normalNumbers(features, seed, 0.1);
     this.parameterNet = this.child(
       'parameters',
-      new ParameterNet(Float64Array.of(...centre, 0.5, 0.5), options),
+      new ParameterNet(Float64Array.of(...centre, 0.5, 0.5), picked(options, amortizationRules)),
     );
     this.contextFeatures = this.parameterNet.contextFeatures;
   }

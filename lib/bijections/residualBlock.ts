@@ -10,6 +10,7 @@ import type { Config, Json } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, neg, RandomStream, reshape, sub } from '../ops';
 import { refuseSecondGradient } from '../ops/check';
+import { checkOptions, object, one, type Rules, required, seed } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type Forward, type Inverse } from './bijection';
@@ -30,6 +31,14 @@ export interface ResidualBlockOptions {
   readonly seed?: number;
 }
 
+const residualBlockRules: Rules<ResidualBlockOptions> = {
+  network: required(one('a LipschitzNet', () => LipschitzNet)),
+  training: object,
+  use: object,
+  solver: object,
+  seed,
+};
+
 /**
  * One pass forward; the inverse is a fixed point, x = y − g(x), with Anderson acceleration, and reports how it went. Its
  * gradient is that of the implicit function theorem. In training the state of the random numbers moves on at each forward
@@ -48,6 +57,7 @@ export class ResidualBlock extends Bijection {
 
   constructor(options: ResidualBlockOptions) {
     super();
+    checkOptions('ResidualBlock', options, residualBlockRules);
     const { network, solver = {}, seed = 0 } = options;
     const { channels, positions, dtype } = network;
     const features = channels * positions;

@@ -16,9 +16,10 @@ import {
   RandomStream,
   sub,
 } from '../ops';
+import { checkOptions, type Rules, seed, word } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { LinearMap, type LinearMapOptions } from './linearMap';
+import { LinearMap, type LinearMapOptions, linearMapRules } from './linearMap';
 import { identityOf } from './reflections';
 
 export interface RotationLinearOptions extends LinearMapOptions {
@@ -58,6 +59,12 @@ function matrixExponential(a: Tensor, identity: Tensor): Tensor {
   });
 }
 
+const rotationLinearRules: Rules<RotationLinearOptions> = {
+  ...linearMapRules,
+  form: word('cayley', 'exponential'),
+  seed,
+};
+
 /** y = W x + b at each position, W a rotation; keeps volumes: log-det 0. The inverse is its transpose. */
 export class RotationLinear extends LinearMap {
   readonly form: 'cayley' | 'exponential';
@@ -67,7 +74,7 @@ export class RotationLinear extends LinearMap {
   readonly #identity: Tensor;
 
   constructor(options: RotationLinearOptions) {
-    super(options);
+    super(checkOptions('RotationLinear', options, rotationLinearRules));
     this.form = options.form ?? 'cayley';
     this.seed = options.seed ?? 0;
     if (this.form !== 'cayley' && this.form !== 'exponential') {

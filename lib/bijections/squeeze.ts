@@ -6,13 +6,16 @@ import { expected, FlowError } from '../errors';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { squeeze, unsqueeze } from '../ops';
+import { image as anImage, checkArgument } from '../options';
 import type { ImageShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { Bijection, type ForwardPart, type InversePart } from './bijection';
 import { requireImage } from './positions';
 
 /** The shape after a squeeze. */
-export function squeezed({ height, width, channels }: ImageShape): ImageShape {
+export function squeezed(image: ImageShape): ImageShape {
+  checkArgument('squeezed', 'image', image, anImage);
+  const { height, width, channels } = image;
   return { height: height / 2, width: width / 2, channels: 4 * channels };
 }
 
@@ -22,6 +25,7 @@ export class Squeeze extends Bijection {
   /** @param image height and width (even) and channels of what comes in */
   constructor(readonly image: ImageShape) {
     super();
+    checkArgument('Squeeze', 'image', image, anImage);
     requireImage('Squeeze', image);
     if (image.height % 2 !== 0 || image.width % 2 !== 0) {
       throw new FlowError(

@@ -3,12 +3,18 @@ import { zeros } from '../nn/initialization';
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import { exp, householder, matmul, mul, neg, sum } from '../ops';
+import { checkOptions, type Rules } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { LinearMap } from './linearMap';
 import type { OrthogonalLinearOptions } from './orthogonalLinear';
+import { orthogonalLinearRules } from './orthogonalLinear';
 import { identityOf, reflectionVectors } from './reflections';
 
 export type SvdLinearOptions = OrthogonalLinearOptions;
+
+const svdLinearRules: Rules<SvdLinearOptions> = {
+  ...orthogonalLinearRules,
+};
 
 /**
  * y = U diag(s) Vᵀ x + b at each position: U and V products of K Householder reflections, s = exp(logScale). log|det W| is a
@@ -26,7 +32,7 @@ export class SvdLinear extends LinearMap {
   readonly #identity: Tensor;
 
   constructor(options: SvdLinearOptions) {
-    super(options);
+    super(checkOptions('SvdLinear', options, svdLinearRules));
     this.reflections = options.reflections ?? this.channels;
     this.seed = options.seed ?? 0;
     const vectors = (seed: number) => reflectionVectors('SvdLinear', this, this.reflections, seed);

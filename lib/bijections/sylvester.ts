@@ -7,6 +7,7 @@ import type { Config } from '../nn/module';
 import {
   type AmortizationOptions,
   amortizationConfig,
+  amortizationRules,
   normalNumbers,
   ParameterNet,
 } from '../nn/parameterNet';
@@ -26,6 +27,7 @@ import {
   sylvesterMapInverse,
   tanh,
 } from '../ops';
+import { checkOptions, count, flag, picked, type Rules, required, word } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -68,6 +70,15 @@ function refuseOthers(basis: SylvesterBasis, options: SylvesterOptions): void {
   refuse('reversed', 'triangular', reversed);
 }
 
+export const sylvesterRules: Rules<SylvesterOptions> = {
+  ...amortizationRules,
+  features: required(count),
+  basis: word('orthogonal', 'householder', 'triangular'),
+  columns: count,
+  reflections: count,
+  reversed: flag,
+};
+
 /**
  * y = x + Q·R·tanh(S·Qᵀx + b), R and S upper triangular M × M with diagonals in (−1, 1) by tanh, which makes the map
  * invertible. logDet = Σ log(1 + r_i s_i·tanh'). Forward costs M² beside the products with Q; the inverse finds M roots one
@@ -90,6 +101,7 @@ export class Sylvester extends Bijection {
 
   constructor(options: SylvesterOptions) {
     super();
+    checkOptions('Sylvester', options, sylvesterRules);
     const { features, basis = 'orthogonal', reversed = false, seed = 0 } = options;
     requireSize('Sylvester', 'features', features);
     if (basis !== 'orthogonal' && basis !== 'householder' && basis !== 'triangular') {
@@ -130,7 +142,10 @@ export class Sylvester extends Bijection {
     // S has a diagonal: R = 0 makes the identity, and moves from there.
     start.fill(0.5, M * M + M, M * M + 2 * M);
     start.set(normalNumbers(K * features, seed, 1), M * M + 3 * M);
-    this.parameterNet = this.child('parameters', new ParameterNet(start, options));
+    this.parameterNet = this.child(
+      'parameters',
+      new ParameterNet(start, picked(options, amortizationRules)),
+    );
     this.contextFeatures = this.parameterNet.contextFeatures;
     const order = Int32Array.from({ length: features }, (_, k) => features - 1 - k);
     this.#reverse =

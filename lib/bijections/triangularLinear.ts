@@ -2,7 +2,8 @@
 import type { Config } from '../nn/module';
 import { register } from '../nn/registry';
 import type { LuTriangles } from '../ops';
-import type { LinearMapOptions } from './linearMap';
+import { checkOptions, flag, type Rules } from '../options';
+import { type LinearMapOptions, linearMapRules } from './linearMap';
 import { LinearOfTriangles } from './linearOfTriangles';
 
 export interface TriangularLinearOptions extends LinearMapOptions {
@@ -10,12 +11,17 @@ export interface TriangularLinearOptions extends LinearMapOptions {
   readonly lower?: boolean;
 }
 
+const triangularLinearRules: Rules<TriangularLinearOptions> = {
+  ...linearMapRules,
+  lower: flag,
+};
+
 /** y = W x + b at each position, W = triangle + diag(s), s = sign·exp(logScale). Starts as the identity. */
 export class TriangularLinear extends LinearOfTriangles {
   readonly lower: boolean;
 
   constructor(options: TriangularLinearOptions) {
-    super(options);
+    super(checkOptions('TriangularLinear', options, triangularLinearRules));
     this.lower = options.lower ?? true;
   }
 

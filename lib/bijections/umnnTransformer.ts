@@ -31,6 +31,8 @@ import {
   sub,
   sum,
 } from '../ops';
+import { activationRule } from '../ops/activation';
+import { above0, checkOptions, count, counts, dtype, type Rules, seed } from '../options';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import type { Inverse } from './bijection';
 import { IterativeTransformer } from './iterativeTransformer';
@@ -70,6 +72,17 @@ function clenshawCurtis(q: number): { nodes: Float64Array; weights: Float64Array
   return { nodes, weights };
 }
 
+export const umnnRules: Rules<UmnnOptions> = {
+  hidden: counts,
+  embedding: count,
+  quadratureSteps: count,
+  activation: activationRule,
+  bound: above0,
+  leastSlope: above0,
+  seed,
+  dtype,
+};
+
 export class UmnnTransformer extends IterativeTransformer {
   /** β, then the embedding. */
   override readonly paramsPerFeature: number;
@@ -90,6 +103,7 @@ export class UmnnTransformer extends IterativeTransformer {
 
   constructor(options: UmnnOptions = {}) {
     super();
+    checkOptions('UmnnTransformer', options, umnnRules);
     const { hidden = [50, 50], embedding = 8, quadratureSteps = 24, activation = 'tanh' } = options;
     const { bound = 10, leastSlope = 1e-3, seed = 0, dtype = 'float32' } = options;
     const whole = (what: string, value: number, least: number, even = false) => {

@@ -14,6 +14,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { checkArgument, count, dtype as floatType } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -27,6 +28,8 @@ export class DiagonalNormal extends Distribution {
     override readonly dtype: FloatDType = 'float32',
   ) {
     super();
+    checkArgument('DiagonalNormal', 'features', features, count);
+    checkArgument('DiagonalNormal', 'dtype', dtype, floatType);
     this.loc = this.parameter('loc', zeros([features], dtype));
     this.logScale = this.parameter('logScale', zeros([features], dtype));
   }

@@ -2,9 +2,13 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { Module } from '../nn/module';
-import type { RandomStream } from '../ops';
+import { RandomStream } from '../ops';
+import { requireTensor } from '../ops/check';
+import { checkArgument, one, orNull } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
+
+const aStream = one('a RandomStream', () => RandomStream);
 
 export abstract class Distribution extends Module {
   /** D: columns of a sample. */
@@ -25,6 +29,8 @@ export abstract class Distribution extends Module {
    * @returns [N] float64, natural logarithm; −∞ outside of the support
    */
   logProb(z: Tensor, stream: RandomStream | null = null): Tensor {
+    requireTensor(this.constructor.name, 'z', z);
+    checkArgument(this.constructor.name, 'stream', stream, orNull(aStream));
     if (z.shape.length !== 2 || z.cols !== this.features) {
       throw new FlowError(
         'SHAPE',
@@ -46,6 +52,7 @@ export abstract class Distribution extends Module {
    * @returns [samples, D]
    */
   sample(samples: number, stream: RandomStream, temperature = 1): Tensor {
+    checkArgument(this.constructor.name, 'stream', stream, aStream);
     if (!Number.isSafeInteger(samples) || samples < 0) {
       throw new FlowError(
         'ARGUMENT',
@@ -58,7 +65,7 @@ export abstract class Distribution extends Module {
         ),
       );
     }
-    if (!(temperature >= 0 && temperature < Infinity)) {
+    if (!(Number.isFinite(temperature) && temperature >= 0)) {
       throw new FlowError(
         'ARGUMENT',
         expected(

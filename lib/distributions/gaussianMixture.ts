@@ -19,7 +19,7 @@ import {
   sub,
   sum,
 } from '../ops';
-import { requireSize } from '../shape';
+import { checkArgument, count, dtype as floatType, seed as seedRule } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -42,7 +42,10 @@ export class GaussianMixture extends Distribution {
     seed = 0,
   ) {
     super();
-    requireSize('GaussianMixture', 'components', components, 'pass K');
+    checkArgument('GaussianMixture', 'features', features, count);
+    checkArgument('GaussianMixture', 'components', components, count);
+    checkArgument('GaussianMixture', 'dtype', dtype, floatType);
+    checkArgument('GaussianMixture', 'seed', seed, seedRule);
     const stream = new RandomStream(seed);
     this.logits = this.parameter('logits', zeros([components], dtype));
     this.loc = this.parameter('loc', stream.normal([components, features], dtype));

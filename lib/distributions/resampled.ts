@@ -37,6 +37,19 @@ import {
   sigmoid,
   sub,
 } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  anything,
+  checkOptions,
+  count,
+  counts,
+  dtype,
+  flag,
+  one,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -65,6 +78,19 @@ const chunk = 8192;
 /** 1 − Z is not below: beyond, everything is accepted. */
 const leastRejected = 1e-9;
 
+const resampledRules: Rules<ResampledOptions> = {
+  features: required(count),
+  activation: activationRule,
+  residual: flag,
+  proposal: one('a Distribution', () => Distribution),
+  network: one('a Conditioner', () => Conditioner),
+  hidden: counts,
+  truncation: count,
+  momentum: anything,
+  seed,
+  dtype,
+};
+
 export class Resampled extends Distribution {
   override readonly features: number;
   override readonly dtype: FloatDType;
@@ -78,6 +104,7 @@ export class Resampled extends Distribution {
 
   constructor(options: ResampledOptions) {
     super();
+    checkOptions('Resampled', options, resampledRules);
     const { features, truncation = 100, momentum = 0.05, seed = 0 } = options;
     const { dtype = options.proposal?.dtype ?? 'float32' } = options;
     const { proposal = new StandardNormal(features, dtype) } = options;

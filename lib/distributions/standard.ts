@@ -12,6 +12,7 @@ import {
   sub,
   uniformLogProb,
 } from '../ops';
+import { checkArgument, count, finite, dtype as floatType } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -23,6 +24,8 @@ export class StandardNormal extends Distribution {
     override readonly dtype: FloatDType = 'float32',
   ) {
     super();
+    checkArgument('StandardNormal', 'features', features, count);
+    checkArgument('StandardNormal', 'dtype', dtype, floatType);
   }
 
   protected override rowLogProb(z: Tensor): Tensor {
@@ -48,6 +51,8 @@ export class StandardLogistic extends Distribution {
     override readonly dtype: FloatDType = 'float32',
   ) {
     super();
+    checkArgument('StandardLogistic', 'features', features, count);
+    checkArgument('StandardLogistic', 'dtype', dtype, floatType);
   }
 
   protected override rowLogProb(z: Tensor): Tensor {
@@ -78,6 +83,10 @@ export class Uniform extends Distribution {
     override readonly dtype: FloatDType = 'float32',
   ) {
     super();
+    checkArgument('Uniform', 'features', features, count);
+    checkArgument('Uniform', 'low', low, finite);
+    checkArgument('Uniform', 'high', high, finite);
+    checkArgument('Uniform', 'dtype', dtype, floatType);
     if (!(low < high)) {
       throw new FlowError(
         'ARGUMENT',

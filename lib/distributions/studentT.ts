@@ -26,6 +26,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { anything, checkOptions, count, dtype, flag, type Rules, required } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -45,6 +46,13 @@ const raised = 12;
 /** log Γ(w + ½) − log Γ(w) − ½ log w in odd powers of 1/w (Tricomi and Erdélyi 1951), for w > 12. */
 const series = [-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432] as const;
 
+const studentTRules: Rules<StudentTOptions> = {
+  features: required(count),
+  degrees: anything,
+  learned: flag,
+  dtype,
+};
+
 export class StudentT extends Distribution {
   override readonly features: number;
   override readonly dtype: FloatDType;
@@ -57,6 +65,7 @@ export class StudentT extends Distribution {
 
   constructor(options: StudentTOptions) {
     super();
+    checkOptions('StudentT', options, studentTRules);
     const { features, degrees = 10, learned = true, dtype = 'float32' } = options;
     const start = typeof degrees === 'number' ? new Array(features).fill(degrees) : [...degrees];
     const good = start.length === features && start.every((nu) => nu > 0 && nu < Infinity);

@@ -10,10 +10,29 @@ import {
 } from '../bijections/maskedAutoregressive';
 import type { Transformer } from '../bijections/transformer';
 import type { MadeOptions } from '../nn/made';
+import { madeRules } from '../nn/made';
+import {
+  callback,
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  object,
+  type Rules,
+  word,
+} from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow, SamplingFlow, ScoringFlow } from './flow';
-import { flowOf, orderBefore, orders, ownOptions, type RecipeOptions, seedOf } from './recipe';
+import {
+  flowOf,
+  orderBefore,
+  orders,
+  ownOptions,
+  type RecipeOptions,
+  recipeRules,
+  seedOf,
+} from './recipe';
 
 /** What chains of autoregressive maps share, whatever the map. */
 export interface AutoregressiveFlowOptions
@@ -65,6 +84,20 @@ function autoregressiveChain<O extends AutoregressiveFlowOptions>(
 const mafChain = (where: string, options: MafOptions) =>
   autoregressiveChain(where, options, (network) => new MaskedAutoregressive(network));
 
+const { outputsPerFeature: _outputs, ...networkRules } = madeRules;
+
+/** What each of them must be. */
+export const autoregressiveFlowRules: Rules<AutoregressiveFlowOptions> = {
+  ...recipeRules,
+  ...networkRules,
+  transforms: count,
+  batchNorm: flag,
+  permutation: word(...orders),
+};
+
+const mafRules: Rules<MafOptions> = { ...autoregressiveFlowRules, scale: object };
+const { transforms: _transforms, permutation: _permutation, ...madeFlowRules } = mafRules;
+
 /**
  * A chain of autoregressive maps with any transformer, made anew for each of them: what the recipes of neural autoregressive,
  * polynomial and other flows are made of.
@@ -74,6 +107,8 @@ export function transformerFlow(
   transformer: () => Transformer,
   where = 'transformerFlow',
 ): Flow {
+  checkOptions(where, options, autoregressiveFlowRules);
+  checkArgument(where, 'transformer', transformer, callback);
   const chain = autoregressiveChain(
     where,
     options,
@@ -88,6 +123,7 @@ export function transformerFlow(
  * seed and weights it is the inverse of {@link iaf}.
  */
 export function maf(options: MafOptions): ScoringFlow {
+  checkOptions('maf', options, mafRules);
   return flowOf(mafChain('maf', options), options, options.dtype) as ScoringFlow;
 }
 
@@ -97,11 +133,13 @@ export function maf(options: MafOptions): ScoringFlow {
  * it is the inverse of {@link maf}.
  */
 export function iaf(options: MafOptions): SamplingFlow {
+  checkOptions('iaf', options, mafRules);
   return flowOf(new Invert(mafChain('iaf', options)), options, options.dtype) as SamplingFlow;
 }
 
 /** A single MADE with Gaussian conditionals (the MAF paper's "MADE" rows). */
 export function made(options: Omit<MafOptions, 'transforms' | 'permutation'>): ScoringFlow {
+  checkOptions('made', options, madeFlowRules);
   const whole = { ...options, transforms: 1 };
   return flowOf(mafChain('made', whole), whole, whole.dtype) as ScoringFlow;
 }

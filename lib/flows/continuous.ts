@@ -1,12 +1,17 @@
 /** Recipe: continuous flows. Grathwohl et al. 2019, "FFJORD"; Finlay et al. 2020, "How to Train Your Neural ODE". */
 import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
-import { ContinuousFlow, type ContinuousFlowOptions } from '../bijections/continuousFlow';
+import {
+  ContinuousFlow,
+  type ContinuousFlowOptions,
+  continuousFlowRules,
+} from '../bijections/continuousFlow';
 import { withoutUndefined } from '../nn/module';
-import { VectorField, type VectorFieldOptions } from '../nn/vectorField';
+import { VectorField, type VectorFieldOptions, vectorFieldRules } from '../nn/vectorField';
+import { checkOptions, count, type Rules } from '../options';
 import { requireSize } from '../shape';
 import type { Flow } from './flow';
-import { flowOf, type RecipeOptions, seedOf } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 
 export interface FfjordOptions
   extends VectorFieldOptions,
@@ -16,11 +21,21 @@ export interface FfjordOptions
   readonly transforms?: number;
 }
 
+const { field: _field, ...solveRules } = continuousFlowRules;
+
+const ffjordRules: Rules<FfjordOptions> = {
+  ...recipeRules,
+  ...vectorFieldRules,
+  ...solveRules,
+  transforms: count,
+};
+
 /**
  * FFJORD: rows flow along dz/dt = f(z, t) from the noise at t = 0 to the data at t = 1. Scoring and sampling are a solve each: some
  * tens of evaluations of a network. Trained by maximum likelihood (`fit`), or without a solve by `flowMatching`.
  */
 export function ffjord(options: FfjordOptions): Flow {
+  checkOptions('ffjord', options, ffjordRules);
   const { features, hidden, time, activation, contextFeatures, dtype, seed = 0 } = options;
   const { endTime, training, use, gradient, trainingTrace, useTrace, regularization } = options;
   const { transforms = 1 } = options;

@@ -11,11 +11,12 @@ import type { Bijection } from '../bijections/bijection';
 import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
 import { type Distribution, StandardLogistic } from '../distributions';
-import { Mlp, type MlpOptions } from '../nn/mlp';
+import { Mlp, type MlpOptions, mlpRules } from '../nn/mlp';
+import { checkOptions, count, counts, flag, object, type Rules, required, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
-import { flowOf, type RecipeOptions, seedOf } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 
 /** What both recipes share. */
 interface CouplingFlowOptions
@@ -75,11 +76,33 @@ function couplingOf(
   return new AffineCoupling({ channels: features, split, scale, conditioner, dtype });
 }
 
+/** Of the networks of couplings. */
+export const networkRules = {
+  activation: mlpRules.activation,
+  residual: mlpRules.residual,
+  contextFeatures: mlpRules.contextFeatures,
+  zeroInitialized: mlpRules.zeroInitialized,
+  seed: mlpRules.seed,
+  dtype: mlpRules.dtype,
+};
+
+const realnvpRules: Rules<RealNvpOptions> = {
+  ...recipeRules,
+  ...networkRules,
+  features: required(count),
+  hidden: required(counts),
+  transforms: count,
+  scale: object,
+  batchNorm: flag,
+  permutation: word('swap', 'random'),
+};
+
 /**
  * RealNVP for tables (Dinh et al. 2017): affine couplings of alternating halves, s = exp(gain·tanh). Scoring, sampling and
  * training are one pass each. MAF paper: 5 or 10 couplings, two hidden layers of 100 to 1024 units, batch norm.
  */
 export function realnvp(options: RealNvpOptions): Flow {
+  checkOptions('realnvp', options, realnvpRules);
   const { features, transforms = 8, seed = 0, dtype = 'float32' } = options;
   const { permutation = 'swap', batchNorm = false, scale = { kind: 'tanh' } } = options;
   requireSize('realnvp', 'transforms', transforms);
@@ -94,6 +117,14 @@ export function realnvp(options: RealNvpOptions): Flow {
   return flowOf(new Chain(bijections, features), options, dtype);
 }
 
+const niceRules: Rules<NiceOptions> = {
+  ...recipeRules,
+  ...networkRules,
+  features: required(count),
+  hidden: counts,
+  transforms: count,
+};
+
 /**
  * NICE (Dinh et al. 2015): additive couplings of the even and the odd columns in turn, then a learned scale of each column,
  * under a logistic prior. Paper: four couplings; networks of 5 × 1000 (MNIST), 4 × 5000 (TFD), 4 × 2000 (SVHN, CIFAR-10).
@@ -102,6 +133,7 @@ export function realnvp(options: RealNvpOptions): Flow {
  * The paper's prior and scales treat all columns alike, so nothing is sorted back.
  */
 export function nice(options: NiceOptions): Flow {
+  checkOptions('nice', options, niceRules);
   const { features, transforms = 4, dtype = 'float32' } = options;
   const { hidden = Array.from({ length: 5 }, () => 1000) } = options;
   requireSize('nice', 'transforms', transforms);

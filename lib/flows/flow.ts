@@ -16,6 +16,24 @@ import { expected, FlowError, type Warn } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, cast, clamp, floor, RandomStream } from '../ops';
+import { requireTensor } from '../ops/check';
+import {
+  anything,
+  callback,
+  checkArgument,
+  checkOptions,
+  flag,
+  number as numeric,
+  object,
+  one,
+  orNull,
+  type Rule,
+  type Rules,
+  required,
+  rule,
+  seed as seedRule,
+  word,
+} from '../options';
 import { type Rows, rowsTensor } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
@@ -75,6 +93,45 @@ export interface SampleOptions {
   readonly onWarning?: Warn;
 }
 
+/** A map beside the one that learns. */
+export const aMap: Rule = orNull(one('a Bijection', () => Bijection));
+
+/** What `dequantization` must be. */
+export const dequantizationRule: Rule = orNull(
+  rule(
+    '{ levels } with a whole number ≥ 2',
+    (value) =>
+      Number.isSafeInteger((value as Dequantization)?.levels) &&
+      (value as Dequantization).levels >= 2,
+    'for bytes pass { levels: 256 }',
+  ),
+);
+
+const logProbRules: Rules<LogProbOptions> = {
+  space: word('data', 'model'),
+  seed: seedRule,
+  onWarning: callback,
+};
+
+/** What the options of `sample` must be. */
+export const sampleRules: Rules<SampleOptions> = {
+  context: anything,
+  temperature: anything,
+  seed: seedRule,
+  quantize: flag,
+  onSolve: callback,
+  onWarning: callback,
+};
+
+const flowRules: Rules<FlowParts> = {
+  base: required(one('a Distribution', () => Distribution)),
+  bijection: required(one('a Bijection', () => Bijection)),
+  preprocessing: aMap,
+  contextPreprocessing: aMap,
+  dequantization: dequantizationRule,
+  description: object,
+};
+
 export class Flow extends Module {
   readonly base: Distribution;
   readonly bijection: Bijection;
@@ -85,6 +142,7 @@ export class Flow extends Module {
 
   constructor(parts: FlowParts) {
     super();
+    checkOptions('Flow', parts, flowRules);
     const {
       base,
       bijection,
@@ -170,6 +228,7 @@ export class Flow extends Module {
    */
   logProb(x: Rows, context: Rows | null = null, options: LogProbOptions = {}): Tensor {
     const where = 'logProb';
+    checkOptions(where, options, logProbRules);
     return this.here(() => {
       const rows = rowsTensor(where, 'x', x, this.features, this.dtype);
       const conditions = this.#context(context, rows.rows);
@@ -232,6 +291,7 @@ export class Flow extends Module {
 
   /** Bits per dimension of log-densities in the data's space: −log p / (D·ln 2). For dequantised data a bound on the bits of the integers. */
   bitsPerDim(logProb: number): number {
+    checkArgument('bitsPerDim', 'logProb', logProb, numeric);
     return -logProb / (this.features * Math.LN2);
   }
 
@@ -242,6 +302,7 @@ export class Flow extends Module {
    * @returns [N, D] in the data's space
    */
   sample(samples: number, options: SampleOptions = {}): Tensor {
+    checkOptions('sample', options, sampleRules);
     const { temperature = 1, seed = freshSeed() } = options;
     requireSamples(samples);
     return this.here(() => {
@@ -262,6 +323,7 @@ export class Flow extends Module {
 
   /** Rows of the data's space rounded down to its integers, within 0 … levels − 1; the rows themselves where the flow has no dequantisation. */
   quantize(x: Tensor): Tensor {
+    requireTensor('quantize', 'x', x);
     if (!this.dequantization) return x;
     const { levels } = this.dequantization;
     return this.here(() => clamp(floor(x), 0, levels - 1));
@@ -340,6 +402,9 @@ function checkParts(
   const ofContext = 'columns of the context';
   requireFixedMap('Flow', 'contextPreprocessing', contextPreprocessing, contextFeatures, ofContext);
 }
+
+/** What takes a flow. */
+export const aFlow: Rule = one('a Flow', () => Flow);
 
 /** A flow that scores and trains in one plain pass; its samples are an inverse: MAF. */
 export type ScoringFlow = Flow & { readonly fastDirection: 'forward' };

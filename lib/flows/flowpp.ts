@@ -17,11 +17,27 @@ import type { FloatDType } from '../dtype';
 import type { Conditioner } from '../nn/conditioner';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import { ResidualConvNet } from '../nn/residualConvNet';
+import {
+  above0,
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  finite,
+  flag,
+  image,
+  type Rules,
+  required,
+  seed,
+  word,
+} from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
+import { networkRules } from './coupling';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
-import { flowOf, type RecipeOptions, seedOf } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 
 interface MixtureOptions {
   /** Logistics of a mixture; default 8 (images of the paper: 32). */
@@ -86,11 +102,24 @@ function mixtureCoupling(
   return new Coupling({ ...sizes, transformer, conditioner });
 }
 
+const flowppRules: Rules<FlowppOptions> = {
+  ...recipeRules,
+  ...networkRules,
+  features: required(count),
+  hidden: required(counts),
+  components: count,
+  bound: above0,
+  transforms: count,
+  permutation: word('lu', 'random', 'swap'),
+  actNorm: flag,
+};
+
 /**
  * Flow++ for tables: K times activation normalisation, a linear map, and a coupling by mixtures of logistics. Scoring and training
  * are one pass; sampling is one pass of the networks and the roots, which report themselves.
  */
 export function flowpp(options: FlowppOptions): Flow {
+  checkOptions('flowpp', options, flowppRules);
   const { features, transforms = 8, permutation = 'lu', hidden, seed = 0 } = options;
   const { dtype = 'float32', contextFeatures = 0, actNorm = true } = options;
   const { activation = 'relu', residual = false, zeroInitialized = true } = options;
@@ -165,6 +194,21 @@ class Links {
   }
 }
 
+const flowppImageRules: Rules<FlowppImageOptions> = {
+  ...recipeRules,
+  image: required(image),
+  scales: count,
+  transforms: count,
+  components: count,
+  bound: above0,
+  blocks: countOrNone,
+  hidden: count,
+  contextFeatures: countOrNone,
+  lambda: finite,
+  seed,
+  dtype,
+};
+
 /**
  * Flow++ for images: couplings by mixtures of logistics on checkerboards and, after a squeeze, on halves of the channels; networks of residual
  * convolutions with weight norm, without the paper's gates and attention. Data are bytes (or fewer levels: `dequantization`), which go through
@@ -173,6 +217,7 @@ class Links {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function flowppImage(options: FlowppImageOptions): Flow {
+  checkOptions('flowppImage', options, flowppImageRules);
   const { image, scales = 2, transforms = 4, lambda = 0.05, dtype = 'float32' } = options;
   requireSize('flowppImage', 'transforms', transforms);
   requireHalving('flowppImage', image, scales, 1);

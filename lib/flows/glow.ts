@@ -24,11 +24,25 @@ import { Squeeze, squeezed } from '../bijections/squeeze';
 import type { FloatDType } from '../dtype';
 import { ConvNet } from '../nn/convNet';
 import { SingleConv } from '../nn/singleConv';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  finite,
+  flag,
+  image,
+  object,
+  type Rules,
+  required,
+  seed,
+  word,
+} from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
-import { flowOf, type RecipeOptions } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules } from './recipe';
 
 export interface GlowOptions extends RecipeOptions {
   /** Height, width and channels; the first two divisible by 2^scales. */
@@ -166,6 +180,24 @@ function glowScales(image: ImageShape, settings: Settings): MultiScale {
   return new MultiScale(built);
 }
 
+const glowRules: Rules<GlowOptions> = {
+  ...recipeRules,
+  image: required(image),
+  scales: count,
+  transforms: count,
+  hidden: count,
+  networkActNorm: flag,
+  permutation: word(...permutations),
+  coupling: word('affine', 'additive'),
+  scale: object,
+  learnedPrior: flag,
+  contextFeatures: countOrNone,
+  lambda: finite,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 /**
  * Glow. Data are bytes (or fewer levels: `dequantization`), which get uniform noise and are scaled to [−½, ½), as in the
  * paper's code, or go through a logit (`lambda`); pass `preprocessing` for another map, null for none. `fit` sets the actnorms
@@ -174,6 +206,7 @@ function glowScales(image: ImageShape, settings: Settings): MultiScale {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function glow(options: GlowOptions): Flow {
+  checkOptions('glow', options, glowRules);
   const { image, dtype = 'float32', lambda } = options;
   const settings: Settings = {
     scales: options.scales ?? 3,

@@ -16,12 +16,23 @@
  */
 import { expected, FlowError } from '../errors';
 import { add, affineScalar, clone, copyInto, mean, mul, RandomStream, where } from '../ops';
+import {
+  anything,
+  callback,
+  checkArgument,
+  checkOptions,
+  flag,
+  object,
+  type Rules,
+  seed,
+} from '../options';
 import type { Rows } from '../tensor/input';
 import { type Program, record } from '../tensor/program';
 import { keep, scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Ascent, project, scoreOf } from './ascent';
 import type { Flow } from './flow';
+import { aFlow } from './flow';
 import { disposeRows, type HeldRows, holdRows } from './heldRows';
 import { LatentChain } from './latentChain';
 
@@ -71,6 +82,21 @@ const longestStep = 0.05;
 /** The event loop gets a turn at least so often. */
 const sliceMs = 30;
 
+const inpaintRules: Rules<InpaintOptions> = {
+  context: anything,
+  iterations: anything,
+  stepSize: callback,
+  noise: anything,
+  sample: flag,
+  tolerance: anything,
+  temperature: anything,
+  range: anything,
+  seed,
+  quantize: flag,
+  onIteration: callback,
+  signal: object,
+};
+
 /**
  * Fills in the unknown features of rows.
  *
@@ -84,6 +110,8 @@ export async function inpaint(
   known: Rows,
   options: InpaintOptions = {},
 ): Promise<Inpainted> {
+  checkArgument('inpaint', 'flow', flow, aFlow);
+  checkOptions('inpaint', options, inpaintRules);
   const climb = new Climb(flow, x, known, options);
   try {
     await climb.run();

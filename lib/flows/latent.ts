@@ -5,12 +5,24 @@
 import { typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { add, cast, gatherRows, rowsView } from '../ops';
+import {
+  anything,
+  array,
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  list,
+  picked,
+  type Rules,
+} from '../options';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { Tensor, tensorOfArray } from '../tensor/tensor';
 import { inChunks } from './chunks';
 import { contextRows } from './context';
 import type { Flow } from './flow';
+import { aFlow } from './flow';
 
 export interface LatentOptions {
   /** One row of context for all, or one a row. */
@@ -22,6 +34,9 @@ export interface DecodeOptions extends LatentOptions {
   readonly quantize?: boolean;
 }
 
+const latentRules: Rules<LatentOptions> = { context: anything };
+const decodeRules: Rules<DecodeOptions> = { ...latentRules, quantize: flag };
+
 /**
  * The latent rows of data. Integers of a flow with a dequantisation are taken as the middle of their bin, k + ½: no noise,
  * so the same row has the same code.
@@ -30,6 +45,8 @@ export interface DecodeOptions extends LatentOptions {
  * @returns [N, D] in the base's space
  */
 export function encode(flow: Flow, x: Rows, options: LatentOptions = {}): Tensor {
+  checkArgument('encode', 'flow', flow, aFlow);
+  checkOptions('encode', options, latentRules);
   return scope(() => {
     const rows = rowsTensor('encode', 'x', x, flow.features, flow.dtype);
     const integer = rows.dtype === 'uint8' || rows.dtype === 'int32';
@@ -43,6 +60,8 @@ export function encode(flow: Flow, x: Rows, options: LatentOptions = {}): Tensor
 
 /** The data of latent rows: the way back from {@link encode}. @param z [N, D] */
 export function decode(flow: Flow, z: Rows, options: DecodeOptions = {}): Tensor {
+  checkArgument('decode', 'flow', flow, aFlow);
+  checkOptions('decode', options, decodeRules);
   return scope(() => {
     const rows = cast(rowsTensor('decode', 'z', z, flow.features, flow.dtype), flow.dtype);
     const context = contextRows('decode', flow, options.context ?? null, rows.rows);
@@ -75,6 +94,8 @@ export function interpolate(
   steps: number,
   options: InterpolateOptions = {},
 ): Tensor {
+  checkArgument('interpolate', 'flow', flow, aFlow);
+  checkOptions('interpolate', options, { ...decodeRules, path: anything });
   const { path = 'linear', context = null } = options;
   if (!Number.isSafeInteger(steps) || steps < 2) {
     const got = String(steps);
@@ -120,7 +141,10 @@ export function interpolate(
       }
     }
     const rows = tensorOfArray(z, [from.rows * steps, width]);
-    return decode(flow, rows, { ...options, context: repeated(flow, context, from.rows, steps) });
+    return decode(flow, rows, {
+      ...picked(options, decodeRules),
+      context: repeated(flow, context, from.rows, steps),
+    });
   });
 }
 
@@ -172,6 +196,9 @@ export function attributeDirections(
   labels: ArrayLike<number>,
   options: LatentOptions & { readonly classes?: number } = {},
 ): Tensor {
+  checkArgument('attributeDirections', 'flow', flow, aFlow);
+  checkOptions('attributeDirections', options, { ...latentRules, classes: count });
+  checkArgument('attributeDirections', 'labels', labels, array);
   const where = 'attributeDirections';
   let most = 0;
   for (let n = 0; n < labels.length; n++) most = Math.max(most, labels[n] as number);
@@ -251,6 +278,11 @@ export function alongDirection(
   amounts: readonly number[],
   options: DecodeOptions = {},
 ): Tensor {
+  checkArgument('alongDirection', 'flow', flow, aFlow);
+  checkOptions('alongDirection', options, decodeRules);
+  checkArgument('alongDirection', 'amounts', amounts, list);
+  if (!(direction instanceof Tensor))
+    checkArgument('alongDirection', 'direction', direction, array);
   const width = flow.features;
   const along = direction instanceof Tensor ? direction.dataSync() : direction;
   if (along.length !== width) {

@@ -1,6 +1,11 @@
 /** Recipes: neural autoregressive, sum-of-squares and Bernstein flows. */
 import { MonotoneTransformer } from '../bijections/monotoneTransformer';
-import { type AutoregressiveFlowOptions, transformerFlow } from './autoregressive';
+import { above0, checkOptions, count, type Rules, rule } from '../options';
+import {
+  type AutoregressiveFlowOptions,
+  autoregressiveFlowRules,
+  transformerFlow,
+} from './autoregressive';
 import type { Flow } from './flow';
 
 export interface NafOptions extends AutoregressiveFlowOptions {
@@ -12,12 +17,20 @@ export interface NafOptions extends AutoregressiveFlowOptions {
   readonly leastSlope?: number;
 }
 
+const nafRules: Rules<NafOptions> = {
+  ...autoregressiveFlowRules,
+  sigmoids: count,
+  sigmoidLayers: count,
+  leastSlope: above0,
+};
+
 /**
  * Neural autoregressive flow (Huang et al. 2018): each dimension goes through a small monotone network, whose weights a MADE
  * makes of the dimensions before. Scoring and training are one pass; sampling is the incremental inverse, about one
  * pass, and the roots of all samples side by side.
  */
 export function naf(options: NafOptions): Flow {
+  checkOptions('naf', options, nafRules);
   const { sigmoids = 16, sigmoidLayers = 1, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'dsf', hidden: sigmoids, layers: sigmoidLayers, leastSlope } as const;
   return transformerFlow(rest, () => new MonotoneTransformer(family), 'naf');
@@ -37,8 +50,17 @@ export interface SosFlowOptions extends AutoregressiveFlowOptions {
   readonly leastSlope?: number;
 }
 
+const sosFlowRules: Rules<SosFlowOptions> = {
+  ...autoregressiveFlowRules,
+  squares: count,
+  degree: count,
+  bound: rule('a number above 0', (value) => typeof value === 'number' && value > 0),
+  leastSlope: above0,
+};
+
 /** Sum-of-squares polynomial flow (Jaini et al. 2019). Scoring is one pass; sampling about one pass and the roots. */
 export function sosFlow(options: SosFlowOptions): Flow {
+  checkOptions('sosFlow', options, sosFlowRules);
   const { squares = 4, degree = 3, bound = 4, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'sumOfSquares', squares, degree, bound, leastSlope } as const;
   return transformerFlow(rest, () => new MonotoneTransformer(family), 'sosFlow');
@@ -53,8 +75,16 @@ export interface BernsteinFlowOptions extends AutoregressiveFlowOptions {
   readonly leastSlope?: number;
 }
 
+const bernsteinFlowRules: Rules<BernsteinFlowOptions> = {
+  ...autoregressiveFlowRules,
+  degree: count,
+  bound: above0,
+  leastSlope: above0,
+};
+
 /** Bernstein polynomial flow (Ramasinghe et al. 2021). Scoring is one pass; sampling about one pass and the roots. */
 export function bernsteinFlow(options: BernsteinFlowOptions): Flow {
+  checkOptions('bernsteinFlow', options, bernsteinFlowRules);
   const { degree = 16, bound = 10, leastSlope = 1e-3, ...rest } = options;
   const family = { kind: 'bernstein', degree, bound, leastSlope } as const;
   return transformerFlow(rest, () => new MonotoneTransformer(family), 'bernsteinFlow');

@@ -13,11 +13,24 @@ import { Permutation } from '../bijections/permutation';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import type { FloatDType } from '../dtype';
 import { ResidualConvNet } from '../nn/residualConvNet';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  finite,
+  flag,
+  image,
+  type Rules,
+  required,
+  seed,
+  word,
+} from '../options';
 import type { ImageShape } from '../shape';
 import { oneOf } from './choice';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
-import { flowOf, type RecipeOptions } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules } from './recipe';
 
 export interface RealNvpImageOptions extends RecipeOptions {
   /** Height, width and channels; the first two divisible by 2^(scales − 1). */
@@ -124,6 +137,22 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
   return new MultiScale(parts);
 }
 
+const realnvpImageRules: Rules<RealNvpImageOptions> = {
+  ...recipeRules,
+  image: required(image),
+  scales: count,
+  blocks: countOrNone,
+  hidden: count,
+  batchNorm: flag,
+  weightNorm: flag,
+  factorOut: word('half', 'alternating'),
+  contextFeatures: countOrNone,
+  lambda: finite,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 /**
  * RealNVP on images. Data are bytes (or fewer levels: `dequantization`), which get uniform noise, are divided by their
  * number and go through a logit; pass `preprocessing` for another map, null for none.
@@ -131,6 +160,7 @@ function scalesOf(options: RealNvpImageOptions): MultiScale {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function realnvpImage(options: RealNvpImageOptions): Flow {
+  checkOptions('realnvpImage', options, realnvpImageRules);
   const { image, scales = 2, lambda = 0.05, dtype = 'float32' } = options;
   requireHalving('realnvpImage', image, scales, 1);
   oneOf('realnvpImage', 'factorOut', options.factorOut ?? 'half', ['half', 'alternating']);

@@ -1,9 +1,10 @@
 /** What the recipes of flows share. */
 import type { Bijection } from '../bijections/bijection';
 import { Permutation } from '../bijections/permutation';
-import { type Distribution, StandardNormal } from '../distributions';
+import { Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
-import { Flow, type FlowParts } from './flow';
+import { object, one, type Rules } from '../options';
+import { aMap, dequantizationRule, Flow, type FlowParts } from './flow';
 
 /** What every recipe takes beside the shape of its flow. */
 export interface RecipeOptions
@@ -14,6 +15,15 @@ export interface RecipeOptions
   /** Default: the standard normal. */
   readonly base?: Distribution;
 }
+
+/** What each of them must be. */
+export const recipeRules: Rules<RecipeOptions> = {
+  base: one('a Distribution', () => Distribution),
+  preprocessing: aMap,
+  contextPreprocessing: aMap,
+  dequantization: dequantizationRule,
+  description: object,
+};
 
 /** The options of a recipe that are not those of all recipes: what its networks and maps take. */
 export function ownOptions<O extends RecipeOptions>(options: O): Omit<O, keyof RecipeOptions> {

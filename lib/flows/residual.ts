@@ -5,10 +5,26 @@ import { Chain } from '../bijections/chain';
 import { ResidualBlock, type ResidualBlockOptions } from '../bijections/residualBlock';
 import { Squeeze, squeezed } from '../bijections/squeeze';
 import { LipschitzNet, type LipschitzNetOptions } from '../nn/lipschitzNet';
+import {
+  above0,
+  anything,
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  finite,
+  flag,
+  image,
+  object,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import type { Dequantization, Flow } from './flow';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
-import { flowOf, type RecipeOptions, seedOf } from './recipe';
+import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 
 interface ResidualOptions
   extends Pick<
@@ -65,17 +81,49 @@ function defined<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K],
   ) as never;
 }
 
+const residualRules: Rules<ResidualOptions> = {
+  ...recipeRules,
+  activation: anything,
+  norm: object,
+  coefficient: above0,
+  iterations: anything,
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+  training: object,
+  use: object,
+  solver: object,
+  actNorm: flag,
+};
+
+const residualFlowRules: Rules<ResidualFlowOptions> = {
+  ...residualRules,
+  features: required(count),
+  transforms: count,
+  hidden: counts,
+};
+
 /**
  * Residual flow for tables: K times [actnorm, x + g(x)], g of a Lipschitz constant below coefficient^layers. Scoring is one pass
  * and a log-det (exact for up to 64 features, see ResidualBlock), sampling a fixed point a block.
  */
 export function residualFlow(options: ResidualFlowOptions): Flow {
+  checkOptions('residualFlow', options, residualFlowRules);
   const { features, transforms = 10, hidden, dtype = 'float32' } = options;
   requireSize('residualFlow', 'transforms', transforms);
   const network = { channels: features, ...defined({ hidden }) };
   const bijections = Array.from({ length: transforms }, (_, k) => links(options, network, k));
   return flowOf(new Chain(bijections.flat(), features), options, dtype);
 }
+
+const residualFlowImageRules: Rules<ResidualFlowImageOptions> = {
+  ...residualRules,
+  image: required(image),
+  scales: count,
+  transforms: count,
+  hidden: count,
+  lambda: finite,
+};
 
 /**
  * Residual flow for images: at each scale K times [actnorm, x + g(x)] with networks of 3×3, 1×1 and 3×3 convolutions, a squeeze
@@ -84,6 +132,7 @@ export function residualFlow(options: ResidualFlowOptions): Flow {
  * @throws FlowError ARGUMENT where the image cannot be halved so often
  */
 export function residualFlowImage(options: ResidualFlowImageOptions): Flow {
+  checkOptions('residualFlowImage', options, residualFlowImageRules);
   const { image, transforms = 4, hidden = 128, lambda = 0.05, dtype = 'float32' } = options;
   requireSize('residualFlowImage', 'transforms', transforms);
   const scales = options.scales ?? 1 + halvings(image, 2);

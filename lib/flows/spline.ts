@@ -7,12 +7,15 @@ import { Coupling, couplingSizes } from '../bijections/coupling';
 import { LuLinear } from '../bijections/luLinear';
 import { Permutation } from '../bijections/permutation';
 import { SplineTransformer } from '../bijections/splineTransformer';
+import { madeRules } from '../nn/made';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
+import { checkOptions, count, counts, object, type Rules, required, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
+import { networkRules } from './coupling';
 import type { Flow } from './flow';
-import { flowOf, ownOptions, type RecipeOptions, seedOf } from './recipe';
+import { flowOf, ownOptions, type RecipeOptions, recipeRules, seedOf } from './recipe';
 
 interface SplineFlowOptions extends RecipeOptions {
   /** D. */
@@ -47,11 +50,22 @@ export interface NsfAutoregressiveOptions
 /** From the seed of a transform's network to that of what mixes the features before it. */
 const apart = 15485863;
 
+const nsfRules: Rules<NsfOptions> = {
+  ...recipeRules,
+  ...networkRules,
+  features: required(count),
+  hidden: required(counts),
+  spline: object,
+  transforms: count,
+  permutation: word('lu', 'random', 'swap'),
+};
+
 /**
  * RQ-NSF (C): couplings whose transformer is a spline, a linear map before each. Scoring, sampling and training are one pass.
  * Paper: 10 or 20 couplings, two residual blocks of 32 to 256 units, 8 bins on [−3, 3], data of mean 0 and deviation 1.
  */
 export function nsf(options: NsfOptions): Flow {
+  checkOptions('nsf', options, nsfRules);
   const {
     features,
     transforms = 10,
@@ -90,11 +104,22 @@ export function nsf(options: NsfOptions): Flow {
   return flowOf(new Chain(bijections, features), options, dtype);
 }
 
+const { outputsPerFeature: _outputs, ...madeNetworkRules } = madeRules;
+
+const nsfAutoregressiveRules: Rules<NsfAutoregressiveOptions> = {
+  ...recipeRules,
+  ...madeNetworkRules,
+  spline: object,
+  transforms: count,
+  permutation: word('lu', 'reverse', 'random', 'none'),
+};
+
 /**
  * RQ-NSF (AR): autoregressive splines. Scoring and training are one pass; sampling is the incremental inverse, about one
  * pass too.
  */
 export function nsfAutoregressive(options: NsfAutoregressiveOptions): Flow {
+  checkOptions('nsfAutoregressive', options, nsfAutoregressiveRules);
   const {
     features,
     transforms = 5,

@@ -1,6 +1,11 @@
 /** Recipe: unconstrained monotonic networks. */
 import { type UmnnOptions, UmnnTransformer } from '../bijections/umnnTransformer';
-import { type AutoregressiveFlowOptions, transformerFlow } from './autoregressive';
+import { above0, checkOptions, count, counts, type Rules } from '../options';
+import {
+  type AutoregressiveFlowOptions,
+  autoregressiveFlowRules,
+  transformerFlow,
+} from './autoregressive';
 import type { Flow } from './flow';
 
 export interface UmnnFlowOptions
@@ -10,11 +15,21 @@ export interface UmnnFlowOptions
   readonly integrand?: readonly number[];
 }
 
+const umnnFlowRules: Rules<UmnnFlowOptions> = {
+  ...autoregressiveFlowRules,
+  integrand: counts,
+  embedding: count,
+  quadratureSteps: count,
+  bound: above0,
+  leastSlope: above0,
+};
+
 /**
  * Autoregressive flow of unconstrained monotonic networks (Wehenkel and Louppe 2019). Scoring is one pass of the MADE and one of
  * the integrand's network at the nodes of the quadrature; sampling is about one pass of the MADE, and the roots.
  */
 export function umnn(options: UmnnFlowOptions): Flow {
+  checkOptions('umnn', options, umnnFlowRules);
   const {
     integrand = [50, 50],
     embedding = 8,

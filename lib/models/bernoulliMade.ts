@@ -10,8 +10,14 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import { loadAs, type ModelFileOptions, saveModule } from '../flows/modelFile';
-import { type DegreeRule, extentsOver, hiddenDegrees, inputDegrees } from '../nn/degrees';
-import { type OrderRule, orderOf } from '../nn/featureOrder';
+import {
+  type DegreeRule,
+  degreeRule,
+  extentsOver,
+  hiddenDegrees,
+  inputDegrees,
+} from '../nn/degrees';
+import { type OrderRule, orderOf, orderRule } from '../nn/featureOrder';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from '../nn/initialization';
 import { type Config, Module, withoutUndefined } from '../nn/module';
 import { register } from '../nn/registry';
@@ -28,6 +34,18 @@ import {
   RandomStream,
   reshape,
 } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  anything,
+  checkOptions,
+  count,
+  counts,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -66,6 +84,18 @@ function sortOrder(degrees: Int32Array): Int32Array {
   );
 }
 
+const bernoulliMadeRules: Rules<BernoulliMadeOptions> = {
+  features: required(count),
+  hidden: required(counts),
+  activation: activationRule,
+  direct: flag,
+  masks: count,
+  order: orderRule,
+  degrees: degreeRule,
+  seed,
+  dtype,
+};
+
 export class BernoulliMade extends Module {
   readonly features: number;
   readonly contextFeatures = 0;
@@ -82,6 +112,7 @@ export class BernoulliMade extends Module {
 
   constructor(options: BernoulliMadeOptions) {
     super();
+    checkOptions('BernoulliMade', options, bernoulliMadeRules);
     const { features, hidden, masks = 1, direct = false, seed = 0, dtype = 'float32' } = options;
     if (
       hidden.length === 0 ||
@@ -232,6 +263,7 @@ export class BernoulliMade extends Module {
    * @returns [N] float64, nats
    */
   logProb(x: Rows, options: { masks?: number } = {}): Tensor {
+    checkOptions('logProb', options, { masks: anything });
     const { masks = this.masks } = options;
     return scope(() => {
       const rows = cast(rowsTensor('logProb', 'x', x, this.features, this.dtype), this.dtype);
@@ -256,6 +288,7 @@ export class BernoulliMade extends Module {
    * @returns [samples, D] of 0 and 1
    */
   sample(samples: number, options: { seed?: number } = {}): Tensor {
+    checkOptions('sample', options, { seed });
     requireSamples(samples);
     return scope(() => {
       const stream = new RandomStream(options.seed ?? freshSeed());

@@ -8,10 +8,16 @@
  */
 import { expected, FlowError } from '../errors';
 import { rasterTaps } from '../ops';
+import { checkOptions, count, flag, type Rules } from '../options';
 import { requireSizes } from '../shape';
 import { registerOptions } from './optionsModel';
 import { requireOdd } from './pixelGraph';
-import { type PixelConvOptions, PixelModel, type PixelModelOptions } from './pixelModel';
+import {
+  type PixelConvOptions,
+  PixelModel,
+  type PixelModelOptions,
+  pixelModelRules,
+} from './pixelModel';
 
 export interface PixelCnnOptions extends PixelModelOptions {
   /** Residual blocks, or gated layers after the first. Default 7. */
@@ -29,9 +35,19 @@ export interface PixelCnnOptions extends PixelModelOptions {
 }
 
 type Kernel = readonly [number, number];
+const pixelCnnRules: Rules<PixelCnnOptions> = {
+  ...pixelModelRules,
+  layers: count,
+  hidden: count,
+  gated: flag,
+  firstKernel: count,
+  kernel: count,
+  head: count,
+};
+
 export class PixelCnn extends PixelModel<PixelCnnOptions> {
   constructor(options: PixelCnnOptions) {
-    super('pixelCnn', options);
+    super('pixelCnn', checkOptions('PixelCnn', options, pixelCnnRules));
     const { layers = 7, hidden = 64, firstKernel = 7, kernel = 3, head = 2 * hidden } = options;
     requireSizes('PixelCnn', { layers });
     requireOdd('PixelCnn', { firstKernel, kernel });

@@ -7,6 +7,7 @@ import { contextRows } from '../flows/context';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import { requireFixedMap } from '../flows/fixedMap';
 import type { Dequantization } from '../flows/flow';
+import { aMap } from '../flows/flow';
 import { ContextLayer } from '../nn/contextLayer';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import {
@@ -22,6 +23,21 @@ import {
   reshape,
   where,
 } from '../ops';
+import {
+  anything,
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  image,
+  object,
+  orNull,
+  type Rules,
+  required,
+  seed,
+  seed as seedRule,
+  word,
+} from '../options';
 import { type ImageShape, requireSizes } from '../shape';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
@@ -47,6 +63,20 @@ export interface PixelModelOptions extends PixelLikelihoodOptions, ModelOptions 
   readonly dtype?: FloatDType;
 }
 
+/** What each of them must be. */
+export const pixelModelRules: Rules<PixelModelOptions> = {
+  image: required(image),
+  likelihood: word('bernoulli', 'categorical', 'logistic'),
+  levels: count,
+  components: count,
+  binarization: orNull(object),
+  contextPreprocessing: aMap,
+  contextFeatures: countOrNone,
+  description: object,
+  seed,
+  dtype,
+};
+
 export interface PixelSampleOptions {
   /** Same seed, same images. Default: another one each time. */
   readonly seed?: number;
@@ -60,6 +90,14 @@ export interface PixelSampleOptions {
   /** 1: other temperatures are not there. */
   readonly temperature?: number;
 }
+
+const logProbRules = { seed: seedRule, space: anything, samples: anything };
+const sampleRules: Rules<PixelSampleOptions> = {
+  seed: seedRule,
+  context: anything,
+  method: word('cached', 'naive'),
+  temperature: anything,
+};
 
 /** A convolution of such a model; without `groups` it sees its own pixel by mask B. */
 export type PixelConvOptions = Partial<MaskedConv2dOptions> & {
@@ -219,6 +257,7 @@ export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions
    * @returns [N] float64, nats
    */
   logProb(x: Rows, context: Rows | null = null, options: { readonly seed?: number } = {}): Tensor {
+    checkOptions('logProb', options, logProbRules);
     return this.here(() => {
       const given = rowsTensor('logProb', 'x', x, this.features, this.dtype);
       const stream = new RandomStream(options.seed ?? 0);
@@ -253,6 +292,7 @@ export abstract class PixelModel<O extends PixelModelOptions = PixelModelOptions
    * @returns [samples, D] levels; of a model that binarises the first and the last of the data's
    */
   sample(samples: number, options: PixelSampleOptions = {}): Tensor {
+    checkOptions('sample', options, sampleRules);
     requireSamples(samples);
     const { method = 'cached', temperature = 1 } = options;
     oneOf('sample', 'method', method, ['cached', 'naive']);

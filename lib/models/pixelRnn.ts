@@ -6,11 +6,12 @@
 import { uniformByFanIn } from '../nn/initialization';
 import { type Config, Module } from '../nn/module';
 import { type RandomStream, rasterTaps, type SpatialDirection, spatialLstmWidth } from '../ops';
+import { checkOptions, count, type Rules, word } from '../options';
 import { requireSizes } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { registerOptions } from './optionsModel';
 import { requireOdd } from './pixelGraph';
-import { PixelModel, type PixelModelOptions } from './pixelModel';
+import { PixelModel, type PixelModelOptions, pixelModelRules } from './pixelModel';
 
 export interface PixelRnnOptions extends PixelModelOptions {
   /** row: each state from the three above it. diagonal: two scans, together from all pixels before. Default diagonal. */
@@ -43,9 +44,18 @@ class Recurrence extends Module {
   }
 }
 
+const pixelRnnRules: Rules<PixelRnnOptions> = {
+  ...pixelModelRules,
+  scan: word('row', 'diagonal'),
+  layers: count,
+  hidden: count,
+  firstKernel: count,
+  head: count,
+};
+
 export class PixelRnn extends PixelModel<PixelRnnOptions> {
   constructor(options: PixelRnnOptions) {
-    super('pixelRnn', options);
+    super('pixelRnn', checkOptions('PixelRnn', options, pixelRnnRules));
     const {
       scan = 'diagonal',
       layers = 7,

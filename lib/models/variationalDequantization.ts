@@ -10,6 +10,7 @@ import { BesideContext } from '../nn/besideContext';
 import type { Conditioner } from '../nn/conditioner';
 import { ConvNet } from '../nn/convNet';
 import { Mlp } from '../nn/mlp';
+import { checkOptions, count, image, orNull, type Rules, seed } from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import { DequantizedFlow } from './dequantizedFlow';
 
@@ -31,6 +32,13 @@ function imageOf({ description }: Flow): ImageShape | null {
   return { height, width, channels };
 }
 
+const variationalDequantizationRules: Rules<VariationalDequantizationOptions> = {
+  image: orNull(image),
+  transforms: count,
+  hidden: count,
+  seed,
+};
+
 /**
  * The flow with variational dequantisation in the place of its uniform one: the noise is logistic, bent by K couplings that see the
  * integers, and goes through a sigmoid. It starts as uniform noise.
@@ -41,6 +49,7 @@ export function variationalDequantization(
   flow: Flow,
   options: VariationalDequantizationOptions = {},
 ): DequantizedFlow {
+  checkOptions('variationalDequantization', options, variationalDequantizationRules);
   const { transforms = 4, seed = 0, image = imageOf(flow) } = options;
   const { hidden = image ? 32 : 128 } = options;
   const { features, dtype } = flow;

@@ -2,6 +2,7 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { batchNormFixed, batchNormTrain } from '../ops';
+import { above0, checkOptions, count, dtype, finite, type Rules, required } from '../options';
 import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -17,6 +18,13 @@ export interface BatchNormLayerOptions {
   readonly dtype?: FloatDType;
 }
 
+const batchNormLayerRules: Rules<BatchNormLayerOptions> = {
+  channels: required(count),
+  epsilon: above0,
+  momentum: finite,
+  dtype,
+};
+
 /**
  * y = (x − m)/√(v + ε)·exp(logGamma) + beta, column by column. In training m and v are those of the rows, which the running
  * averages follow; in use the running averages.
@@ -31,6 +39,7 @@ export class BatchNormLayer extends Module {
 
   constructor(readonly options: BatchNormLayerOptions) {
     super();
+    checkOptions('BatchNormLayer', options, batchNormLayerRules);
     const { channels, momentum = 0.1, dtype = 'float32' } = options;
     this.logGamma = this.parameter('logGamma', zeros([channels], dtype));
     this.beta = this.parameter('beta', zeros([channels], dtype));

@@ -1,6 +1,7 @@
 /** A network that sees the context position by position, beside its own inputs: an image that belongs to an image. */
 import { expected, FlowError } from '../errors';
 import { concatColumns, contiguous, reshape } from '../ops';
+import { checkOptions, count, one, type Rules, required } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
@@ -14,6 +15,11 @@ export interface BesideContextOptions {
   readonly contextChannels: number;
 }
 
+const besideContextRules: Rules<BesideContextOptions> = {
+  network: required(one('a Conditioner', () => Conditioner)),
+  contextChannels: required(count),
+};
+
 /** network([x, context]) where a {@link Conditioner} takes x [N·P, inputs] and a context [N, P·contextChannels]. */
 export class BesideContext extends Conditioner {
   override readonly inputs: number;
@@ -23,8 +29,9 @@ export class BesideContext extends Conditioner {
   readonly network: Conditioner;
   readonly contextChannels: number;
 
-  constructor({ network, contextChannels }: BesideContextOptions) {
+  constructor(options: BesideContextOptions) {
     super();
+    const { network, contextChannels } = checkOptions('BesideContext', options, besideContextRules);
     const fits = Number.isSafeInteger(contextChannels) && contextChannels >= 1;
     if (!fits || network.inputs <= contextChannels || network.contextFeatures > 0) {
       throw new FlowError(

@@ -4,9 +4,11 @@
  * A sample has `positions` rows: one for a table, one a pixel for an image. A conditioner maps rows to rows; one that knows
  * about space (a convolution) also knows how its positions lie.
  */
+
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { RandomStream } from '../ops';
+import { requireTensor } from '../ops/check';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { BatchNormLayer } from './batchNormLayer';
@@ -63,6 +65,7 @@ export abstract class Conditioner extends Module {
   /** The samples that x holds. @throws FlowError SHAPE unless it is the rows of whole ones */
   protected samplesOf(x: Tensor): number {
     const { positions, inputs } = this;
+    requireTensor(this.constructor.name, 'x', x);
     if (x.shape.length !== 2 || x.cols !== inputs || x.rows % positions !== 0) {
       const rows = positions === 1 ? 'N' : `N·${positions}`;
       throw new FlowError(

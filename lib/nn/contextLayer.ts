@@ -2,6 +2,7 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { gatherColumns, type RandomStream, reshape } from '../ops';
+import { requireTensor } from '../ops/check';
 import { formatShape } from '../shape';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Linear } from './linear';
@@ -46,6 +47,7 @@ export function contextTerm(
   context: Tensor | null,
   samples: number,
 ): Tensor | null {
+  if (context !== null) requireTensor(where, 'context', context);
   if (layer === null && context === null) return null;
   const fits = context?.rows === samples && context.cols === layer?.inputs;
   if (layer === null || context === null || !fits) {

@@ -5,12 +5,25 @@ import {
   type ConvGeometry,
   type ConvStackLayer,
   conv2d,
-  type RandomStream,
+  RandomStream,
   rowNorms,
   type ScaledLayer,
   scaleWeights,
   weightNorm,
 } from '../ops';
+import { activationRule } from '../ops/activation';
+import { geometryRules } from '../ops/conv2dGeometry';
+import {
+  checkArgument,
+  checkOptions,
+  count,
+  dtype,
+  flag,
+  one,
+  picked,
+  type Rules,
+  required,
+} from '../options';
 import type { Shape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -64,6 +77,19 @@ const scaling: Derivation<ScaledLayer, readonly [Tensor, ...Tensor[]]> = {
     ),
 };
 
+const conv2dRules: Rules<Conv2dLayerOptions> = {
+  ...geometryRules,
+  inputs: required(count),
+  outputs: required(count),
+  activation: activationRule,
+  bias: flag,
+  weightNorm: flag,
+  outputScale: flag,
+  actNorm: flag,
+  zeroInitialized: flag,
+  dtype,
+};
+
 /** Images as rows of pixels [N·height·width, inputs] → [.., outputs]. */
 export class Conv2d extends Module {
   readonly inputs: number;
@@ -88,6 +114,13 @@ export class Conv2d extends Module {
     stream: RandomStream,
   ) {
     super();
+    checkArgument(
+      'Conv2d',
+      'stream',
+      stream,
+      one('a RandomStream', () => RandomStream),
+    );
+    checkOptions('Conv2d', options, conv2dRules);
     const { inputs, outputs, kernel, dtype = 'float32', zeroInitialized: zero = false } = options;
     this.inputs = inputs;
     this.outputs = outputs;
@@ -136,7 +169,7 @@ export class Conv2d extends Module {
     if (this.initialized || bias === null || logScale === null) return;
     const { dtype = 'float32' } = this.options;
     const moments = new ChannelMoments(this.outputs);
-    const linear = { ...this.options, activation: 'none' } as const;
+    const linear = { ...this.#map(), activation: 'none' } as const;
     yield* inputs((x) => moments.add(conv2d(x, this.#normed(), null, linear)));
     const found = moments.logScale(this.floor);
     bias.write(
@@ -169,7 +202,7 @@ export class Conv2d extends Module {
 
   /** The layer as {@link convStack} takes it. */
   get layer(): ConvStackLayer {
-    return { ...this.options, ...this.effective() };
+    return { ...this.#map(), ...this.effective() };
   }
 
   /**
@@ -179,8 +212,14 @@ export class Conv2d extends Module {
   apply(x: Tensor, addend: Tensor | null = null): Tensor {
     return scope(() => {
       const { weight, bias } = this.effective();
-      return conv2d(x, weight, bias, { ...this.options, addend });
+      return conv2d(x, weight, bias, { ...this.#map(), addend });
     });
+  }
+
+  /** Where the pixels are and what becomes of them, as conv2d takes it. */
+  #map() {
+    const { activation = 'none' } = this.options;
+    return { ...picked(this.options, geometryRules), activation };
   }
 
   config(): Config {

@@ -7,6 +7,19 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { type Activation, activate, RandomStream, reshape, squeeze, unsqueeze } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  flag,
+  image,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -34,6 +47,18 @@ interface CoderOptions {
   readonly seed?: number;
   readonly dtype?: FloatDType;
 }
+
+const coderRules: Rules<CoderOptions> = {
+  image: required(image),
+  channels: required(counts),
+  blocks: countOrNone,
+  hidden: required(count),
+  activation: activationRule,
+  contextFeatures: countOrNone,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
 
 export interface ConvEncoderOptions extends CoderOptions {
   /** Columns that it makes. */
@@ -141,6 +166,11 @@ abstract class Coder extends Conditioner {
   }
 }
 
+const encoderRules: Rules<ConvEncoderOptions> = {
+  ...coderRules,
+  outputs: required(count),
+};
+
 /** Images [N, H·W·C] → rows [N, outputs]. */
 export class ConvEncoder extends Coder {
   override readonly inputs: number;
@@ -155,7 +185,7 @@ export class ConvEncoder extends Coder {
   readonly #contextLayer: ContextLayer | null;
 
   constructor(options: ConvEncoderOptions) {
-    super('ConvEncoder', options);
+    super('ConvEncoder', checkOptions('ConvEncoder', options, encoderRules));
     const { image, outputs, hidden, blocks = 1, zeroInitialized = false } = options;
     requireSizes('ConvEncoder', { outputs });
     this.#options = options;
@@ -223,6 +253,12 @@ export class ConvEncoder extends Coder {
   }
 }
 
+const decoderRules: Rules<ConvDecoderOptions> = {
+  ...coderRules,
+  inputs: required(count),
+  outputsPerPixel: count,
+};
+
 /** Rows [N, inputs] → images [N, H·W·P]: P numbers of each pixel. */
 export class ConvDecoder extends Coder {
   override readonly inputs: number;
@@ -237,7 +273,7 @@ export class ConvDecoder extends Coder {
   readonly #contextLayer: ContextLayer | null;
 
   constructor(options: ConvDecoderOptions) {
-    super('ConvDecoder', options);
+    super('ConvDecoder', checkOptions('ConvDecoder', options, decoderRules));
     const { image, inputs, hidden, blocks = 1 } = options;
     const { outputsPerPixel = image.channels } = options;
     requireSizes('ConvDecoder', { inputs, outputsPerPixel });

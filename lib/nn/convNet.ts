@@ -1,6 +1,18 @@
 /** Convolutional networks: the conditioners of coupling flows on images. */
 import type { FloatDType } from '../dtype';
 import { type Activation, convStack, RandomStream } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+  sides,
+} from '../options';
 import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -33,6 +45,20 @@ export interface ConvNetOptions {
   readonly dtype?: FloatDType;
 }
 
+const convNetRules: Rules<ConvNetOptions> = {
+  image: required(sides),
+  inputs: required(count),
+  outputs: required(count),
+  hidden: required(count),
+  activation: activationRule,
+  contextFeatures: countOrNone,
+  zeroInitialized: flag,
+  outputScale: flag,
+  actNorm: flag,
+  seed,
+  dtype,
+};
+
 /**
  * 3×3 → act → 1×1 → act → 3×3, with hidden channels between: the network of Glow's couplings (Kingma, Dhariwal 2018,
  * section 3.3 and appendix B).
@@ -52,6 +78,7 @@ export class ConvNet extends Conditioner {
 
   constructor(options: ConvNetOptions) {
     super();
+    checkOptions('ConvNet', options, convNetRules);
     const { image, inputs, outputs, hidden, contextFeatures = 0, dtype = 'float32' } = options;
     const { height, width } = image;
     requireSizes('ConvNet', { height, width, inputs, outputs, hidden });

@@ -7,9 +7,13 @@
  * what a unit sees is always a leading range of the layer before: its extent.
  */
 import type { RandomStream } from '../ops';
+import { type Rule, word } from '../options';
 import { claimElements } from './initialization';
 
 export type DegreeRule = 'sequential' | 'spread' | 'random';
+
+/** What an option `degrees` must be. */
+export const degreeRule: Rule = word('sequential', 'spread', 'random');
 
 /**
  * Degrees of a hidden layer, sorted.

@@ -1,11 +1,21 @@
 /** The order of an autoregression: which feature comes first, which second, … */
 import { expected, FlowError } from '../errors';
 import { gatherColumns, RandomStream } from '../ops';
+import { checkArgument, count, type Rule, rule, seed as seedRule } from '../options';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { type Config, Module } from './module';
 
 /** Natural: as the columns stand; reversed; random (by the seed); or the feature at each place. */
 export type OrderRule = 'natural' | 'reversed' | 'random' | readonly number[];
+
+const words: readonly string[] = ['natural', 'reversed', 'random'];
+
+/** What an option `order` must be. */
+export const orderRule: Rule = rule(
+  'natural, reversed, random or a list of the features',
+  (value) => Array.isArray(value) || words.includes(value as string),
+  'pass one of these words, or a permutation',
+);
 
 /** Which feature stands at each place. @throws FlowError ARGUMENT when a given order is not a permutation */
 export function orderOf(rule: OrderRule, features: number, seed: number): Int32Array {
@@ -53,6 +63,9 @@ export class FeatureOrder extends Module {
     perFeature = 1,
   ) {
     super();
+    checkArgument('FeatureOrder', 'rule', rule, orderRule);
+    checkArgument('FeatureOrder', 'features', features, count);
+    checkArgument('FeatureOrder', 'seed', seed, seedRule);
     this.order = orderOf(rule, features, seed);
     this.natural = this.order.every((feature, place) => feature === place);
     this.#places = this.own(tensorOfArray(this.order, [features]));

@@ -23,10 +23,26 @@ export function withElementBudget<T>(elements: number, body: () => T): T {
   }
 }
 
-/** Claims `elements` of the budget. @throws FlowError FORMAT when there are not so many left */
+/**
+ * Claims `elements` of the budget.
+ *
+ * @throws FlowError FORMAT when there are not so many left; ARGUMENT where it is no number of elements
+ */
 export function claimElements(elements: number): void {
+  if (!Number.isSafeInteger(elements) || elements < 0) {
+    throw new FlowError(
+      'ARGUMENT',
+      expected(
+        'model',
+        'size of a layer',
+        'a whole number of parameters',
+        String(elements),
+        'pass whole numbers as widths and features',
+      ),
+    );
+  }
   budget -= elements;
-  if (budget < 0 || Number.isNaN(budget)) {
+  if (budget < 0) {
     throw new FlowError(
       'FORMAT',
       expected(

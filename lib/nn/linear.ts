@@ -1,6 +1,16 @@
 /** Linear layers, dense and masked. */
 import type { FloatDType } from '../dtype';
-import { type Activation, linear, maskedLinear, type RandomStream } from '../ops';
+import { type Activation, linear, maskedLinear, RandomStream } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  dtype as floatType,
+  one,
+  orNull,
+} from '../options';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { maskedUniformByFanIn, uniformByFanIn, zeros } from './initialization';
 import { type Config, Module } from './module';
@@ -18,6 +28,16 @@ interface LinearOptions {
   bias?: boolean;
   activation?: Activation;
   dtype?: FloatDType;
+}
+
+/** A stream of random numbers, or none. */
+const aStream = orNull(one('a RandomStream', () => RandomStream));
+const anInt32Array = one('an Int32Array', () => Int32Array);
+const layerRules = { bias: flag, activation: activationRule, dtype: floatType };
+
+function checkLayer(where: string, options: LinearOptions, stream: RandomStream | null): void {
+  checkOptions(where, options, layerRules);
+  checkArgument(where, 'stream', stream, aStream);
 }
 
 /** [outputs] to start with; null without one. */
@@ -44,6 +64,9 @@ export class Linear extends Module {
     stream: RandomStream | null,
   ) {
     super();
+    checkArgument('Linear', 'inputs', inputs, count);
+    checkArgument('Linear', 'outputs', outputs, count);
+    checkLayer('Linear', options, stream);
     const dtype = options.dtype ?? 'float32';
     this.weight = this.parameter(
       'weight',
@@ -83,6 +106,9 @@ export class MaskedLinear extends Module {
     stream: RandomStream | null,
   ) {
     super();
+    checkArgument('MaskedLinear', 'inputs', inputs, count);
+    checkArgument('MaskedLinear', 'extents', extents, anInt32Array);
+    checkLayer('MaskedLinear', options, stream);
     const dtype = options.dtype ?? 'float32';
     const outputs = extents.length;
     this.extentsArray = extents;

@@ -14,6 +14,21 @@ import {
   type SmoothActivation,
   softplus,
 } from '../ops';
+import {
+  above0,
+  anything,
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  flag,
+  object,
+  type Rules,
+  required,
+  seed,
+  sides,
+} from '../options';
 import type { ImageShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -86,6 +101,21 @@ interface Operands {
 /** β of lipSwish is softplus of this at the start, as in the paper's code. */
 const startOfBeta = 0.5;
 
+const lipschitzNetRules: Rules<LipschitzNetOptions> = {
+  channels: required(count),
+  image: sides,
+  hidden: counts,
+  kernels: counts,
+  activation: anything,
+  preActivation: flag,
+  norm: object,
+  coefficient: above0,
+  iterations: anything,
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+};
+
 /** A_L∘f∘A_(L−1)∘…∘f∘A_1, f of slope at most 1, ‖A_l‖ ≤ coefficient; no bound on what the context does. */
 export class LipschitzNet extends Conditioner {
   readonly channels: number;
@@ -105,6 +135,7 @@ export class LipschitzNet extends Conditioner {
 
   constructor(options: LipschitzNetOptions) {
     super();
+    checkOptions('LipschitzNet', options, lipschitzNetRules);
     const { channels, image, contextFeatures = 0, dtype = 'float32' } = options;
     const { activation = 'lipSwish', coefficient = 0.9, iterations = 2 } = options;
     const { hidden = image ? [128, 128] : [128, 128, 128] } = options;

@@ -5,18 +5,32 @@
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { type Activation, mlp, RandomStream } from '../ops';
+import { activationRule } from '../ops/activation';
+import { requireTensor } from '../ops/check';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { ContextLayer, contextTerm } from './contextLayer';
 import {
   type DegreeRule,
+  degreeRule,
   extentsOver,
   hiddenDegrees,
   inputDegrees,
   repeatDegrees,
 } from './degrees';
-import { FeatureOrder, type OrderRule } from './featureOrder';
+import { FeatureOrder, type OrderRule, orderRule } from './featureOrder';
 import { requireHidden, residualHidden } from './hiddenLayers';
 import { MaskedLinear } from './linear';
 import { type Config, Module, withoutUndefined } from './module';
@@ -47,6 +61,21 @@ export interface MadeOptions {
   readonly dtype?: FloatDType;
 }
 
+export const madeRules: Rules<MadeOptions> = {
+  features: required(count),
+  hidden: required(counts),
+  outputsPerFeature: required(count),
+  activation: activationRule,
+  contextFeatures: countOrNone,
+  order: orderRule,
+  degrees: degreeRule,
+  residual: flag,
+  direct: flag,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 export class Made extends Module {
   readonly features: number;
   readonly outputsPerFeature: number;
@@ -66,6 +95,7 @@ export class Made extends Module {
 
   constructor(options: MadeOptions) {
     super();
+    checkOptions('MADE', options, madeRules);
     const { features, hidden, outputsPerFeature } = options;
     requireHidden('MADE', { features, outputsPerFeature }, hidden, options.residual);
     this.#options = options;
@@ -143,6 +173,8 @@ export class Made extends Module {
    * @returns [N, D·P], the P outputs of feature i in columns i·P … i·P + P − 1
    */
   apply(x: Tensor, context: Tensor | null = null): Tensor {
+    requireTensor('MADE', 'x', x);
+    if (context !== null) requireTensor('MADE', 'context', context);
     if (x.shape.length !== 2 || x.cols !== this.features) {
       throw new FlowError(
         'SHAPE',

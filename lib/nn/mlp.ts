@@ -1,6 +1,19 @@
 /** Multilayer perceptrons: the conditioners of coupling flows on tables. */
 import type { FloatDType } from '../dtype';
 import { type Activation, mlp, RandomStream } from '../ops';
+import { activationRule } from '../ops/activation';
+import { requireTensor } from '../ops/check';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
@@ -29,6 +42,19 @@ export interface MlpOptions {
   readonly dtype?: FloatDType;
 }
 
+export const mlpRules: Rules<MlpOptions> = {
+  inputs: required(count),
+  outputs: required(count),
+  hidden: required(counts),
+  activation: activationRule,
+  contextFeatures: countOrNone,
+  positions: count,
+  residual: flag,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 export class Mlp extends Conditioner {
   override readonly inputs: number;
   override readonly outputs: number;
@@ -47,6 +73,7 @@ export class Mlp extends Conditioner {
 
   constructor(options: MlpOptions) {
     super();
+    checkOptions('Mlp', options, mlpRules);
     const { inputs, outputs, hidden, contextFeatures = 0, positions = 1 } = options;
     requireHidden('Mlp', { inputs, outputs, positions }, hidden, options.residual);
     this.#options = options;
@@ -79,6 +106,7 @@ export class Mlp extends Conditioner {
   }
 
   override apply(x: Tensor, context: Tensor | null = null): Tensor {
+    if (context !== null) requireTensor('Mlp', 'context', context);
     const samples = this.samplesOf(x);
     return scope(() => {
       const term = contextTerm('Mlp', this.contextLayer, context, samples);

@@ -4,6 +4,8 @@
  */
 import { type FloatDType, typedArray } from '../dtype';
 import { type Activation, RandomStream, reshape } from '../ops';
+import { activationRule } from '../ops/activation';
+import { checkOptions, countOrNone, counts, dtype, type Rules, seed } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { claimElements } from './initialization';
@@ -23,6 +25,14 @@ export interface AmortizationOptions {
   readonly dtype?: FloatDType;
 }
 
+export const amortizationRules: Rules<AmortizationOptions> = {
+  contextFeatures: countOrNone,
+  hidden: counts,
+  activation: activationRule,
+  seed,
+  dtype,
+};
+
 export class ParameterNet extends Module {
   readonly contextFeatures: number;
   readonly dtype: FloatDType;
@@ -37,6 +47,7 @@ export class ParameterNet extends Module {
     readonly options: AmortizationOptions,
   ) {
     super();
+    checkOptions('ParameterNet', options, amortizationRules);
     const { contextFeatures = 0, hidden = [], seed = 0, dtype = 'float32' } = options;
     const outputs = start.length;
     this.contextFeatures = contextFeatures;

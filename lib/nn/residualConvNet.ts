@@ -1,6 +1,18 @@
 /** Residual convolutional networks: the conditioners of RealNVP on images. */
 import type { FloatDType } from '../dtype';
 import { type Activation, activate, RandomStream } from '../ops';
+import { activationRule } from '../ops/activation';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+  sides,
+} from '../options';
 import { type ImageShape, requireSizes } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -65,6 +77,21 @@ interface Block {
   readonly skip: Conv2d;
 }
 
+const residualConvNetRules: Rules<ResidualConvNetOptions> = {
+  image: required(sides),
+  inputs: required(count),
+  outputs: required(count),
+  hidden: required(count),
+  blocks: required(countOrNone),
+  activation: activationRule,
+  weightNorm: flag,
+  batchNorm: flag,
+  contextFeatures: countOrNone,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 /**
  * h = 3×3(x); blocks h ← h + 3×3(act(norm(3×3(act(norm(h)))))); after the first convolution and each block a 1×1 of h is
  * added to the result, which goes through norm, act and a last 1×1. Dinh, Sohl-Dickstein, Bengio 2017, section 4.1, and
@@ -86,6 +113,7 @@ export class ResidualConvNet extends Conditioner {
 
   constructor(options: ResidualConvNetOptions) {
     super();
+    checkOptions('ResidualConvNet', options, residualConvNetRules);
     const { image, inputs, outputs, hidden, blocks, contextFeatures = 0 } = options;
     const { height, width } = image;
     requireSizes('ResidualConvNet', { height, width, inputs, outputs, hidden, blocks });

@@ -1,6 +1,7 @@
 /** A single convolution as a conditioner: the learned prior of Glow's multi-scale architecture. */
 import type { FloatDType } from '../dtype';
 import { RandomStream } from '../ops';
+import { checkOptions, count, dtype, type Rules, required, sides } from '../options';
 import { type ImageShape, requireSizes } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { Conditioner } from './conditioner';
@@ -15,6 +16,13 @@ export interface SingleConvOptions {
   readonly dtype?: FloatDType;
 }
 
+const singleConvRules: Rules<SingleConvOptions> = {
+  image: required(sides),
+  inputs: required(count),
+  outputs: required(count),
+  dtype,
+};
+
 /** 3×3 convolution times exp(3·logScale); it makes zeros at the start (conv2d_zeros of Glow's code). */
 export class SingleConv extends Conditioner {
   override readonly inputs: number;
@@ -25,6 +33,7 @@ export class SingleConv extends Conditioner {
 
   constructor(options: SingleConvOptions) {
     super();
+    checkOptions('SingleConv', options, singleConvRules);
     const { image, inputs, outputs, dtype = 'float32' } = options;
     const { height, width } = image;
     requireSizes('SingleConv', { height, width, inputs, outputs });

@@ -16,6 +16,17 @@ import {
   softplus,
   splitColumns,
 } from '../ops';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  type Rules,
+  required,
+  seed,
+  word,
+} from '../options';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -81,6 +92,16 @@ const startOfBeta = Math.log(Math.expm1(1));
 /** Swish is this times lipSwish. */
 const swishFactor = 1.1;
 
+export const vectorFieldRules: Rules<VectorFieldOptions> = {
+  features: required(count),
+  hidden: counts,
+  time: word('concat', 'concatsquash'),
+  activation: word('tanh', 'softplus', 'elu', 'swish'),
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+};
+
 export class VectorField extends Module {
   readonly features: number;
   readonly hidden: readonly number[];
@@ -104,6 +125,7 @@ export class VectorField extends Module {
 
   constructor(options: VectorFieldOptions) {
     super();
+    checkOptions('VectorField', options, vectorFieldRules);
     const { features, hidden = [64, 64], contextFeatures = 0, seed = 0 } = options;
     const { time = 'concatsquash', activation = 'tanh', dtype = 'float32' } = options;
     check(features, hidden, time, activation, contextFeatures);

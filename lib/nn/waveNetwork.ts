@@ -16,6 +16,16 @@ import {
   type WaveStackLayer,
   waveStack,
 } from '../ops';
+import {
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  flag,
+  type Rules,
+  required,
+  seed,
+} from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { claimElements, uniformByFanIn, zeros } from './initialization';
@@ -57,6 +67,21 @@ export function receptiveField(layers: number, stacks: number): number {
   return stacks * (2 ** layers - 1) + 1;
 }
 
+const waveNetworkRules: Rules<WaveNetworkOptions> = {
+  outputs: required(count),
+  levels: count,
+  layers: count,
+  stacks: count,
+  hidden: count,
+  gates: count,
+  skips: count,
+  head: count,
+  condition: countOrNone,
+  zeroInitialized: flag,
+  seed,
+  dtype,
+};
+
 /**
  * Outputs at t of the values before t: van den Oord et al. 2016, "WaveNet: A Generative Model for Raw Audio", figure 4,
  * with kernels of width 2. All residual layers are one instruction ({@link waveStack}).
@@ -75,6 +100,7 @@ export class WaveNetwork extends Module {
 
   constructor(options: WaveNetworkOptions) {
     super();
+    checkOptions('WaveNetwork', options, waveNetworkRules);
     const { outputs, levels, layers = 10, stacks = 3, hidden = 64, condition = 0 } = options;
     const { gates = hidden, skips = hidden, dtype = 'float32' } = options;
     const { head = skips } = options;
@@ -200,6 +226,15 @@ export interface WaveConditionOptions {
   readonly dtype?: FloatDType;
 }
 
+const waveConditionRules: Rules<WaveConditionOptions> = {
+  frames: required(countOrNone),
+  hop: required(count),
+  global: required(countOrNone),
+  outputs: required(count),
+  seed,
+  dtype,
+};
+
 /**
  * From a row of context [frame 0 | frame 1 | … | global] to a condition at each moment. A frame becomes `hop` moments by a
  * learned map of its own for each (a transposed convolution of stride `hop`), which starts as a repetition: WaveNet,
@@ -212,6 +247,7 @@ export class WaveCondition extends Module {
 
   constructor(options: WaveConditionOptions) {
     super();
+    checkOptions('WaveCondition', options, waveConditionRules);
     const { frames, hop, global, outputs, dtype = 'float32' } = options;
     if (frames + global === 0) {
       throw new FlowError(

@@ -1,5 +1,6 @@
 /** Activations of linear layers. */
 import { expected, FlowError } from '../errors';
+import { type Rule, word } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { unary } from './unary';
 
@@ -24,6 +25,9 @@ const parameters: Partial<Record<Activation, number>> = { elu: 1, leakyRelu: 0.0
 export function isActivation(value: unknown): value is Activation {
   return typeof value === 'string' && Object.hasOwn(codes, value);
 }
+
+/** What an option `activation` must be. */
+export const activationRule: Rule = word(...Object.keys(codes));
 
 /** Code and parameter of an activation, as the native ops read them. */
 export function encodeActivation(where: string, activation: Activation): [number, number] {

@@ -1,7 +1,18 @@
 /** Adam and AdamW for all parameters of a model in one instruction. */
 import { expected, FlowError } from '../errors';
+import {
+  checkArgument,
+  checkOptions,
+  described,
+  from0,
+  number,
+  object,
+  type Rules,
+  required,
+} from '../options';
 import { execute } from '../tensor/execute';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { requireTensors } from './check';
 
 /** Positions in the state of {@link adam}: a recorded step reads them anew at each run. */
 export const adamState = {
@@ -25,8 +36,18 @@ export interface AdamOptions {
   readonly maxNorm?: number;
 }
 
+const adamRules: Rules<AdamOptions> = {
+  lr: required(from0),
+  beta1: number,
+  beta2: number,
+  eps: number,
+  weightDecay: number,
+  maxNorm: number,
+};
+
 /** The state tensor [7] float64 of {@link adam}, at step 0. PyTorch's defaults. */
 export function makeAdamState(options: AdamOptions): Tensor {
+  checkOptions('adam', options, adamRules);
   const { lr, beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0 } = options;
   const { maxNorm = Number.POSITIVE_INFINITY } = options;
   const valid = lr >= 0 && beta1 >= 0 && beta1 < 1 && beta2 >= 0 && beta2 < 1 && eps >= 0;
@@ -72,14 +93,14 @@ export function requireLists(
   lists: Record<string, readonly unknown[]>,
 ) {
   for (const [name, list] of Object.entries(lists)) {
-    if (list.length === length) continue;
+    if (Array.isArray(list) && list.length === length) continue;
     throw new FlowError(
       'ARGUMENT',
       expected(
         where,
         name,
         `${length} entries, one a parameter`,
-        `${list.length}`,
+        Array.isArray(list) ? `${list.length}` : described(list),
         'pass all lists in one order',
       ),
     );
@@ -93,6 +114,8 @@ export function requireLists(
  * @throws FlowError ARGUMENT where the lists differ in length; NATIVE where shapes or dtypes do not fit
  */
 export function adam(operands: AdamOperands): void {
+  checkArgument('adam', 'operands', operands, object);
+  requireTensors('adam', 'parameters', operands.parameters);
   const { state, parameters, gradients, firstMoments, secondMoments } = operands;
   const { norm = null, skip = null, extents, decoupled = false } = operands;
   requireLists('adam', parameters.length, {

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import { formatShape, sameShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat, requireSameDType } from './check';
+import { requireFloat, requireSameDType, requireTensors } from './check';
 import { apply, type OpDefinition } from './define';
 
 /** What one instruction takes; native/ops/accumulate.cc. */
@@ -25,6 +25,7 @@ const definition: OpDefinition<null> = {
  * @throws FlowError ARGUMENT, SHAPE, DTYPE
  */
 export function addAll(terms: readonly Tensor[]): Tensor {
+  requireTensors('addAll', 'terms', terms);
   const [first, ...others] = terms;
   if (first === undefined) {
     throw new FlowError(

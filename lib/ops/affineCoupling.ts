@@ -21,6 +21,9 @@ export function affineCoupling(
   options: CouplingOptions = {},
 ): { y: Tensor; logDet: Tensor } {
   const inputs = [x, params, options.gain ?? null];
-  const [y, logDet] = apply(definition, inputs, couplingAttributes(options)) as [Tensor, Tensor];
+  const [y, logDet] = apply(definition, inputs, couplingAttributes('affineCoupling', options)) as [
+    Tensor,
+    Tensor,
+  ];
   return { y, logDet };
 }

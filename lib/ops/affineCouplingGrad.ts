@@ -1,5 +1,6 @@
 /** What the two directions of the affine coupling share: scale maps, what is transformed, the shape rule, the backward pass. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, count, countOrNone, object, orNull, type Rules } from '../options';
 import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
@@ -68,7 +69,16 @@ export interface CouplingAttributes {
   readonly parity: number;
 }
 
-export function couplingAttributes(options: CouplingOptions): CouplingAttributes {
+const couplingRules: Rules<CouplingOptions> = {
+  scale: object,
+  gain: anything,
+  positions: count,
+  start: countOrNone,
+  checkerboard: orNull(object),
+};
+
+export function couplingAttributes(where: string, options: CouplingOptions): CouplingAttributes {
+  checkOptions(where, options, couplingRules);
   const { scale = { kind: 'tanh' }, positions = 1, start = 0, checkerboard } = options;
   const { width = 0, parity = 0 } = checkerboard ?? {};
   return { scale, positions, start, width, parity };

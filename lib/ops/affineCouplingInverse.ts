@@ -20,6 +20,10 @@ export function affineCouplingInverse(
   options: CouplingOptions = {},
 ): { x: Tensor; logDet: Tensor } {
   const inputs = [y, params, options.gain ?? null];
-  const [x, logDet] = apply(definition, inputs, couplingAttributes(options)) as [Tensor, Tensor];
+  const [x, logDet] = apply(
+    definition,
+    inputs,
+    couplingAttributes('affineCouplingInverse', options),
+  ) as [Tensor, Tensor];
   return { x, logDet };
 }

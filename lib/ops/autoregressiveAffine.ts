@@ -1,4 +1,6 @@
 /** The affine transformer of autoregressive flows, data → noise. */
+
+import { checkOptions, object } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import {
   type AffineAttributes,
@@ -41,6 +43,7 @@ export function autoregressiveAffine(
   params: Tensor,
   options: { readonly scale?: AutoregressiveScale } = {},
 ): { y: Tensor; logDet: Tensor } {
+  checkOptions('autoregressiveAffine', options, { scale: object });
   const { scale = defaultScale } = options;
   const [y, logDet] = apply(definition, [x, params], { scale }) as [Tensor, Tensor];
   return { y, logDet };

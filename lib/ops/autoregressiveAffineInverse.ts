@@ -1,4 +1,6 @@
 /** The affine transformer of autoregressive flows, noise → data. */
+
+import { checkOptions, object } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import {
   type AffineAttributes,
@@ -44,6 +46,7 @@ export function autoregressiveAffineInverse(
   params: Tensor,
   options: { readonly scale?: AutoregressiveScale } = {},
 ): { x: Tensor; logDet: Tensor } {
+  checkOptions('autoregressiveAffineInverse', options, { scale: object });
   const { scale = defaultScale } = options;
   const [x, logDet] = apply(definition, [y, params], { scale }) as [Tensor, Tensor];
   return { x, logDet };

@@ -4,7 +4,7 @@ import { expected, FlowError } from '../errors';
 import { formatShape, type Shape, sameShape } from '../shape';
 import { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
-import { requireFloat, requireSameDType } from './check';
+import { requireFloat, requireSameDType, requireTensor } from './check';
 import { apply, type OpDefinition, type VjpContext } from './define';
 import { full } from './fill';
 import { sumTo } from './sum';
@@ -72,8 +72,11 @@ function define(kind: Kind, saves: readonly number[], gradients: Gradients, save
       return [da && sumTo(da, shapes[0]), db && sumTo(db, shapes[1])];
     },
   };
-  return (a: Tensor, b: Tensor): Tensor =>
-    apply(definition, [a, b], { shapes: [a.shape, b.shape] })[0] as Tensor;
+  return (a: Tensor, b: Tensor): Tensor => {
+    requireTensor(kind, 'a', a);
+    requireTensor(kind, 'b', b);
+    return apply(definition, [a, b], { shapes: [a.shape, b.shape] })[0] as Tensor;
+  };
 }
 
 const tensors = {

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat, requireSameDType, requireShape } from './check';
+import { requireFloat, requireLayers, requireSameDType, requireShape } from './check';
 import type { MonotoneRoots } from './monotoneInverse';
 
 /** A layer of block triangular weights. */
@@ -34,6 +34,7 @@ export function blockInverse(
   gate: Tensor,
   addend: Tensor | null = null,
 ): MonotoneRoots {
+  requireLayers('blockInverse', layers);
   const where = 'blockInverse';
   requireFloat(where, 'y', y);
   if (layers.length < 1 || layers.length > mostLayers) {

@@ -1,5 +1,6 @@
 /** Products by blocks of columns: each block of the row has a matrix of its own. */
 import { expected, FlowError } from '../errors';
+import { count as aCount, checkArgument, checkOptions, flag } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireSameDType } from './check';
@@ -64,6 +65,8 @@ export function blockMatmul(
   count: number,
   options: { readonly transpose?: boolean } = {},
 ): Tensor {
+  checkOptions('blockMatmul', options, { transpose: flag });
+  checkArgument('blockMatmul', 'count', count, aCount);
   const { transpose = false } = options;
   return apply(definition, [x, blocks], { count, transpose })[0] as Tensor;
 }

@@ -1,11 +1,48 @@
 /** Checks that ops share, and the sentences that they end in. */
 import { isTracked } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { checkArgument, described, list, object } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 
+/** Throws ARGUMENT unless it is a tensor, or stands for one that is to be. */
+export function requireTensor(op: string, what: string, tensor: Pick<Tensor, 'dtype'>): void {
+  const given: unknown = tensor;
+  if (typeof given === 'object' && given !== null && 'dtype' in given && 'shape' in given) return;
+  throw new FlowError(
+    'ARGUMENT',
+    expected(op, what, 'a tensor', described(given), 'make one with tensor(values)'),
+  );
+}
+
+/** Throws ARGUMENT unless it is a list of tensors; with `orNull` some may be left out. */
+export function requireTensors(
+  op: string,
+  what: string,
+  tensors: readonly (Tensor | null)[],
+  orNull = false,
+): void {
+  checkArgument(op, what, tensors, list);
+  for (const [k, tensor] of tensors.entries())
+    if (!(orNull && tensor === null)) requireTensor(op, `${what}[${k}]`, tensor as Tensor);
+}
+
+/** Throws ARGUMENT unless it is a list of layers, each an object with a weight. */
+export function requireLayers(
+  op: string,
+  layers: readonly { readonly weight: Tensor }[],
+  what = 'layers',
+): void {
+  checkArgument(op, what, layers, list);
+  for (const [k, layer] of layers.entries()) {
+    checkArgument(op, `${what}[${k}]`, layer, object);
+    requireTensor(op, `${what}[${k}].weight`, layer.weight);
+  }
+}
+
 /** Throws DTYPE unless the tensor is float32 or float64. */
 export function requireFloat(op: string, what: string, tensor: Pick<Tensor, 'dtype'>): void {
+  requireTensor(op, what, tensor);
   if (tensor.dtype === 'float32' || tensor.dtype === 'float64') return;
   throw new FlowError(
     'DTYPE',
@@ -20,6 +57,7 @@ export function requireSameDType(
   tensor: Pick<Tensor, 'dtype'>,
   other: Pick<Tensor, 'dtype'>,
 ): void {
+  requireTensor(op, what, tensor);
   if (tensor.dtype === other.dtype) return;
   throw new FlowError(
     'DTYPE',
@@ -34,6 +72,7 @@ export function requireShape(
   shape: readonly number[],
   remedy: string,
 ): void {
+  requireTensor(op, what, tensor);
   if (tensor.shape.length === shape.length && tensor.shape.every((n, i) => n === shape[i])) return;
   throw new FlowError(
     'SHAPE',
@@ -43,6 +82,7 @@ export function requireShape(
 
 /** Throws DTYPE or SHAPE unless the tensor is an int32 vector. */
 export function requireIndices(op: string, indices: Tensor): void {
+  requireTensor(op, 'indices', indices);
   if (indices.dtype !== 'int32') {
     throw new FlowError(
       'DTYPE',

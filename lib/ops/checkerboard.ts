@@ -1,5 +1,6 @@
 /** One colour of a checkerboard: what a coupling's network sees of an image. */
 import { expected, FlowError } from '../errors';
+import { checkArgument, sides } from '../options';
 import type { ImageShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat } from './check';
@@ -50,8 +51,10 @@ const definition: OpDefinition<Attributes> = {
  */
 export function checkerboard(
   x: Tensor,
-  { height, width }: Pick<ImageShape, 'height' | 'width'>,
+  image: Pick<ImageShape, 'height' | 'width'>,
   parity: 0 | 1,
 ): Tensor {
+  checkArgument('checkerboard', 'image', image, sides);
+  const { height, width } = image;
   return apply(definition, [x], { height, width, parity })[0] as Tensor;
 }

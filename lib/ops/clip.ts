@@ -1,6 +1,7 @@
 /** Clipping of gradients by their global norm. */
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
+import { requireTensors } from './check';
 
 /**
  * g ← g·min(1, maxNorm/(norm + 1e-6)) in place for all gradients, as torch.nn.utils.clip_grad_norm_. The optimizers do
@@ -10,5 +11,6 @@ import type { Tensor } from '../tensor/tensor';
  * @param maxNorm one float64
  */
 export function clip(norm: Tensor, maxNorm: Tensor, gradients: readonly Tensor[]): void {
+  requireTensors('clip', 'gradients', gradients);
   execute('clip', [norm, maxNorm], gradients);
 }

@@ -5,6 +5,7 @@ import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { requireTensor, requireTensors } from './check';
 import { apply, type OpDefinition } from './define';
 import { zeros } from './fill';
 
@@ -32,6 +33,7 @@ const embed: OpDefinition<Embedding> = {
  * @throws FlowError SHAPE unless 0 ≤ start ≤ end ≤ C
  */
 export function columns(x: Tensor, start: number, end: number): Tensor {
+  requireTensor('columns', 'x', x);
   const { cols, shape } = x;
   const whole = Number.isInteger(start) && Number.isInteger(end);
   if (shape.length === 0 || !whole || start < 0 || end < start || end > cols) {
@@ -100,6 +102,7 @@ const concat: OpDefinition<{ widths: readonly number[] }> = {
 
 /** The channels of the parts side by side: [N, A], [N, B], … → [N, A + B + …]; any type, one for all. */
 export function concatColumns(parts: readonly Tensor[]): Tensor {
+  requireTensors('concatColumns', 'parts', parts);
   if (parts.length === 0) {
     throw new FlowError(
       'ARGUMENT',
@@ -116,6 +119,7 @@ export function concatColumns(parts: readonly Tensor[]): Tensor {
  * @throws FlowError SHAPE unless the widths add up to the columns of x
  */
 export function splitColumns(x: Tensor, widths: readonly number[]): Tensor[] {
+  requireTensor('splitColumns', 'x', x);
   const total = widths.reduce((sum, width) => sum + width, 0);
   if (total !== x.cols || widths.length === 0) {
     throw new FlowError(

@@ -1,5 +1,6 @@
 /** Convolutions of images whose pixels are rows, channels last, with bias, addend and activation in the epilogue. */
 import { FlowError } from '../errors';
+import { anything, checkOptions, type Rules } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { activationGrad } from './activationGrad';
@@ -9,6 +10,7 @@ import {
   type EncodedGeometry,
   encodeConv,
   encodeGeometry,
+  geometryRules,
   type PixelTensor,
   requireConvWeight,
   requirePixels,
@@ -89,6 +91,12 @@ export function conv2dOfGeometry(x: Tensor, weight: Tensor, geometry: EncodedGeo
   return apply(withoutActivation, [x, weight, null, null], attributes)[0] as Tensor;
 }
 
+const conv2dRules: Rules<Conv2dOptions> = {
+  ...geometryRules,
+  activation: anything,
+  addend: anything,
+};
+
 /**
  * y[n, h, w] = act(Σ_(i,j) x[n, h + dy(i), w + dx(j)] · W_ijᵀ + bias + addend), stride 1, pixels outside of the image zero.
  * Differentiable any number of times.
@@ -105,6 +113,7 @@ export function conv2d(
   bias: Tensor | null,
   options: Conv2dOptions,
 ): Tensor {
+  checkOptions('conv2d', options, conv2dRules);
   const { activation = 'none', addend = null } = options;
   const geometry = encodeGeometry('conv2d', options);
   const op = activation === 'none' ? withoutActivation : definition;

@@ -1,5 +1,16 @@
 /** Where the taps of a convolution lie, and what its ops check alike. */
 import { expected, FlowError } from '../errors';
+import {
+  anything,
+  checkArgument,
+  checkOptions,
+  count,
+  flag,
+  list,
+  type Rules,
+  required,
+  rule,
+} from '../options';
 import { formatShape, requireSize } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireSameDType } from './check';
@@ -26,6 +37,21 @@ export interface ConvGeometry {
   readonly taps?: readonly number[];
 }
 
+const isPair = (value: unknown) =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  value.every((side) => Number.isSafeInteger(side) && side >= 1);
+
+/** What each of them must be; the rest is checked where it is encoded. */
+export const geometryRules: Rules<ConvGeometry> = {
+  height: required(count),
+  width: required(count),
+  kernel: required(rule('[height, width], whole numbers ≥ 1', isPair, 'pass for instance [3, 3]')),
+  dilation: anything,
+  padding: anything,
+  taps: list,
+};
+
 /** A geometry, checked, and as the native ops read it. */
 export interface EncodedGeometry {
   readonly height: number;
@@ -40,7 +66,11 @@ export interface EncodedGeometry {
  * The taps of a centred kernel that come before its pixel in raster order: all rows above, and to the left in its own row.
  * Van den Oord et al. 2016, "Pixel Recurrent Neural Networks", mask A, and with `self` (the pixel too) mask B.
  */
-export function rasterTaps([kh, kw]: readonly [number, number], { self }: { self: boolean }) {
+export function rasterTaps(kernel: readonly [number, number], options: { self: boolean }) {
+  checkOptions('rasterTaps', options, { self: required(flag) });
+  checkArgument('rasterTaps', 'kernel', kernel, geometryRules.kernel);
+  const [kh, kw] = kernel;
+  const { self } = options;
   const centre = Math.floor((kh - 1) / 2) * kw + Math.floor((kw - 1) / 2);
   return Array.from({ length: centre + (self ? 1 : 0) }, (_, place) => place);
 }

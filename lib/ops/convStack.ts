@@ -1,11 +1,13 @@
 /** Convolutions one after another, with one backward pass for all of them. */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions } from '../options';
 import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { activationGrad } from './activationGrad';
 import { add } from './binary';
+import { requireLayers, requireTensor } from './check';
 import { conv2dOutput } from './conv2d';
 import {
   type ConvGeometry,
@@ -250,6 +252,9 @@ export function convStack(
   layers: readonly ConvStackLayer[],
   options: ConvStackOptions = {},
 ): Tensor {
+  requireTensor('convStack', 'x', x);
+  requireLayers('convStack', layers);
+  checkOptions('convStack', options, { addend: anything });
   const { addend = null } = options;
   if (layers.length === 0) {
     throw new FlowError(

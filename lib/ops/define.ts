@@ -1,6 +1,6 @@
 /** How an op is declared: its shape rule, its attributes and its gradient in one place. */
 import { isTracked, record } from '../autograd/tape';
-import { execute, type OutputSpec } from '../tensor/execute';
+import { execute, type OutputSpec, requireOperands } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 
 /** What a vjp works with. Only what the op declared in `saves` is there. */
@@ -35,6 +35,7 @@ export function apply<A>(
   inputs: readonly (Tensor | null)[],
   attributes: A,
 ): Tensor[] {
+  requireOperands(op.name, inputs);
   const outputs = execute(
     op.name,
     inputs,

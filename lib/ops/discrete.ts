@@ -4,10 +4,17 @@
  */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { anything, checkArgument, checkOptions, count, type Rules } from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
-import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
+import {
+  refuseSecondGradient,
+  requireFloat,
+  requireSameDType,
+  requireShape,
+  requireTensor,
+} from './check';
 import { apply, type OpDefinition } from './define';
 import { contiguous } from './reshape';
 
@@ -65,8 +72,10 @@ function requireLevels(op: string, levels: number): void {
 export function categoricalLogProb(
   logits: Tensor,
   x: Tensor,
-  { positions = 1 }: PositionsOptions = {},
+  options: PositionsOptions = {},
 ): Tensor {
+  checkOptions('categoricalLogProb', options, { positions: anything });
+  const { positions = 1 } = options;
   const op = 'categoricalLogProb';
   requireFloat(op, 'logits', logits);
   if (x.dtype !== 'int32' && x.dtype !== 'uint8') requireSameDType(op, 'x', x, logits);
@@ -156,11 +165,15 @@ export interface LogisticMixtureOptions {
   readonly leastLogScale?: number;
 }
 
+const mixtureRules: Rules<LogisticMixtureOptions> = { levels: anything, leastLogScale: anything };
+
 /**
  * Columns of the parameters of a mixture for x with so many channels: K·(1 + 2C + C(C − 1)/2), that is 3K for one channel
  * and 10K for three.
  */
 export function logisticMixtureColumns(components: number, channels: number): number {
+  checkArgument('logisticMixtureColumns', 'components', components, count);
+  checkArgument('logisticMixtureColumns', 'channels', channels, count);
   return components * (1 + 2 * channels + (channels * (channels - 1)) / 2);
 }
 
@@ -227,6 +240,11 @@ export function discretizedLogisticMixtureLogProb(
   x: Tensor,
   options: LogisticMixtureOptions & PositionsOptions = {},
 ): Tensor {
+  checkOptions('discretizedLogisticMixtureLogProb', options, {
+    ...mixtureRules,
+    positions: anything,
+  });
+  requireTensor('discretizedLogisticMixtureLogProb', 'x', x);
   const op = 'discretizedLogisticMixtureLogProb';
   const { positions = 1 } = options;
   const [levels, leastLogScale] = checkMixture(op, params, x.cols, options);
@@ -249,6 +267,8 @@ export function discretizedLogisticMixtureSample(
   uniform: Tensor,
   options: LogisticMixtureOptions = {},
 ): Tensor {
+  checkOptions('discretizedLogisticMixtureSample', options, mixtureRules);
+  requireTensor('discretizedLogisticMixtureSample', 'uniform', uniform);
   const op = 'discretizedLogisticMixtureSample';
   const channels = uniform.cols - 1;
   const attributes = checkMixture(op, params, channels, options);

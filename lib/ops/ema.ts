@@ -2,6 +2,7 @@
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { requireLists } from './adam';
+import { requireTensors } from './check';
 
 /**
  * shadow ← shadow + (1 − decay)·(value − shadow), in place, for all tensors in one instruction.
@@ -15,6 +16,8 @@ export function ema(
   shadows: readonly Tensor[],
   skip: Tensor | null = null,
 ): void {
+  requireTensors('ema', 'values', values);
+  requireTensors('ema', 'shadows', shadows);
   requireLists('ema', values.length, { shadows });
   execute('ema', [decay, skip, ...values], shadows);
 }

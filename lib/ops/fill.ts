@@ -3,6 +3,7 @@ import { checkDType, type DType } from '../dtype';
 import { checkShape, type Shape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
+import { requireTensor } from './check';
 
 /**
  * A tensor of which every element is `value`.
@@ -26,5 +27,6 @@ export function ones(shape: Shape, dtype: DType = 'float32'): Tensor {
 
 /** Overwrites every element of `tensor` in place. Not differentiable. */
 export function fillInPlace(tensor: Tensor, value: number): void {
+  requireTensor('fillInPlace', 'tensor', tensor);
   execute('fill', [], [tensor], [value]);
 }

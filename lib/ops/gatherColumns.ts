@@ -3,7 +3,7 @@ import { isTracked, record } from '../autograd/tape';
 import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat, requireIndices } from './check';
+import { requireFloat, requireIndices, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
 
 interface Attributes {
@@ -42,6 +42,7 @@ const definition: OpDefinition<Attributes> = {
  * @throws FlowError NATIVE that names the first bad index and its position
  */
 export function gatherColumns(x: Tensor, indices: Tensor): Tensor {
+  requireTensor('gatherColumns', 'x', x);
   return apply(definition, [x, indices], { cols: x.cols })[0] as Tensor;
 }
 

@@ -1,10 +1,11 @@
 /** Rows by index: the batches of a data set. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { checkOptions, dtype, number, type Rules } from '../options';
 import { formatShape, type Shape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
-import { requireIndices } from './check';
+import { requireIndices, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
 import { cast, contiguous, reshape } from './reshape';
 
@@ -47,6 +48,8 @@ const definition: OpDefinition<Attributes> = {
   },
 };
 
+const gatherRules: Rules<GatherOptions> = { dtype, scale: number, shift: number };
+
 /**
  * The rows (entries of the first axis) of x that `indices` names: [N, …] → [M, …]. A row may be named more than once;
  * its gradient is then the sum, in the order of the indices.
@@ -56,6 +59,8 @@ const definition: OpDefinition<Attributes> = {
  * @throws FlowError NATIVE that names the first bad index and its position
  */
 export function gatherRows(x: Tensor, indices: Tensor, options: GatherOptions = {}): Tensor {
+  checkOptions('gatherRows', options, gatherRules);
+  requireTensor('gatherRows', 'x', x);
   requireIndices('gatherRows', indices);
   const rows = x.shape[0];
   if (rows === undefined) {

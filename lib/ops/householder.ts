@@ -1,5 +1,6 @@
 /** Products of Householder reflections. */
 import { expected, FlowError } from '../errors';
+import { checkOptions, flag } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
@@ -31,6 +32,7 @@ export function householder(
   v: Tensor,
   options: { readonly reverse?: boolean } = {},
 ): Tensor {
+  checkOptions('householder', options, { reverse: flag });
   requireFloat('householder', 'x', x);
   requireSameDType('householder', 'v', v, x);
   if (v.shape.length !== 2 || v.cols !== x.cols || v.rows === 0) {

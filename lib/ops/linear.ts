@@ -1,5 +1,6 @@
 /** Affine maps of rows, with bias, addend and activation in the epilogue of the product. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, type Rules } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
@@ -81,6 +82,9 @@ const withoutActivation: OpDefinition<Attributes> = {
   saves: { inputs: [0, 1], outputs: [] },
 };
 
+/** What each of them must be. */
+export const linearRules: Rules<LinearOptions> = { activation: anything, addend: anything };
+
 /**
  * y = act(x · Wᵀ + bias + addend), on every row of x. Differentiable any number of times.
  *
@@ -96,6 +100,7 @@ export function linear(
   bias: Tensor | null,
   options: LinearOptions = {},
 ): Tensor {
+  checkOptions('linear', options, linearRules);
   const { activation = 'none', addend = null } = options;
   const op = activation === 'none' ? withoutActivation : definition;
   return apply(op, [x, weight, bias, addend], { activation })[0] as Tensor;

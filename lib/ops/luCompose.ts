@@ -1,10 +1,17 @@
 /** A matrix by its triangles: the parameters of linear flows whose determinant is a product. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { checkArgument, list, object } from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
-import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
+import {
+  refuseSecondGradient,
+  requireFloat,
+  requireSameDType,
+  requireShape,
+  requireTensor,
+} from './check';
 import { apply, type OpDefinition } from './define';
 import { zeros } from './fill';
 
@@ -97,6 +104,15 @@ interface Attributes {
   readonly forms: readonly LuForm[];
 }
 
+/** Throws ARGUMENT unless each is an object with factors. */
+export function checkTrianglesList(where: string, all: readonly LuTriangles[]): void {
+  checkArgument(where, 'triangles', all, list);
+  for (const triangles of all) {
+    checkArgument(where, 'triangles', triangles, object);
+    requireTensor(where, 'factors', triangles.factors);
+  }
+}
+
 /** factors, logScale, sign and rows of one matrix after the other, as the ops take them, and back. */
 function luOperands(all: readonly LuTriangles[]): (Tensor | null)[] {
   return all.flatMap(({ factors, logScale, sign, rows }) => [factors, logScale, sign, rows]);
@@ -166,6 +182,7 @@ const definitions = new WeakMap<LuListOp, Map<number, OpDefinition<Attributes>>>
 
 /** Runs the op for all of `all` at once. */
 export function luList(op: LuListOp, all: readonly LuTriangles[]): LuComposed[] {
+  checkTrianglesList(op.where, all);
   const own = definitions.get(op) ?? new Map<number, OpDefinition<Attributes>>();
   definitions.set(op, own);
   const definition = own.get(all.length) ?? definitionOf(op, all.length);

@@ -1,11 +1,13 @@
 /** Systems of equations with a matrix that is known by its triangles. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, flag, type Rules } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireSameDType, requireShape } from './check';
 import { apply, type OpDefinition } from './define';
 import {
   checkTriangles,
+  checkTrianglesList,
   encodeLuForm,
   type LuForm,
   type LuTriangles,
@@ -103,6 +105,8 @@ const definition: OpDefinition<Attributes> = {
   },
 };
 
+const luSolveRules: Rules<LuSolveOptions> = { bias: anything, transpose: flag, method: anything };
+
 /**
  * The rows x with W·x = y − bias, W of its triangles (see {@link luCompose}): the inverse of `linear(x, W, bias)`.
  * The gradient by the triangles cannot be differentiated again, that by y can.
@@ -111,11 +115,10 @@ const definition: OpDefinition<Attributes> = {
  * @returns x [.., C]
  * @throws FlowError SHAPE, DTYPE, ARGUMENT; NATIVE where a scale is 0
  */
-export function luSolve(
-  y: Tensor,
-  { factors, logScale, sign, rows, form = 'lu' }: LuTriangles,
-  options: LuSolveOptions = {},
-): Tensor {
+export function luSolve(y: Tensor, triangles: LuTriangles, options: LuSolveOptions = {}): Tensor {
+  checkTrianglesList('luSolve', [triangles]);
+  checkOptions('luSolve', options, luSolveRules);
+  const { factors, logScale, sign, rows, form = 'lu' } = triangles;
   const { bias = null, transpose = false, method = 'auto' } = options;
   if (!methods.includes(method)) {
     throw new FlowError(

@@ -1,5 +1,6 @@
 /** The inverse of a masked autoregressive affine map at the price of about one pass. */
 import { isTracked, record } from '../autograd/tape';
+import { checkOptions, object } from '../options';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
@@ -70,6 +71,7 @@ export function madeInverse(
   addend: Tensor | null = null,
   options: { readonly scale?: AutoregressiveScale } = {},
 ): { x: Tensor; logDet: Tensor } {
+  checkOptions('madeInverse', options, { scale: object });
   const { scale = defaultScale } = options;
   const inputs = inverseOperands('madeInverse', y, network, addend, 2);
   const outputs = execute(

@@ -1,11 +1,12 @@
 /** Linear maps whose weight is a staircase: what the mask removes is neither read nor computed. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, type Rules, required } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { activationGrad } from './activationGrad';
 import { requireShape } from './check';
 import { apply, type OpDefinition } from './define';
-import { type LinearOptions, linearOutput } from './linear';
+import { type LinearOptions, linearOutput, linearRules } from './linear';
 import { maskedLinearGradInput } from './maskedLinearGradInput';
 import { maskedLinearGradWeight } from './maskedLinearGradWeight';
 
@@ -57,6 +58,11 @@ const withoutActivation: OpDefinition<Attributes> = {
   saves: { inputs: [0, 1, 4], outputs: [] },
 };
 
+const maskedLinearRules: Rules<MaskedLinearOptions> = {
+  ...linearRules,
+  extents: required(anything),
+};
+
 /**
  * y = act(x · (W ⊙ mask)ᵀ + bias + addend), mask[o, i] = i < extents[o]. Entries of the weight outside of the mask
  * are ignored and their gradient is exactly zero. Differentiable as {@link linear} is.
@@ -73,6 +79,7 @@ export function maskedLinear(
   bias: Tensor | null,
   options: MaskedLinearOptions,
 ): Tensor {
+  checkOptions('maskedLinear', options, maskedLinearRules);
   const { extents, activation = 'none', addend = null } = options;
   const op = activation === 'none' ? withoutActivation : definition;
   return apply(op, [x, weight, bias, addend, extents], { activation })[0] as Tensor;

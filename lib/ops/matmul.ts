@@ -1,5 +1,6 @@
 /** Matrix products of rows × channels. */
 import { expected, FlowError } from '../errors';
+import { checkOptions, flag } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireSameDType } from './check';
@@ -77,6 +78,7 @@ const definition: OpDefinition<Attributes> = {
  * @throws FlowError SHAPE where the inner sizes differ, DTYPE where the types do
  */
 export function matmul(a: Tensor, b: Tensor, options: MatmulOptions = {}): Tensor {
+  checkOptions('matmul', options, { transposeA: flag, transposeB: flag });
   const { transposeA = false, transposeB = false } = options;
   return apply(definition, [a, b], { transposeA, transposeB })[0] as Tensor;
 }

@@ -1,11 +1,13 @@
 /** A network of linear layers as one op: forward in one instruction, backward in another. */
 import { isTracked, record } from '../autograd/tape';
+import { anything, checkOptions, type Rules, required } from '../options';
 import { execute, type OutputSpec } from '../tensor/execute';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
-import { type Activation, encodeActivation } from './activation';
+import { type Activation, activationRule, encodeActivation } from './activation';
 import { activationGrad } from './activationGrad';
 import { add } from './binary';
+import { requireLayers, requireTensor } from './check';
 import { linear } from './linear';
 import { maskedLinear } from './maskedLinear';
 import { maskedLinearGradInput } from './maskedLinearGradInput';
@@ -153,6 +155,8 @@ function fused(
   return outputs.map((spec) => (spec ? (made[next++] as Tensor) : null));
 }
 
+const mlpRules: Rules<MlpOptions> = { activation: required(activationRule), addend: anything };
+
 /**
  * h_0 = x, h_l = act(h_(l−1)·W_lᵀ + b_l (+ addend in the first)), the last layer without activation. Small networks on few
  * rows run as one instruction. Differentiable any number of times.
@@ -163,6 +167,9 @@ function fused(
  * @throws FlowError SHAPE, DTYPE, ARGUMENT, as linear and maskedLinear do
  */
 export function mlp(x: Tensor, layers: readonly MlpLayer[], options: MlpOptions): Tensor {
+  requireTensor('mlp', 'x', x);
+  requireLayers('mlp', layers);
+  checkOptions('mlp', options, mlpRules);
   const { activation, addend = null } = options;
   if (!isFused(x, layers, options)) return scope(() => layered(x, layers, options));
   return scope(() => {

@@ -1,5 +1,6 @@
 /** Families of increasing functions of one number, whose parameters a conditioner gives. */
 import { expected, FlowError } from '../errors';
+import { anything, checkArgument, checkOptions, object, type Rules, word } from '../options';
 
 /**
  * P parameters a number, f increasing on the whole line with range the whole line:
@@ -69,15 +70,29 @@ function wholeNumber(where: string, what: string, value: number, least: number):
 }
 
 function positive(where: string, what: string, value: number, infinite = false): number {
-  if (value > 0 && (infinite || value < Number.POSITIVE_INFINITY)) return value;
+  if (typeof value === 'number' && value > 0 && (infinite || value < Number.POSITIVE_INFINITY))
+    return value;
   throw new FlowError(
     'ARGUMENT',
     expected(where, what, 'a positive number', `${value}`, 'leave it out for the default'),
   );
 }
 
+/** The options of each family; their values are checked as they are encoded. */
+const shared = { kind: anything, bound: anything, leastSlope: anything };
+const familyRules = {
+  dsf: { kind: anything, hidden: anything, layers: anything, leastSlope: anything },
+  sumOfSquares: { ...shared, squares: anything, degree: anything },
+  bernstein: { ...shared, degree: anything },
+  logisticMixture: { kind: anything, components: anything, bound: anything },
+};
+const kindRule = word(...Object.keys(familyRules));
+
 /** Family, two sizes, bound, least slope, as native/ops/monotone.h reads them. @throws FlowError ARGUMENT */
 export function encodeMonotone(where: string, family: MonotoneFamily): readonly number[] {
+  checkArgument(where, 'family', family, object);
+  checkArgument(where, 'family', family.kind, kindRule);
+  checkOptions(where, family, familyRules[family.kind] as Rules<MonotoneFamily>);
   if (family.kind === 'logisticMixture') {
     const components = wholeNumber(where, 'components', family.components, 1);
     return [3, components, 0, positive(where, 'bound', family.bound ?? 5), 1];
@@ -112,6 +127,7 @@ export function encodeMonotone(where: string, family: MonotoneFamily): readonly 
 
 /** P: parameters of each number. */
 export function monotoneParams(family: MonotoneFamily): number {
+  encodeMonotone('monotoneParams', family);
   if (family.kind === 'sumOfSquares') return 1 + family.squares * (family.degree + 1);
   if (family.kind === 'bernstein') return family.degree + 1;
   if (family.kind === 'logisticMixture') return 2 + 3 * family.components;

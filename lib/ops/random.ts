@@ -1,12 +1,19 @@
 /** Random numbers from a counter-based generator: reproducible on every backend, savable, recordable in programs. */
 import { checkDType, type FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import type { Shape } from '../shape';
+import { checkArgument, countOrNone, rule } from '../options';
+import { checkShape, type Shape } from '../shape';
 import { execute } from '../tensor/execute';
 import { keep, scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { requireFloat } from './check';
 import { contiguous } from './reshape';
+
+const seedRule = rule(
+  'a whole number, or the Int32Array of a state',
+  (value) => typeof value === 'number' || typeof value === 'bigint' || value instanceof Int32Array,
+  'pass for instance 1',
+);
 
 function seedOf(seed: number | bigint): bigint {
   if (typeof seed === 'number' && !Number.isSafeInteger(seed)) {
@@ -31,6 +38,7 @@ export class RandomStream {
 
   /** @param seed a whole number (64 bits of it count), or the state of another stream, copied: Int32Array(4) */
   constructor(seed: number | bigint | Int32Array) {
+    checkArgument('RandomStream', 'seed', seed, seedRule);
     let words: Int32Array;
     if (seed instanceof Int32Array) {
       if (seed.length !== 4) {
@@ -65,12 +73,14 @@ export class RandomStream {
   }
 
   #draw(op: string, shape: Shape, dtype: FloatDType): Tensor {
+    checkShape('random', shape);
     checkDType('random', dtype);
     return execute(op, [], [{ shape, dtype }, this.state])[0] as Tensor;
   }
 
   /** n numbers uniform in [0, 1) with 53 random bits, as a plain array. */
   uniformArray(n: number): Float64Array {
+    checkArgument('RandomStream.uniformArray', 'n', n, countOrNone);
     return scope(() => this.uniform([n], 'float64').dataSync()) as Float64Array;
   }
 
@@ -88,6 +98,7 @@ export class RandomStream {
 
   /** The numbers 0 … n − 1 in random order (Fisher and Yates), as a plain array. */
   permutation(n: number): Int32Array {
+    checkArgument('RandomStream.permutation', 'n', n, countOrNone);
     const order = Int32Array.from({ length: n }, (_, i) => i);
     const u = this.uniformArray(n);
     for (let i = n - 1; i > 0; i--) {

@@ -5,9 +5,11 @@ import { expected, FlowError } from '../errors';
 import { formatShape, type Shape, sizeOf } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
+import { requireTensor } from './check';
 
 /** The values side by side: x itself where they are, else a copy. */
 export function contiguous(x: Tensor): Tensor {
+  requireTensor('contiguous', 'x', x);
   return x.contiguous ? x : copy(x, x.dtype);
 }
 
@@ -51,6 +53,7 @@ function completed(x: Tensor, shape: Shape): Shape {
  * @throws FlowError SHAPE when the number of elements differs
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  requireTensor('reshape', 'x', x);
   const full = completed(x, shape);
   const source = contiguous(x);
   const result = source.view(full);
@@ -68,6 +71,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @returns a new tensor; a view where the type is the same
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  requireTensor('cast', 'x', x);
   checkDType('cast', dtype);
   return dtype === x.dtype ? same(x) : copy(x, dtype);
 }
@@ -81,5 +85,6 @@ function same(x: Tensor): Tensor {
 
 /** A copy of the values in memory of its own. */
 export function clone(x: Tensor): Tensor {
+  requireTensor('clone', 'x', x);
   return copy(x, x.dtype);
 }

@@ -3,6 +3,7 @@ import { expected, FlowError } from '../errors';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import { emptyTensor, type Tensor } from '../tensor/tensor';
+import { requireTensor, requireTensors } from './check';
 
 /**
  * The rows [start, end) of x as a view: it shares the memory of x.
@@ -11,6 +12,7 @@ import { emptyTensor, type Tensor } from '../tensor/tensor';
  * @throws FlowError SHAPE unless 0 ≤ start ≤ end ≤ N
  */
 export function rowsView(x: Tensor, start: number, end: number): Tensor {
+  requireTensor('rowsView', 'x', x);
   const [rows] = x.shape;
   if (
     rows === undefined ||
@@ -46,6 +48,7 @@ export function rowsView(x: Tensor, start: number, end: number): Tensor {
  * @returns [Σ N_k, C] or [Σ N_k]
  */
 export function concatRows(parts: readonly Tensor[]): Tensor {
+  requireTensors('concatRows', 'parts', parts);
   const first = parts[0];
   if (first === undefined) {
     throw new FlowError(
@@ -69,5 +72,7 @@ export function concatRows(parts: readonly Tensor[]): Tensor {
 
 /** Overwrites `target` with the values of `source`, of the same shape; types are converted. Not differentiable. */
 export function copyInto(target: Tensor, source: Tensor): void {
+  requireTensor('copyInto', 'target', target);
+  requireTensor('copyInto', 'source', source);
   execute('copy', [source], [target]);
 }

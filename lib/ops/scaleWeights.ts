@@ -6,7 +6,7 @@ import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
 import { add, div, mul, sub } from './binary';
-import { requireFloat, requireSameDType, requireShape } from './check';
+import { requireFloat, requireLayers, requireSameDType, requireShape } from './check';
 import { apply, type OpDefinition } from './define';
 import { zeros } from './fill';
 import { reshape } from './reshape';
@@ -174,6 +174,7 @@ const definitions = new Map<number, OpDefinition<Attributes>>();
  * @throws FlowError SHAPE, DTYPE
  */
 export function scaleWeights(layers: readonly ScaledLayer[], factor = 1): ScaledWeights[] {
+  requireLayers('scaleWeights', layers);
   // A gain does not concern the bias.
   const inputs = layers.flatMap(({ weight, bias, logScale, gain }) => [
     ...[weight, logScale && bias],

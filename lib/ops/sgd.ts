@@ -1,8 +1,10 @@
 /** Gradient descent with momentum for all parameters of a model in one instruction. */
 import { expected, FlowError } from '../errors';
+import { checkArgument, checkOptions, from0, number, object, required } from '../options';
 import { execute } from '../tensor/execute';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { requireLists } from './adam';
+import { requireTensors } from './check';
 
 /** Positions in the state of {@link sgd}. */
 export const sgdState = { lr: 0, momentum: 1, weightDecay: 2, maxNorm: 3 } as const;
@@ -14,6 +16,12 @@ export function makeSgdState(options: {
   readonly weightDecay?: number;
   readonly maxNorm?: number;
 }): Tensor {
+  checkOptions('sgd', options, {
+    lr: required(from0),
+    momentum: number,
+    weightDecay: number,
+    maxNorm: number,
+  });
   const { lr, momentum = 0, weightDecay = 0, maxNorm = Number.POSITIVE_INFINITY } = options;
   if (!(lr >= 0) || !(momentum >= 0) || !(weightDecay >= 0) || !(maxNorm > 0)) {
     throw new FlowError(
@@ -47,6 +55,8 @@ export interface SgdOperands {
 
 /** One step, in place, by the formula of torch.optim.SGD (dampening 0). */
 export function sgd(operands: SgdOperands): void {
+  checkArgument('sgd', 'operands', operands, object);
+  requireTensors('sgd', 'parameters', operands.parameters);
   const { state, parameters, gradients, buffers } = operands;
   const { norm = null, skip = null, nesterov = false } = operands;
   requireLists('sgd', parameters.length, { gradients, buffers });

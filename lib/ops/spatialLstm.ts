@@ -1,6 +1,7 @@
 /** LSTMs over images: the scans of PixelRNN. */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { checkArgument, checkOptions, count, type Rules, required, word } from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
@@ -49,13 +50,18 @@ const directions: Record<
 
 /** How many states a state is made of. */
 export function spatialLstmWidth(direction: SpatialDirection): number {
-  return directions[direction].taps.length;
+  return directionOf('spatialLstmWidth', direction).taps.length;
 }
 
 /** The taps as [place, dy, dx, …], from a state, and the step to the cell before. */
 export function spatialLstmTaps(direction: SpatialDirection) {
-  const { taps, cell } = directions[direction];
+  const { taps, cell } = directionOf('spatialLstmTaps', direction);
   return { taps: taps.flatMap(([dy, dx], place) => [place, dy, dx]), cell };
+}
+
+function directionOf(where: string, direction: SpatialDirection) {
+  checkArgument(where, 'direction', direction, lstmRules.direction);
+  return directions[direction];
 }
 
 export interface SpatialLstmOptions {
@@ -76,6 +82,12 @@ function geometryOf({ height, width, direction }: SpatialLstmOptions): EncodedGe
   };
 }
 
+const lstmRules: Rules<SpatialLstmOptions> = {
+  height: required(count),
+  width: required(count),
+  direction: required(word('down', 'right', 'left')),
+};
+
 /**
  * The states of an LSTM over images (van den Oord et al. 2016, "Pixel Recurrent Neural Networks", sections 3.1, 3.2), the whole
  * scan in one instruction and its gradient in another:
@@ -93,19 +105,7 @@ function geometryOf({ height, width, direction }: SpatialLstmOptions): EncodedGe
  */
 export function spatialLstm(gates: Tensor, weight: Tensor, options: SpatialLstmOptions): Tensor {
   const op = 'spatialLstm';
-  const known = directions[options.direction];
-  if (known === undefined) {
-    throw new FlowError(
-      'ARGUMENT',
-      expected(
-        op,
-        'direction',
-        'down, right or left',
-        String(options.direction),
-        'pass one of these words',
-      ),
-    );
-  }
+  checkOptions(op, options, lstmRules);
   requireFloat(op, 'gates', gates);
   const geometry = geometryOf(options);
   requirePixels(op, 'gates', gates, geometry);
@@ -127,7 +127,7 @@ export function spatialLstm(gates: Tensor, weight: Tensor, options: SpatialLstmO
   const { dtype } = gates;
   const wide = { shape: [gates.rows, 4 * hidden], dtype };
   const narrow = { shape: [gates.rows, hidden], dtype };
-  const attributes = [options.height, options.width, known.code];
+  const attributes = [options.height, options.width, directions[options.direction].code];
   if (!isTracked([gates, weight])) {
     return execute('spatial_lstm', [gates, weight], [narrow, null, null], attributes)[0] as Tensor;
   }

@@ -1,5 +1,6 @@
 /** Monotone splines of each element, with bins made of raw numbers. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, number, type Rules } from '../options';
 import { formatShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireFloat, requireSameDType } from './check';
@@ -43,8 +44,19 @@ const kinds: Record<SplineKind, number> = {
 };
 const tailCodes: Record<SplineTails, number> = { linear: 0, learned: 1, circular: 2 };
 
+const splineRules: Rules<SplineOptions> = {
+  kind: anything,
+  tails: anything,
+  bins: anything,
+  bound: anything,
+  leastWidth: number,
+  leastHeight: number,
+  leastSlope: number,
+};
+
 /** The options with their defaults, checked. */
 export function splineSettings(where: string, options: SplineOptions): Required<SplineOptions> {
+  checkOptions(where, options, splineRules);
   const { kind = 'rationalQuadratic', tails = 'linear', bins = 8, bound = 3 } = options;
   const { leastWidth = 1e-3, leastHeight = 1e-3, leastSlope = 1e-3 } = options;
   const wrong = (what: string, wanted: string, got: unknown, remedy: string): never => {
@@ -121,7 +133,8 @@ function define(inverse: boolean): OpDefinition<Attributes> {
       const [x, params] = [input as Tensor, given as Tensor];
       requireFloat(where, 'x', x);
       requireSameDType(where, 'params', params, x);
-      const count = splineParameters(attributes);
+      const { inverse: _inverse, ...options } = attributes;
+      const count = splineParameters(options);
       const fits = params.rows === x.rows || params.rows === 1;
       if (x.shape.length !== 2 || !fits || params.cols !== count * x.cols) {
         throw new FlowError(

@@ -1,5 +1,6 @@
 /** Space to depth and back: 2 × 2 pixels become one of four times the channels. */
 import { expected, FlowError } from '../errors';
+import { image as anImage, checkArgument } from '../options';
 import type { ImageShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat } from './check';
@@ -44,10 +45,12 @@ const definition: OpDefinition<Attributes> = {
  * @param image H, W (even) and C of x
  */
 export function squeeze(x: Tensor, image: ImageShape): Tensor {
+  checkArgument('squeeze', 'image', image, anImage);
   return apply(definition, [x], { image, back: false })[0] as Tensor;
 }
 
 /** The way back from {@link squeeze}. @param image H, W, C of the result: what squeeze was given */
 export function unsqueeze(y: Tensor, image: ImageShape): Tensor {
+  checkArgument('unsqueeze', 'image', image, anImage);
   return apply(definition, [y], { image, back: true })[0] as Tensor;
 }

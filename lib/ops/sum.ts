@@ -1,9 +1,10 @@
 /** Sums and means by axis, and their opposite: a tensor repeated along an axis. */
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { colsOf, formatShape, rowsOf, type Shape, sameShape, sizeOf } from '../shape';
+import { checkOptions, dtype, flag, number, type Rules } from '../options';
+import { checkShape, colsOf, formatShape, rowsOf, type Shape, sameShape, sizeOf } from '../shape';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat } from './check';
+import { requireFloat, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
 import { reshape } from './reshape';
 
@@ -31,6 +32,9 @@ export interface Reduction {
   readonly factor: number;
 }
 
+const expandRules = { dtype, scale: number };
+const reduceRules: Rules<ReduceOptions> = { dtype, negated: flag };
+
 /** The attributes of a reduction of x, checked. */
 export function reductionOf(
   kind: Reduction['kind'],
@@ -38,6 +42,7 @@ export function reductionOf(
   axis: Axis | undefined,
   options: ReduceOptions,
 ): Reduction {
+  checkOptions(kind, options, reduceRules);
   requireFloat(kind, 'x', x);
   if (axis !== undefined && axis !== 0 && axis !== -1) {
     throw new FlowError(
@@ -123,6 +128,9 @@ export function expand(
   shape: Shape,
   options: { dtype?: FloatDType; scale?: number } = {},
 ): Tensor {
+  checkShape('expand', shape);
+  checkOptions('expand', options, expandRules);
+  requireTensor('expand', 'x', x);
   requireFloat('expand', 'x', x);
   const fits =
     (x.rows === rowsOf(shape) || x.rows === 1) && (x.cols === colsOf(shape) || x.cols === 1);
@@ -151,6 +159,8 @@ export function expand(
 
 /** The opposite of {@link expand}: x summed to a shape that broadcasts to its own. x itself where nothing is to do. */
 export function sumTo(x: Tensor, shape: Shape, dtype: FloatDType = x.dtype as FloatDType): Tensor {
+  checkShape('sumTo', shape);
+  requireTensor('sumTo', 'x', x);
   if (sameShape(x.shape, shape) && x.dtype === dtype) return x;
   const [rows, cols] = [rowsOf(shape), colsOf(shape)];
   if (rows === x.rows && cols === x.cols) return reshape(expand(x, x.shape, { dtype }), shape);

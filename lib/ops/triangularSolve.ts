@@ -1,5 +1,6 @@
 /** Systems of equations with a triangular matrix, for many right-hand sides. */
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, flag, type Rules, required } from '../options';
 import { formatShape, sameShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
@@ -87,6 +88,13 @@ const definition: OpDefinition<Attributes> = {
   },
 };
 
+const solveRules: Rules<TriangularSolveOptions> = {
+  side: anything,
+  lower: required(flag),
+  transpose: flag,
+  unitDiagonal: flag,
+};
+
 /**
  * X of X·op(T) = B, or of op(T)·X = B, by substitution. The gradient by T is zero outside of its triangle (and on a unit
  * diagonal); it cannot be differentiated again, that by B can.
@@ -97,6 +105,7 @@ const definition: OpDefinition<Attributes> = {
  * @throws FlowError SHAPE, DTYPE; NATIVE where a diagonal that is read holds a zero: the sentence says which
  */
 export function triangularSolve(t: Tensor, b: Tensor, options: TriangularSolveOptions): Tensor {
+  checkOptions('triangularSolve', options, solveRules);
   const { side = 'right', lower, transpose = false, unitDiagonal = false } = options;
   if (side !== 'left' && side !== 'right') {
     throw new FlowError(

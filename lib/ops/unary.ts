@@ -1,6 +1,7 @@
 /** Functions of one variable, by element. */
 import { isTracked } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { checkArgument, number, word } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
 import { div, greaterEqual, mul } from './binary';
@@ -61,6 +62,8 @@ const kinds = {
 
 export type UnaryKind = keyof typeof kinds;
 
+const kindRule = word(...Object.keys(kinds));
+
 interface Attributes {
   readonly p: number;
   readonly q: number;
@@ -103,6 +106,7 @@ const definitions = new Map(
 
 /** Any of the functions by its name; `p` and `q` are the parameters of leakyRelu (slope), elu (alpha) and clamp. */
 export function unary(kind: UnaryKind, x: Tensor, p = 0, q = 0): Tensor {
+  checkArgument('unary', 'kind', kind, kindRule);
   return apply(definitions.get(kind) as OpDefinition<Attributes>, [x], { p, q })[0] as Tensor;
 }
 
@@ -152,6 +156,8 @@ export const normalQuantile = (x: Tensor): Tensor => unary('normalQuantile', x);
 
 /** x limited to [low, high]; the gradient is 1 inside and at the limits, 0 outside. */
 export function clamp(x: Tensor, low: number, high: number): Tensor {
+  checkArgument('clamp', 'low', low, number);
+  checkArgument('clamp', 'high', high, number);
   if (!(low <= high)) {
     throw new FlowError(
       'ARGUMENT',

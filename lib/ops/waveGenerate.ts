@@ -1,5 +1,15 @@
 /** A WaveNet run sample after sample, in one call. */
 import { expected, FlowError } from '../errors';
+import {
+  anything,
+  checkArgument,
+  checkOptions,
+  count,
+  number,
+  object,
+  type Rules,
+  required,
+} from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
@@ -52,6 +62,14 @@ export interface WaveGenerateOptions {
 
 const where = 'waveGenerate';
 
+const generateRules: Rules<WaveGenerateOptions> = {
+  kind: required(anything),
+  levels: count,
+  leastLogScale: number,
+  condition: anything,
+  given: anything,
+};
+
 /**
  * Draws sequences sample after sample. Each layer keeps what it read in a queue as long as its dilation, so a sample costs
  * every layer once (Le Paine et al. 2016, "Fast Wavenet Generation Algorithm"). The sums have the order of whole passes: the
@@ -66,6 +84,8 @@ export function waveGenerate(
   network: WaveNetworkTensors,
   options: WaveGenerateOptions,
 ): Tensor {
+  checkOptions(where, options, generateRules);
+  checkArgument(where, 'network', network, object);
   const { kind, levels = 256, leastLogScale = -7, condition = null, given = null } = options;
   const { inputWeight, inputBias, layers, headWeight, headBias, lastWeight, lastBias } = network;
   requireFloat(where, 'noise', noise);

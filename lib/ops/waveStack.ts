@@ -1,10 +1,17 @@
 /** The residual layers of a WaveNet, with one call forward and one backward for all of them. */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions, type Rules, required } from '../options';
 import { formatShape, requireSize } from '../shape';
 import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
-import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
+import {
+  refuseSecondGradient,
+  requireFloat,
+  requireLayers,
+  requireSameDType,
+  requireShape,
+} from './check';
 
 export interface WaveStackLayer {
   /** Samples between the two that the layer reads. */
@@ -73,6 +80,8 @@ export function checkWaveLayers(
   return { gated, skips };
 }
 
+const waveStackRules: Rules<WaveStackOptions> = { length: required(anything), condition: anything };
+
 /**
  * For each layer z = W·[h(t − d) | h(t) | c(t)] + b, g = tanh(z₁)·σ(z₂), skip += g·Woᵀ + bo (its first S columns),
  * h ← h + g·Woᵀ + bo (the others): van den Oord et al. 2016, "WaveNet", sections 2.2 to 2.5. Before the start of a
@@ -87,6 +96,8 @@ export function waveStack(
   layers: readonly WaveStackLayer[],
   options: WaveStackOptions,
 ): Tensor {
+  requireLayers(where, layers);
+  checkOptions(where, options, waveStackRules);
   const { length, condition = null } = options;
   requireFloat(where, 'x', x);
   requireSize(where, 'length', length, 'it is the number of samples of a sequence');

@@ -1,8 +1,7 @@
 /** Systems of equations whose matrix is a convolution with taps that all come before their pixel. */
 import { expected, FlowError } from '../errors';
-
+import { anything, checkOptions, flag, type Rules, required } from '../options';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
-
 import { mul } from './binary';
 import { refuseSecondGradient } from './check';
 import {
@@ -10,6 +9,7 @@ import {
   type EncodedGeometry,
   encodeConv,
   encodeGeometry,
+  geometryRules,
   requireConvWeight,
   requirePixels,
 } from './conv2dGeometry';
@@ -110,6 +110,13 @@ const definition: OpDefinition<Attributes> = {
   },
 };
 
+const wavefrontRules: Rules<WavefrontOptions> = {
+  ...geometryRules,
+  direction: required(anything),
+  lower: required(flag),
+  transpose: flag,
+};
+
 /**
  * x of A·x = y for each image: the inverse of `conv2d(x, weight, null, geometry)` where the taps step back along a direction
  * and the own pixel's matrix is triangular. Of the weight nothing else is read. The gradient by the weight cannot be
@@ -121,6 +128,7 @@ const definition: OpDefinition<Attributes> = {
  * @throws FlowError SHAPE, DTYPE, ARGUMENT; NATIVE where the diagonal of the own pixel's matrix holds a zero
  */
 export function wavefrontSolve(y: Tensor, weight: Tensor, options: WavefrontOptions): Tensor {
+  checkOptions('wavefrontSolve', options, wavefrontRules);
   const { direction, lower, transpose = false } = options;
   const geometry = encodeGeometry('wavefrontSolve', options);
   return apply(definition, [y, weight], { geometry, direction, lower, transpose })[0] as Tensor;

@@ -2,7 +2,7 @@
 import { expected, FlowError } from '../errors';
 import { formatShape, type Shape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat, requireSameDType } from './check';
+import { requireFloat, requireSameDType, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
 import { full } from './fill';
 import { sumTo } from './sum';
@@ -65,5 +65,7 @@ const definition: OpDefinition<Attributes> = {
  * @param a, b float32 or float64; each of the three may be a row, a column or one number of the largest
  */
 export function where(mask: Tensor, a: Tensor, b: Tensor): Tensor {
+  requireTensor('where', 'a', a);
+  requireTensor('where', 'b', b);
   return apply(definition, [mask, a, b], { shapes: [a.shape, b.shape] })[0] as Tensor;
 }

@@ -1,7 +1,8 @@
 /** Runs one native instruction: the only place that writes instruction words. */
 import { type DType, dtypeCode } from '../dtype';
-import { FlowError, type FlowErrorCode } from '../errors';
+import { expected, FlowError, type FlowErrorCode } from '../errors';
 import { native, nativeStatus, opcodeOf, words } from '../native';
+import { described } from '../options';
 import { colsOf, rowsOf, type Shape, sizeOf } from '../shape';
 import { currentDevice, type Device, deviceCode } from './device';
 import { allocateBuffer, Storage } from './storage';
@@ -58,9 +59,29 @@ function deviceOf(
   return currentDevice();
 }
 
+/** Throws ARGUMENT unless each operand is a tensor or left out: JavaScript passes anything. */
+export function requireOperands(op: string, inputs: readonly (Tensor | null)[]): void {
+  for (const [k, input] of inputs.entries()) {
+    if (input === null || input === undefined || input instanceof Tensor) continue;
+    const remedy = 'make one with tensor(values)';
+    throw new FlowError(
+      'ARGUMENT',
+      expected(op, `operand ${k}`, 'a tensor', described(input), remedy),
+    );
+  }
+}
+
 export function throwNative(status: number): never {
   const code: FlowErrorCode = status === nativeStatus.staleHandle ? 'DISPOSED' : 'NATIVE';
   throw new FlowError(code, native.lastError());
+}
+
+function noNumber(op: string, k: number, value: unknown): FlowError {
+  const remedy = 'pass numbers where the op takes numbers';
+  return new FlowError(
+    'ARGUMENT',
+    expected(op, `attribute ${k}`, 'a number', described(value), remedy),
+  );
 }
 
 /**
@@ -85,6 +106,7 @@ export function execute(
       `[${op}] operands: expected at most ${words.length} instruction words, got ${count}`,
     );
   }
+  requireOperands(op, inputs);
   const device = deviceOf(inputs, outputs);
   words[0] = opcodeOf(op);
   words[1] = inputs.length;
@@ -128,7 +150,10 @@ export function execute(
     }
     at += operandWords;
   }
-  for (const attribute of attributes) words[at++] = attribute;
+  for (const [k, attribute] of attributes.entries()) {
+    if (typeof attribute !== 'number') throw noNumber(op, k, attribute);
+    words[at++] = attribute;
+  }
   const status = native.run(count);
   if (status !== nativeStatus.ok) {
     // What the recorder planned for this instruction stays its own; what the engine allocated it has freed.

@@ -1,4 +1,6 @@
 /** Scopes: what is made inside and not returned is freed at the end. */
+import { expected, FlowError } from '../errors';
+import { callback, checkArgument } from '../options';
 import type { Tensor } from './tensor';
 
 let current: Tensor[] | null = null;
@@ -27,6 +29,7 @@ function collect(value: unknown, into: Set<unknown>, depth: number): void {
  * because work after an `await` would run in another scope.
  */
 export function scope<T>(body: () => T): T {
+  checkArgument('scope', 'body', body, callback);
   const outer = current;
   const made: Tensor[] = [];
   current = made;
@@ -34,8 +37,15 @@ export function scope<T>(body: () => T): T {
   try {
     result = body();
     if (result instanceof Promise) {
-      throw new TypeError(
-        '[scope] body: expected a synchronous function, got a Promise: await outside of the scope',
+      throw new FlowError(
+        'ARGUMENT',
+        expected(
+          'scope',
+          'body',
+          'a synchronous function',
+          'a Promise',
+          'await outside of the scope',
+        ),
       );
     }
   } catch (error) {

@@ -3,8 +3,7 @@
  * Van den Oord et al. 2017, "Parallel WaveNet", section 3; Ping et al. 2018, "ClariNet", section 3.
  */
 import { expected, FlowError } from '../errors';
-import type { WaveNet } from '../models/wave';
-import { ParallelWaveNet, type StudentPass } from '../models/wave';
+import { ParallelWaveNet, type StudentPass, WaveNet } from '../models/wave';
 import {
   add,
   affineScalar,
@@ -25,6 +24,7 @@ import {
   stftPower,
   sub,
 } from '../ops';
+import { checkArgument, checkOptions, count, from0, object, one, type Rules } from '../options';
 import { requireSize } from '../shape';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
@@ -74,6 +74,13 @@ export function momentLogDensity(teacher: WaveNet, parameters: Tensor, x: Tensor
   return reshape(sub(joint, logSumExp(logits, -1)), [x.rows, 1]);
 }
 
+const distillationRules: Rules<DistillationOptions> = {
+  draws: count,
+  regularization: from0,
+  power: from0,
+  stft: object,
+};
+
 /**
  * The loss for `fit(student, rows, { loss })`: the divergence KL(student ‖ teacher) a moment, in nats, of sequences that the
  * student draws, and the power loss. The entropy of the student is exact: log s + 2 (logistic) or log s + ½ log 2πe. `rows` are
@@ -83,6 +90,13 @@ export function momentLogDensity(teacher: WaveNet, parameters: Tensor, x: Tensor
  * @throws FlowError ARGUMENT
  */
 export function distillation(teacher: WaveNet, options: DistillationOptions = {}): Loss {
+  checkArgument(
+    'distillation',
+    'teacher',
+    teacher,
+    one('a WaveNet', () => WaveNet),
+  );
+  checkOptions('distillation', options, distillationRules);
   const { draws = 8, regularization = 4, power = 1 } = options;
   if (teacher.likelihood.kind === 'categorical') {
     throw new FlowError(

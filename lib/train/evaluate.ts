@@ -2,10 +2,19 @@
 import { expected, FlowError } from '../errors';
 import type { DensityModel } from '../flows/density';
 import type { RandomStream } from '../ops';
+import {
+  anything,
+  checkArgument,
+  checkOptions,
+  count,
+  type Rules,
+  seed as seedRule,
+} from '../options';
 import { onDevice } from '../tensor/device';
 import type { Rows } from '../tensor/input';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
+import { aModel } from './options';
 import { Pacer } from './pause';
 import { RowSet } from './rowSet';
 import { streamFor } from './seeds';
@@ -35,6 +44,12 @@ export interface EvaluateOptions {
   readonly samples?: number;
 }
 
+const evaluateRules: Rules<EvaluateOptions> = {
+  context: anything,
+  seed: seedRule,
+  samples: count,
+};
+
 /**
  * Mean log-density of a data set.
  *
@@ -46,6 +61,8 @@ export async function evaluate(
   data: Rows,
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
+  checkArgument('evaluate', 'model', model, aModel);
+  checkOptions('evaluate', options, evaluateRules);
   const { context = null, seed = 0, samples = 1 } = options;
   return onDevice(model.device, async () => {
     const rows = new RowSet('evaluate', 'data', model, data, context);

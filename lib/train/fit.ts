@@ -3,6 +3,7 @@ import type { DensityModel } from '../flows/density';
 import { onDevice } from '../tensor/device';
 import type { Rows } from '../tensor/input';
 import type { FitOptions, FitResult } from './options';
+import { checkFit } from './options';
 import { Training } from './training';
 
 /**
@@ -31,6 +32,7 @@ export async function fit(
   train: Rows,
   options: FitOptions = {},
 ): Promise<FitResult> {
+  checkFit(model, options);
   return onDevice(model.device, async () => {
     const training = new Training(model, train, options);
     try {

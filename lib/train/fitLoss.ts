@@ -5,6 +5,16 @@
 import type { DensityModel } from '../flows/density';
 import type { Module } from '../nn/module';
 import type { RandomStream } from '../ops';
+import {
+  anything,
+  callback,
+  checkArgument,
+  object,
+  path,
+  type Rule,
+  type Rules,
+  required,
+} from '../options';
 import { requireSizes } from '../shape';
 import { onDevice } from '../tensor/device';
 import { allOrNothing } from '../tensor/scope';
@@ -19,7 +29,12 @@ import {
 import { diagnose, numericError } from './diagnose';
 import type { StopReason } from './history';
 import { adam } from './optimizer';
-import { type CheckpointOptions, type LearningOptions, learningSettings } from './options';
+import {
+  type CheckpointOptions,
+  checkLossOptions,
+  type LearningOptions,
+  learningSettings,
+} from './options';
 import { Pacer } from './pause';
 import { streamFor } from './seeds';
 import { Learner, Step } from './step';
@@ -55,11 +70,22 @@ export interface FitLossResult {
 
 /** What a caller of the house says about itself. */
 interface Caller {
+  /** Options that it takes beside those of fitLoss. */
+  readonly own?: Readonly<Record<string, Rule>>;
   /** Name in errors. */
   readonly where?: string;
   /** Sizes that a checkpoint must have in common with the training that goes on with it. */
   readonly setup?: Readonly<Record<string, number>>;
 }
+
+/** What each of them must be, those of every training apart. */
+export const fitLossRules: Rules<Omit<FitLossOptions, keyof LearningOptions>> = {
+  steps: required(anything),
+  reportEvery: anything,
+  onReport: callback,
+  checkpoint: object,
+  resume: path,
+};
 
 /**
  * Makes a loss small by steps of an optimizer, on the model's device. One epoch is the whole training: callbacks and schedules get
@@ -79,6 +105,9 @@ export async function fitLoss(
   options: FitLossOptions,
   caller: Caller = {},
 ): Promise<FitLossResult> {
+  const { where = 'fitLoss', own = {} } = caller;
+  checkLossOptions(where, model, options, { ...fitLossRules, ...own });
+  checkArgument(where, 'loss', loss, callback);
   return onDevice(model.device, () => trained(model, loss, options, caller));
 }
 

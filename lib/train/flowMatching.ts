@@ -21,6 +21,7 @@ import {
   sub,
   sum,
 } from '../ops';
+import { anything, checkOptions, number, type Rules } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { assign, squaredDistances } from './assignment';
@@ -55,6 +56,11 @@ function continuousOf(model: DensityModel): { flow: Flow; continuous: Continuous
   );
 }
 
+const matchingRules: Rules<FlowMatchingOptions> = {
+  coupling: anything,
+  spread: number,
+};
+
 /**
  * The loss for `fit(flow, rows, { loss: flowMatching() })`: mean ‖f(z_t, t) − (x − (1 − σ)·ε)‖² with z_t = t·x + (1 − (1 − σ)·t)·ε, noise ε
  * of the base and times that are spread evenly over the batch. `flow` is one continuous bijection (`ffjord`); afterwards its
@@ -63,6 +69,7 @@ function continuousOf(model: DensityModel): { flow: Flow; continuous: Continuous
  * @throws FlowError ARGUMENT
  */
 export function flowMatching(options: FlowMatchingOptions = {}): Loss {
+  checkOptions('flowMatching', options, matchingRules);
   const { coupling = 'independent', spread = 0 } = options;
   const fail = (what: string, wanted: string, got: unknown) => {
     throw new FlowError(

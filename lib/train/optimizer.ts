@@ -14,6 +14,7 @@ import {
   sgdState,
   zeros,
 } from '../ops';
+import { checkOptions, flag, number, type Rules } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import type { Parameter } from './parameters';
 
@@ -66,18 +67,34 @@ export interface SgdOptions {
   readonly weightDecay?: number;
 }
 
+const adamRules: Rules<AdamOptions> = {
+  lr: number,
+  beta1: number,
+  beta2: number,
+  eps: number,
+  weightDecay: number,
+};
+const sgdRules: Rules<SgdOptions> = {
+  lr: number,
+  momentum: number,
+  nesterov: flag,
+  weightDecay: number,
+};
+
 /** Adam (Kingma, Ba 2015, "Adam: A Method for Stochastic Optimization"), with PyTorch's formula and defaults. */
 export function adam(options: AdamOptions = {}): OptimizerSpec {
-  return adamSpec('adam', options);
+  return adamSpec('adam', checkOptions('adam', options, adamRules));
 }
 
 /** AdamW (Loshchilov, Hutter 2019, "Decoupled Weight Decay Regularization"). Default weight decay 0.01. */
 export function adamW(options: AdamOptions = {}): OptimizerSpec {
+  checkOptions('adamW', options, adamRules);
   return adamSpec('adamW', { weightDecay: 0.01, ...options });
 }
 
 /** Gradient descent, with momentum (PyTorch's form: b ← momentum·b + g, p ← p − lr·b). */
 export function sgd(options: SgdOptions = {}): OptimizerSpec {
+  checkOptions('sgd', options, sgdRules);
   const { lr = 1e-2, momentum = 0, nesterov = false, weightDecay = 0 } = options;
   check('sgd', 'lr', lr, lr >= 0 && lr < Infinity, 'a number ≥ 0');
   check('sgd', 'momentum', momentum, momentum >= 0 && momentum < 1, 'a number in [0, 1)');

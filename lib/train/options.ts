@@ -3,13 +3,41 @@
 import { type ActivationMemory, isActivationMemory } from '../bijections/activations';
 import { expected, FlowError, type Warn } from '../errors';
 import type { DensityModel } from '../flows/density';
-import type { Module } from '../nn/module';
+import { Module } from '../nn/module';
+import {
+  anything,
+  callback,
+  checkArgument,
+  checkOptions,
+  flag,
+  number,
+  object,
+  one,
+  path as pathRule,
+  type Rule,
+  type Rules,
+  required,
+  rule,
+} from '../options';
 import type { Rows } from '../tensor/input';
 import type { EpochRecord, StopReason } from './history';
 import type { Loss } from './loss';
 import { defaultDriftTolerance } from './memoryPlan';
 import type { OptimizerSpec } from './optimizer';
 import type { Schedule } from './schedule';
+
+const aModule = one('a model', () => Module);
+/** What has a density and can be trained by it. */
+export const aModel: Rule = rule(
+  'a model',
+  (value) => value instanceof Module && 'logProbOfRows' in value,
+  'pass a flow, as maf({ … }) makes one',
+);
+const optimizerRule = rule(
+  'an optimizer',
+  (value) => typeof (value as OptimizerSpec | null)?.create === 'function',
+  'pass adam(), adamW() or sgd()',
+);
 
 export interface CheckpointOptions {
   /** The file; it is replaced as a whole. */
@@ -77,6 +105,66 @@ export interface FitOptions extends LearningOptions {
   /** A checkpoint to go on from: training ends as if it had never been interrupted. */
   readonly resume?: string;
   readonly onEpoch?: (epoch: EpochRecord) => void | Promise<void>;
+}
+
+const learningRules: Rules<LearningOptions> = {
+  optimizer: optimizerRule,
+  schedule: callback,
+  clipNorm: number,
+  ema: number,
+  seed: anything,
+  compile: flag,
+  signal: object,
+  timeLimitSeconds: number,
+  onStep: callback,
+};
+const checkpointRules: Rules<CheckpointOptions> = {
+  path: required(pathRule),
+  everySeconds: number,
+  everyEpochs: number,
+};
+const fitRules: Rules<FitOptions> = {
+  ...learningRules,
+  validation: anything,
+  validateEvery: number,
+  context: anything,
+  validationContext: anything,
+  batchSize: number,
+  dropLast: flag,
+  epochs: number,
+  steps: number,
+  patience: number,
+  loss: callback,
+  memory: anything,
+  driftTolerance: number,
+  onWarning: callback,
+  checkpoint: rule('{ path }', object.takes, "pass { path: 'file' }"),
+  resume: pathRule,
+  onEpoch: callback,
+};
+
+/** @throws FlowError ARGUMENT unless `fit` has these options, and the model is one */
+export function checkFit(model: DensityModel, options: FitOptions): void {
+  checkArgument('fit', 'model', model, aModel);
+  checkOptions('fit', options, fitRules);
+  if (options.checkpoint) checkOptions('fit checkpoint', options.checkpoint, checkpointRules);
+}
+
+/** As {@link checkFit}, of the trainings that have `steps` and a loss of their own. */
+export function checkLossOptions<O extends LearningOptions & { readonly checkpoint?: object }>(
+  where: string,
+  model: Module,
+  options: O,
+  own: Rules<Omit<O, keyof LearningOptions>>,
+): void {
+  checkArgument(where, 'model', model, aModule);
+  checkOptions(where, options, { ...learningRules, ...own } as unknown as Rules<O>);
+  const { path, everySeconds } = checkpointRules;
+  if (options.checkpoint)
+    checkOptions(`${where} checkpoint`, options.checkpoint, {
+      path,
+      everySeconds,
+    } as Rules<object>);
 }
 
 export interface StepInfo {

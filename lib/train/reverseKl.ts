@@ -6,8 +6,10 @@
 
 import { expected, FlowError } from '../errors';
 import { contextRows } from '../flows/context';
-import type { Flow } from '../flows/flow';
+import { aFlow, type Flow } from '../flows/flow';
 import { cast, mean, type RandomStream, reshape, sub } from '../ops';
+import { requireTensor } from '../ops/check';
+import { anything, callback, checkArgument, object } from '../options';
 import { onDevice } from '../tensor/device';
 import type { Rows } from '../tensor/input';
 import { scope } from '../tensor/scope';
@@ -36,6 +38,9 @@ export async function fitReverseKl(
   logDensity: (x: Tensor) => Tensor,
   options: ReverseKlOptions,
 ): Promise<FitLossResult> {
+  checkArgument('fitReverseKl', 'flow', flow, aFlow);
+  checkArgument('fitReverseKl', 'logDensity', logDensity, callback);
+  checkArgument('fitReverseKl', 'options', options, object);
   const { samples = 256 } = options;
   const { base } = flow;
   if (!base.reparameterized && base.parameters().length > 0) {
@@ -55,7 +60,11 @@ export async function fitReverseKl(
   const context = onDevice(flow.device, () => contextOf(flow, given, samples));
   const loss = (stream: RandomStream) => reverseKlLoss(flow, logDensity, samples, stream, context);
   try {
-    return await fitLoss(flow, loss, options, { where: 'fitReverseKl', setup: { samples } });
+    return await fitLoss(flow, loss, options, {
+      where: 'fitReverseKl',
+      setup: { samples },
+      own: { samples: anything, context: anything },
+    });
   } finally {
     context?.dispose();
   }
@@ -82,6 +91,7 @@ function reverseKlLoss(
     const { x, logDet } = flow.inverse(noise, context);
     const logQ = sub(flow.base.logProb(noise), logDet);
     const logTarget = logDensity(x);
+    requireTensor('fitReverseKl', 'what logDensity gives', logTarget);
     if (logTarget.size !== samples) {
       throw new FlowError(
         'SHAPE',

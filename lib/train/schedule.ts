@@ -3,6 +3,15 @@
  * goes on after a resume as if nothing had happened.
  */
 import { expected, FlowError } from '../errors';
+import {
+  above0,
+  callback,
+  checkArgument,
+  checkOptions,
+  described,
+  number,
+  object,
+} from '../options';
 import type { EpochRecord } from './history';
 
 /** Where training stands when the next step is about to be taken. */
@@ -35,8 +44,19 @@ function argument(where: string, what: string, expectation: string, got: string)
 }
 
 function checkFactor(where: string, what: string, factor: number): void {
-  if (!(factor >= 0 && factor <= 1))
-    throw argument(where, what, 'a number in [0, 1]', String(factor));
+  if (!(typeof factor === 'number' && factor >= 0 && factor <= 1))
+    throw argument(where, what, 'a number in [0, 1]', described(factor));
+}
+
+/** Throws ARGUMENT unless the span has steps or epochs above 0, not both. */
+function checkSpan(where: string, span: Span): void {
+  checkArgument(where, 'span', span, object);
+  checkOptions(where, span as { steps?: number; epochs?: number }, {
+    steps: above0,
+    epochs: above0,
+  });
+  if ((span.steps === undefined) === (span.epochs === undefined))
+    throw argument(where, 'span', '{ steps } or { epochs }', described(span));
 }
 
 /** The learning rate as given. */
@@ -46,6 +66,8 @@ export function constantRate(): Schedule {
 
 /** From lr/n up to lr in n steps, in a straight line; then `after`, counted from the end of the warm-up. */
 export function linearWarmup(span: Span, after: Schedule = constantRate()): Schedule {
+  checkArgument('linearWarmup', 'after', after, callback);
+  checkSpan('linearWarmup', span);
   return (position) => {
     const steps = stepsOf('linearWarmup', span, position.stepsPerEpoch);
     if (position.step < steps) return (position.step + 1) / steps;
@@ -55,6 +77,8 @@ export function linearWarmup(span: Span, after: Schedule = constantRate()): Sche
 
 /** From 1 to `final` along half a cosine wave (Loshchilov, Hutter 2017, SGDR, eq. 5, without restarts). */
 export function cosine(span: Span, options: { final?: number } = {}): Schedule {
+  checkSpan('cosine', span);
+  checkOptions('cosine', options, { final: number });
   const { final = 0 } = options;
   checkFactor('cosine', 'final', final);
   return ({ step, stepsPerEpoch }) => {
@@ -65,6 +89,7 @@ export function cosine(span: Span, options: { final?: number } = {}): Schedule {
 
 /** Times `factor` after each `span`. */
 export function stepDecay(span: Span, factor = 0.1): Schedule {
+  checkSpan('stepDecay', span);
   checkFactor('stepDecay', 'factor', factor);
   return ({ step, stepsPerEpoch }) =>
     factor ** Math.floor(step / stepsOf('stepDecay', span, stepsPerEpoch));
@@ -77,6 +102,7 @@ export function stepDecay(span: Span, factor = 0.1): Schedule {
 export function plateau(
   options: { patience?: number; factor?: number; least?: number } = {},
 ): Schedule {
+  checkOptions('plateau', options, { patience: number, factor: number, least: number });
   const { patience = 10, factor = 0.5, least = 1e-3 } = options;
   checkFactor('plateau', 'factor', factor);
   checkFactor('plateau', 'least', least);

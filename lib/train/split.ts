@@ -1,7 +1,8 @@
 /** Rows for training and rows to judge by. */
 
-import type { TypedArray } from '../dtype';
+import { dtypeOfArray, type TypedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { checkArgument, described, object, seed as seedRule } from '../options';
 import { streamFor } from './seeds';
 
 /** What a split needs of a table; the tables of the readers have it. */
@@ -24,15 +25,18 @@ export function trainValidationSplit<T extends SplitTable>(
   fraction = 0.1,
   seed = 0,
 ): { train: T; validation: T } {
+  checkArgument('trainValidationSplit', 'table', table, object);
+  checkTable('trainValidationSplit', table);
+  checkArgument('trainValidationSplit', 'seed', seed, seedRule);
   const chosen = Math.max(1, Math.round(table.rows * fraction));
-  if (!(fraction > 0 && fraction < 1) || chosen >= table.rows) {
+  if (!(typeof fraction === 'number' && fraction > 0 && fraction < 1) || chosen >= table.rows) {
     throw new FlowError(
       'ARGUMENT',
       expected(
         'trainValidationSplit',
         'fraction',
         'a number between 0 and 1 that leaves rows in both parts',
-        `${fraction} of ${table.rows} rows`,
+        `${described(fraction)} of ${table.rows} rows`,
         'for instance 0.1, with more rows',
       ),
     );
@@ -44,6 +48,14 @@ export function trainValidationSplit<T extends SplitTable>(
     train: take(table, order.subarray(chosen).sort()),
     validation: take(table, order.subarray(0, chosen).sort()),
   };
+}
+
+function checkTable(where: string, { data, rows, cols }: SplitTable): void {
+  const fits = dtypeOfArray(data) && Number.isSafeInteger(rows) && data.length === rows * cols;
+  if (fits) return;
+  const got = `${dtypeOfArray(data) ? `${data.length} numbers` : described(data)}, ${described(rows)} rows of ${described(cols)}`;
+  const wanted = '{ data, rows, cols }, a typed array of rows · cols numbers';
+  throw new FlowError('ARGUMENT', expected(where, 'table', wanted, got, 'pass what a reader gave'));
 }
 
 function take<T extends SplitTable>(table: T, rows: Int32Array): T {

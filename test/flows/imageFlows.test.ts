@@ -206,7 +206,7 @@ describe('glow', () => {
     expect(() => glow({ image, scales: 0 })).toThrow(
       /\[glow\] scales: expected a whole number ≥ 1, got 0/,
     );
-    expect(() => glow({ image: { ...image, channels: 0 } })).toThrow(/image.channels/);
+    expect(() => glow({ image: { ...image, channels: 0 } })).toThrow(/channels: 0 }/);
   });
 });
 

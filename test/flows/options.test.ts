@@ -35,7 +35,7 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   [
     'the part of a coupling',
     () => conditionerSizes(4, { kind: 'columns', transforms: 'first' } as never),
-    /\[AffineCoupling\] split\.transformed: expected first or second, got undefined/,
+    /\[conditionerSizes\] split: expected .* transformed: .first. or .second. .*, got { kind: columns, transforms: first }/,
   ],
   [
     'nsf',
@@ -133,22 +133,32 @@ describe('what JavaScript lets through', () => {
     [
       'maf without widths',
       () => maf(without({ features: 2 })),
-      /\[MADE\] hidden: expected a list of widths, got undefined/,
+      /\[maf\] hidden: expected a list of widths, got undefined/,
     ],
     [
       'a width in words',
       () => realnvp(without({ features: 4, hidden: '64' })),
-      /\[Mlp\] hidden: expected a list of widths, got string/,
+      /\[realnvp\] hidden: expected a list of widths, got the text .64./,
     ],
     [
       'glow without an image',
       () => glow(without({})),
-      /\[glow\] image: expected \{ height, width, channels \}, got undefined/,
+      /\[glow\] image: expected \{ height, width, channels \}.*, got undefined/,
     ],
     [
       'a type that there is not',
       () => maf(without({ features: 2, hidden: [8], dtype: 'half' })),
       /dtype: expected float32, float64, int32 or uint8, got half/,
+    ],
+    [
+      'no options',
+      () => maf(without(undefined as never)),
+      /\[maf\] options: expected an object, got undefined: pass \{ /,
+    ],
+    [
+      'a misspelt option',
+      () => maf(without({ features: 2, hidden: [8], batchnorm: true })),
+      /\[maf\] batchnorm: expected no option of this name, got one: did you mean batchNorm\? the options are base, /,
     ],
   ])('%s', (_name, make, says) => {
     let thrown: unknown;

@@ -221,6 +221,6 @@ describe('memory and errors', () => {
     expect(() => new BernoulliMade({ features: 4, hidden: [] })).toThrow(
       /at least one hidden layer/,
     );
-    expect(() => new BernoulliMade({ features: 0, hidden: [3] })).toThrow(/whole numbers ≥ 1/);
+    expect(() => new BernoulliMade({ features: 0, hidden: [3] })).toThrow(/whole number ≥ 1/);
   });
 });

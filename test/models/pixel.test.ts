@@ -221,7 +221,7 @@ describe('errors', () => {
     ],
     [
       () => new PixelCnn({ image: { ...image, width: 0 }, hidden: 6 }),
-      /width: expected a whole number ≥ 1, got 0/,
+      /image: expected .* got { height: 4, width: 0/,
     ],
     [
       () => new PixelCnn({ image, hidden: 6, likelihood: 'logistic', components: 0.5 }),

@@ -224,12 +224,12 @@ describe('ConvNet', () => {
       expect([...network.initialize(rows as never)]).toHaveLength(4);
       expect(network.initializes).toBe(false);
       // Without activations: what the activations see. The term of the context comes behind the norm.
-      const linear = { ...network.first.options, activation: 'none' } as const;
+      const linear = { ...options.image, kernel: network.first.options.kernel } as const;
       const { weight, bias } = network.first.effective();
       const first = conv2d(pixels, weight, bias, linear);
       const second = network.middle.effective();
       const hidden = network.first.apply(pixels, network.contextLayer!.spread(context));
-      const middle = { ...network.middle.options, activation: 'none' } as const;
+      const middle = { ...linear, kernel: network.middle.options.kernel };
       for (const made of [first, conv2d(hidden, second.weight, second.bias, middle)]) {
         const values = made.toArray();
         for (let c = 0; c < 5; c++) {
@@ -275,7 +275,7 @@ describe('ConvNet', () => {
     [
       'image',
       () => new ConvNet({ ...options, image: { height: 2.5, width: 2 } }),
-      /\[ConvNet\] height: expected a whole number ≥ 1, got 2.5/,
+      /\[ConvNet\] image: expected .*, got { height: 2.5/,
     ],
   ])('error: %s', (_, run, says) => {
     expect(run).toThrow(says);

@@ -137,7 +137,7 @@ export const contract: OpContract = {
       run: () =>
         mlp(f32([2, 3]), [{ weight: f32([5, 3]), bias: null }], { activation: 'cube' as 'relu' }),
       code: 'ARGUMENT',
-      says: /\[mlp\] activation: expected one of none, relu/,
+      says: /\[mlp\] activation: expected none, relu/,
     },
   ],
 };

@@ -78,7 +78,7 @@ export const contract: OpContract = {
       name: 'options',
       run: () => makeSgdState({ lr: Number.NaN }),
       code: 'ARGUMENT',
-      says: /\[sgd\] options/,
+      says: /\[sgd\] lr/,
     },
   ],
 };

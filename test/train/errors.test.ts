@@ -167,7 +167,7 @@ const table: Row[] = [
   [
     'a checkpoint that is a string',
     'ARGUMENT',
-    /checkpoint\.path: expected a path, got undefined/,
+    /checkpoint: expected { path }, got x: /,
     () => fit(flow, rows, { ...one, checkpoint: 'x' as never }),
   ],
   [

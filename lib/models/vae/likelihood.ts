@@ -28,6 +28,15 @@ import {
   sum,
   tanh,
 } from '../../ops';
+import {
+  above0,
+  checkArgument,
+  checkOptions,
+  count,
+  object,
+  type Rules,
+  required,
+} from '../../options';
 import { scope } from '../../tensor/scope';
 import { type Tensor, tensorOfArray } from '../../tensor/tensor';
 
@@ -59,6 +68,7 @@ export class BernoulliLikelihood extends Likelihood {
 
   constructor(override readonly features: number) {
     super();
+    checkArgument('BernoulliLikelihood', 'features', features, count);
     this.outputs = features;
   }
 
@@ -86,6 +96,11 @@ export interface NormalLikelihoodOptions {
   readonly scale?: AutoregressiveScale;
 }
 
+const normalRules: Rules<NormalLikelihoodOptions> = {
+  deviation: above0,
+  scale: object,
+};
+
 /** N(μ(z), σ²): (μ, raw log σ) a feature, or μ alone where σ is fixed. */
 export class NormalLikelihood extends Likelihood {
   override readonly outputs: number;
@@ -97,6 +112,8 @@ export class NormalLikelihood extends Likelihood {
     readonly options: NormalLikelihoodOptions = {},
   ) {
     super();
+    checkArgument('NormalLikelihood', 'features', features, count);
+    checkOptions('NormalLikelihood', options, normalRules);
     const { deviation, scale = { kind: 'softClamp', bound: 5 } } = options;
     if (deviation !== undefined && !(deviation > 0 && deviation < Infinity)) {
       throw new FlowError(
@@ -158,6 +175,13 @@ export interface LogisticMixtureLikelihoodOptions {
   readonly levels?: number;
 }
 
+const logisticMixtureRules: Rules<LogisticMixtureLikelihoodOptions> = {
+  features: required(count),
+  channels: count,
+  components: count,
+  levels: count,
+};
+
 /**
  * Levels 0 … L − 1, each pixel a mixture of K discretised logistics (Salimans et al. 2017; with K = 1 as in Kingma et al.
  * 2016, appendix C.4). The encoder sees them in [−1, 1].
@@ -172,6 +196,7 @@ export class LogisticMixtureLikelihood extends Likelihood {
 
   constructor(readonly options: LogisticMixtureLikelihoodOptions) {
     super();
+    checkOptions('LogisticMixtureLikelihood', options, logisticMixtureRules);
     const { features, channels = 1, components = 1, levels = 256 } = options;
     const sizes = { features, channels, components, levels: levels - 1 };
     const good = Object.values(sizes).every((size) => Number.isSafeInteger(size) && size >= 1);

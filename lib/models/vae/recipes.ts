@@ -10,12 +10,29 @@ import { Sylvester } from '../../bijections/sylvester';
 import { StandardNormal } from '../../distributions';
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
-import { Flow } from '../../flows/flow';
+import { aMap, Flow } from '../../flows/flow';
 import type { Conditioner } from '../../nn/conditioner';
 import { ConvDecoder, ConvEncoder } from '../../nn/convCoder';
 import { Mlp } from '../../nn/mlp';
 import { withoutUndefined } from '../../nn/module';
 import type { Activation, AutoregressiveScale } from '../../ops';
+import { activationRule } from '../../ops/activation';
+import {
+  anything,
+  checkOptions,
+  count,
+  countOrNone,
+  counts,
+  dtype,
+  finite,
+  image,
+  object,
+  orNull,
+  type Rules,
+  required,
+  seed,
+  word,
+} from '../../options';
 import { type ImageShape, requireSize } from '../../shape';
 import {
   BernoulliLikelihood,
@@ -48,6 +65,18 @@ export interface IafPosteriorOptions {
   readonly dtype?: FloatDType;
 }
 
+const iafPosteriorRules: Rules<IafPosteriorOptions> = {
+  latents: required(count),
+  contextFeatures: required(count),
+  transforms: count,
+  hidden: counts,
+  bias: finite,
+  scale: object,
+  activation: activationRule,
+  seed,
+  dtype,
+};
+
 /**
  * The posterior of Kingma et al. 2016 (algorithm 1 with eq. 14): z_t = s·z_(t−1) + (1 − s)·m, where (m, s) of each latent see h
  * and the latents before it in z_(t−1). Drawing is one pass a step; the density of a given z is the incremental inverse.
@@ -56,6 +85,7 @@ export interface IafPosteriorOptions {
  * Gaussian. It changes no more than the start, and is worth some tenths of a nat after thousands of steps.
  */
 export function iafPosterior(options: IafPosteriorOptions): Invert {
+  checkOptions('iafPosterior', options, iafPosteriorRules);
   const { latents, transforms = 4, hidden = [320, 320], bias = 2, activation = 'elu' } = options;
   const { contextFeatures, seed = 0, dtype = 'float32', scale = { kind: 'gate', bias } } = options;
   requireSize('iafPosterior', 'transforms', transforms);
@@ -91,11 +121,22 @@ export interface FinitePosteriorOptions {
 
 const finiteMaps = { planar: Planar, radial: Radial, sylvester: Sylvester } as const;
 
+const finitePosteriorRules: Rules<FinitePosteriorOptions> = {
+  kind: required(word(...Object.keys(finiteMaps))),
+  latents: required(count),
+  contextFeatures: required(count),
+  transforms: count,
+  hidden: counts,
+  seed,
+  dtype,
+};
+
 /**
  * The posteriors of Rezende and Mohamed 2015 and van den Berg et al. 2018, with maps of each row's own ("amortised"). Drawing is one
  * pass a map; they start as the Gaussian.
  */
 export function finitePosterior(options: FinitePosteriorOptions): Invert {
+  checkOptions('finitePosterior', options, finitePosteriorRules);
   const { kind, latents, transforms = 8, seed = 0, hidden, contextFeatures, dtype } = options;
   requireSize('finitePosterior', 'transforms', transforms);
   const FiniteMap = finiteMaps[kind];
@@ -121,11 +162,22 @@ export interface MafPriorOptions {
   readonly dtype?: FloatDType;
 }
 
+const mafPriorRules: Rules<MafPriorOptions> = {
+  latents: required(count),
+  transforms: count,
+  hidden: counts,
+  activation: activationRule,
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+};
+
 /**
  * An autoregressive prior: a MAF whose density of a latent is one pass, so that training is as fast as with an IAF posterior;
  * drawing from it is the incremental inverse. It starts as the standard normal.
  */
 export function mafPrior(options: MafPriorOptions): Flow {
+  checkOptions('mafPrior', options, mafPriorRules);
   const { latents, transforms = 2, hidden = [320, 320], activation = 'elu' } = options;
   const { contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
   requireSize('mafPrior', 'transforms', transforms);
@@ -194,8 +246,30 @@ export interface VaeOptions
   readonly dtype?: FloatDType;
 }
 
+const vaeRules: Rules<VaeOptions> = {
+  preprocessing: aMap,
+  contextPreprocessing: aMap,
+  binarization: orNull(object),
+  freeBits: orNull(object),
+  warmup: orNull(object),
+  description: object,
+  features: count,
+  image,
+  latents: required(count),
+  hidden: counts,
+  conv: object,
+  activation: activationRule,
+  likelihood: anything,
+  posterior: anything,
+  prior: anything,
+  contextFeatures: countOrNone,
+  seed,
+  dtype,
+};
+
 /** A variational autoencoder with the same kind of network for encoder and decoder. */
 export function vae(options: VaeOptions): Vae {
+  checkOptions('vae', options, vaeRules);
   const { image, latents, contextFeatures = 0, seed = 0, dtype = 'float32' } = options;
   const features = options.features ?? (image && image.height * image.width * image.channels);
   if (features === undefined) {

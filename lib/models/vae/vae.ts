@@ -18,9 +18,9 @@ import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
 import { freshSeed, requireDrawn, requireSamples } from '../../flows/draws';
 import { mappedContext } from '../../flows/fixedMap';
-import type { Flow } from '../../flows/flow';
+import { aMap, Flow } from '../../flows/flow';
 import { loadAs, type ModelFileOptions, saveModule } from '../../flows/modelFile';
-import type { Conditioner } from '../../nn/conditioner';
+import { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
 import {
   add,
@@ -33,12 +33,24 @@ import {
   rowsView,
   sub,
 } from '../../ops';
+import {
+  anything,
+  checkOptions,
+  flag,
+  object,
+  one,
+  orNull,
+  type Rules,
+  required,
+  seed as seedRule,
+  word,
+} from '../../options';
 import { requireSize } from '../../shape';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor } from '../../tensor/tensor';
 import { Bound, latentIndices } from './bound';
-import type { Likelihood } from './likelihood';
+import { Likelihood } from './likelihood';
 import {
   checkObjective,
   type FreeBits,
@@ -58,6 +70,27 @@ import {
 
 /** Draws that go through the decoder at once, by the numbers that they make. */
 const mostNumbers = 1 << 19;
+
+const sampleRules: Rules<VaeSampleOptions> = {
+  context: anything,
+  temperature: anything,
+  seed: seedRule,
+  mean: flag,
+};
+
+const vaePartsRules: Rules<VaeParts> = {
+  encoder: required(one('a Conditioner', () => Conditioner)),
+  decoder: required(one('a Conditioner', () => Conditioner)),
+  likelihood: required(one('a Likelihood', () => Likelihood)),
+  posterior: aMap,
+  prior: orNull(one('a Flow', () => Flow)),
+  preprocessing: aMap,
+  contextPreprocessing: aMap,
+  binarization: orNull(object),
+  freeBits: orNull(object),
+  warmup: orNull(object),
+  description: object,
+};
 
 export class Vae extends Module implements DensityModel {
   readonly encoder: Conditioner;
@@ -80,6 +113,7 @@ export class Vae extends Module implements DensityModel {
 
   constructor(parts: VaeParts) {
     super();
+    checkOptions('Vae', parts, vaePartsRules);
     const { posterior = null, prior = null, preprocessing = null, freeBits = null } = parts;
     const { contextPreprocessing: ofContext = null } = parts;
     this.encoder = this.child('encoder', parts.encoder);
@@ -209,6 +243,11 @@ export class Vae extends Module implements DensityModel {
    * @returns [N] float64, nats
    */
   logProb(x: Rows, context: Rows | null = null, options: VaeLogProbOptions = {}): Tensor {
+    checkOptions('logProb', options, {
+      samples: anything,
+      seed: anything,
+      space: word('data', 'model'),
+    });
     const { samples = 128, seed = 0, space = 'data' } = options;
     requireSize('logProb', 'samples', samples, 'default: 128');
     return this.#withRows('logProb', x, context, seed, (rows, given, stream) => {
@@ -220,6 +259,7 @@ export class Vae extends Module implements DensityModel {
 
   /** The terms of the bound, in the model's space, by one draw a row. */
   terms(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): ElboTerms {
+    checkOptions('terms', options, { seed: seedRule });
     return this.#withRows('terms', x, context, options.seed ?? 0, (rows, given, stream) =>
       this.#bound.terms(this.#toModel(rows).rows, this.conditions(given), stream),
     );
@@ -227,6 +267,7 @@ export class Vae extends Module implements DensityModel {
 
   /** q(z | x) of each row, and a draw of it. */
   encode(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Encoding {
+    checkOptions('encode', options, { seed: seedRule });
     return this.#withRows('encode', x, context, options.seed ?? 0, (rows, given, stream) => {
       const gaussian = this.#bound.encode(this.#toModel(rows).rows, this.conditions(given));
       return { ...this.#bound.moments(gaussian), ...this.#bound.draw(gaussian, stream) };
@@ -263,6 +304,7 @@ export class Vae extends Module implements DensityModel {
 
   /** E[x | z] of a draw z of q(z | x): [N, D], in the data's units. */
   reconstruct(x: Rows, context: Rows | null = null, options: { seed?: number } = {}): Tensor {
+    checkOptions('reconstruct', options, { seed: seedRule });
     return this.here(() => this.decode(this.encode(x, context, options).z, context));
   }
 
@@ -272,6 +314,7 @@ export class Vae extends Module implements DensityModel {
    * @returns [samples, D] in the data's units: of a model that binarises 0 and levels − 1
    */
   sample(samples: number, options: VaeSampleOptions = {}): Tensor {
+    checkOptions('sample', options, sampleRules);
     const { temperature = 1, seed = freshSeed(), mean = false } = options;
     requireSamples(samples);
     return this.here(() => {

@@ -28,6 +28,7 @@ import {
   sum,
   waveGenerate,
 } from '../../ops';
+import { checkOptions, counts, finite, type Rules, word } from '../../options';
 import { scope } from '../../tensor/scope';
 import type { Tensor } from '../../tensor/tensor';
 import { registerOptions } from '../optionsModel';
@@ -35,6 +36,7 @@ import {
   mostMoments,
   SequenceModel,
   type SequenceOptions,
+  sequenceRules,
   type WaveSampleOptions,
 } from './sequenceModel';
 
@@ -56,6 +58,14 @@ export interface StudentPass {
   readonly logScale: Tensor;
 }
 
+const parallelWaveNetRules: Rules<ParallelWaveNetOptions> = {
+  ...sequenceRules,
+  stacks: counts,
+  base: word('logistic', 'normal'),
+  initialLogScale: finite,
+  leastLogScale: finite,
+};
+
 export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
   readonly dequantization = null;
   readonly base: 'logistic' | 'normal';
@@ -65,7 +75,7 @@ export class ParallelWaveNet extends SequenceModel<ParallelWaveNetOptions> {
   readonly #least: number;
 
   constructor(options: ParallelWaveNetOptions) {
-    super('parallelWaveNet', options);
+    super('parallelWaveNet', checkOptions('ParallelWaveNet', options, parallelWaveNetRules));
     const { stacks = [1, 1, 1, 3], base = 'logistic', dtype = 'float32', seed = 0 } = options;
     const { initialLogScale = -3, leastLogScale = -7 } = options;
     if (stacks.length === 0) {

@@ -7,9 +7,21 @@ import { contextRows } from '../../flows/context';
 import { requireSamples } from '../../flows/draws';
 import { requireFixedMap } from '../../flows/fixedMap';
 import type { Dequantization } from '../../flows/flow';
+import { aMap } from '../../flows/flow';
 import { withoutUndefined } from '../../nn/module';
-import { WaveCondition } from '../../nn/waveNetwork';
+import { WaveCondition, type WaveSizes } from '../../nn/waveNetwork';
 import { cast, columns, concatColumns, gatherRows, type RandomStream, reshape } from '../../ops';
+import {
+  anything,
+  checkOptions,
+  count,
+  countOrNone,
+  dtype,
+  object,
+  type Rules,
+  required,
+  seed,
+} from '../../options';
 import { requireSize } from '../../shape';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
@@ -39,6 +51,23 @@ export interface SequenceOptions extends WaveConditioning {
   readonly dtype?: FloatDType;
 }
 
+/** What each of them must be. */
+export const sequenceRules: Rules<SequenceOptions & Omit<WaveSizes, 'stacks'>> = {
+  local: object,
+  global: countOrNone,
+  condition: count,
+  contextPreprocessing: aMap,
+  length: required(count),
+  description: object,
+  layers: count,
+  hidden: count,
+  gates: count,
+  skips: count,
+  head: count,
+  seed,
+  dtype,
+};
+
 export interface WaveSampleOptions {
   /** Moments; default `length`. */
   readonly length?: number;
@@ -53,6 +82,14 @@ export interface WaveSampleOptions {
   /** Default: a new one each call. */
   readonly seed?: number;
 }
+
+const sampleRules: Rules<WaveSampleOptions> = {
+  length: anything,
+  context: anything,
+  temperature: anything,
+  start: anything,
+  seed,
+};
 
 /** Moments that go through the network at once where nothing is differentiated. */
 export const mostMoments = 1 << 16;
@@ -80,6 +117,7 @@ function conditionOf(options: SequenceOptions): WaveCondition | null {
 
 /** @throws FlowError ARGUMENT for numbers that no sequences can be drawn with */
 function checkSample(samples: number, options: WaveSampleOptions, hop = 1): void {
+  checkOptions('sample', options, sampleRules);
   const { length, temperature = 1 } = options;
   const check = (what: string, good: boolean, wanted: string, got: number, remedy: string) => {
     if (good) return;

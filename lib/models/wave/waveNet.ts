@@ -28,12 +28,18 @@ import {
   sum,
   waveGenerate,
 } from '../../ops';
+import { checkOptions, count, object, type Rules } from '../../options';
 import { isTable, type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { Tensor, tensorOfArray } from '../../tensor/tensor';
 import { registerOptions } from '../optionsModel';
 import { distributionOf, type WaveDistribution, type WaveLikelihood } from './likelihood';
-import { SequenceModel, type SequenceOptions, type WaveSampleOptions } from './sequenceModel';
+import {
+  SequenceModel,
+  type SequenceOptions,
+  sequenceRules,
+  type WaveSampleOptions,
+} from './sequenceModel';
 
 export interface WaveNetOptions extends WaveSizes, SequenceOptions {
   /** Default categorical. */
@@ -61,6 +67,12 @@ function beginning(start: Rows, samples: number, length: number, dtype: FloatDTy
   );
 }
 
+const waveNetRules: Rules<WaveNetOptions> = {
+  ...sequenceRules,
+  stacks: count,
+  likelihood: object,
+};
+
 export class WaveNet extends SequenceModel<WaveNetOptions> {
   readonly dequantization: Dequantization | null;
   readonly network: WaveNetwork;
@@ -69,7 +81,7 @@ export class WaveNet extends SequenceModel<WaveNetOptions> {
   readonly receptiveField: number;
 
   constructor(options: WaveNetOptions) {
-    super('waveNet', options);
+    super('waveNet', checkOptions('WaveNet', options, waveNetRules));
     const { likelihood = { kind: 'categorical' }, dtype = 'float32', seed = 0 } = options;
     this.likelihood = distributionOf(likelihood);
     const { levels: count } = this.likelihood;
