@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
+import * as library from '../lib';
 import { PACKAGE_ROOT } from './command';
 import { cppViolations, cudaViolations, typescriptViolations } from './layers';
 
@@ -34,6 +35,11 @@ describe('layers', () => {
   it('of cuda/ are kept', () => {
     expect(cudaViolations(PACKAGE_ROOT)).toEqual([]);
   });
+});
+
+it('the public names hold none of the tables that say what options must be', () => {
+  expect(Object.keys(library).length).toBeGreaterThan(200);
+  expect(Object.keys(library).filter((name) => /Rules?$|^an?[A-Z]/.test(name))).toEqual([]);
 });
 
 describe('layers of a planted lib/', () => {

@@ -13,12 +13,23 @@ export {
 export { Autoregressive, type AutoregressiveOptions } from './autoregressive';
 export * from './autoregressiveConv';
 export * from './batchNorm';
-export * from './bijection';
+export {
+  Bijection,
+  type Forward,
+  type ForwardPart,
+  type Inverse,
+  type InversePart,
+} from './bijection';
 export { BlockAutoregressive, type BlockAutoregressiveOptions } from './blockAutoregressive';
 export * from './byFeature';
 export * from './chain';
 export * from './conditionalAffine';
-export * from './continuousFlow';
+export {
+  ContinuousFlow,
+  type ContinuousFlowOptions,
+  type FieldRegularization,
+  type TraceEstimator,
+} from './continuousFlow';
 export * from './coupling';
 export { DenseLinear, type DenseLinearOptions } from './denseLinear';
 export * from './diagonalLinear';
@@ -26,7 +37,7 @@ export * from './elementwise';
 export * from './elementwiseTransformer';
 export type { FixedPointOptions } from './fixedPoint';
 export * from './invert';
-export * from './linearMap';
+export { LinearMap, type LinearMapOptions } from './linearMap';
 export type { LogDetEstimator, Probes, RouletteLength } from './logDetEstimator';
 export * from './logit';
 export * from './lowRankLinear';
@@ -35,19 +46,19 @@ export * from './maskedAutoregressive';
 export * from './monotoneTransformer';
 export * from './multiScale';
 export type { OdeGradient, OdeSolver } from './odeSolve';
-export * from './orthogonalLinear';
+export { OrthogonalLinear, type OrthogonalLinearOptions } from './orthogonalLinear';
 export * from './periodicConv';
 export * from './permutation';
-export * from './planar';
+export { Planar, type PlanarOptions } from './planar';
 export * from './qrLinear';
-export * from './radial';
+export { Radial, type RadialOptions } from './radial';
 export * from './residualBlock';
 export { RotationLinear, type RotationLinearOptions } from './rotationLinear';
 export * from './solve';
 export * from './splineTransformer';
 export * from './squeeze';
 export * from './svdLinear';
-export * from './sylvester';
+export { Sylvester, type SylvesterBasis, type SylvesterOptions } from './sylvester';
 export * from './transformer';
 export * from './triangularLinear';
 export { type UmnnOptions, UmnnTransformer } from './umnnTransformer';

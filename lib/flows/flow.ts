@@ -9,128 +9,33 @@
  */
 import '../bijections';
 import { Bijection, type Forward, type Inverse } from '../bijections/bijection';
-import { mergeSolves, type Solved, type SolveReport, solved } from '../bijections/solve';
+import { mergeSolves, type Solved, solved } from '../bijections/solve';
 import { Distribution } from '../distributions';
 import type { FloatDType } from '../dtype';
-import { expected, FlowError, type Warn } from '../errors';
+import { expected, FlowError } from '../errors';
 import { type Config, Module } from '../nn/module';
 import { build, register } from '../nn/registry';
 import { add, cast, clamp, floor, RandomStream } from '../ops';
 import { requireTensor } from '../ops/check';
-import {
-  anything,
-  callback,
-  checkArgument,
-  checkOptions,
-  flag,
-  number as numeric,
-  object,
-  one,
-  orNull,
-  type Rule,
-  type Rules,
-  required,
-  rule,
-  seed as seedRule,
-  word,
-} from '../options';
+import { checkArgument, checkOptions, number as numeric, one, type Rule } from '../options';
 import { type Rows, rowsTensor } from '../tensor/input';
 import type { Tensor } from '../tensor/tensor';
 import { allInChunks } from './chunks';
 import { contextRows } from './context';
 import { freshSeed, requireSamples } from './draws';
-import { fixedMapOf, mappedContext, requireFixedMap } from './fixedMap';
+import { fixedMapOf, mappedContext } from './fixedMap';
+import {
+  checkParts,
+  type Dequantization,
+  type FlowParts,
+  flowRules,
+  type LogProbOptions,
+  logProbRules,
+  type SampleOptions,
+  sampleRules,
+} from './flowParts';
 import { loadAs, type ModelFileOptions, saveModule } from './modelFile';
 import { reportOf, reportTensors, warnOfUnsolved } from './reports';
-
-/** Data that takes the integer values 0 … levels − 1, made continuous by adding U[0, 1). */
-export interface Dequantization {
-  readonly levels: number;
-}
-
-export interface FlowParts {
-  readonly base: Distribution;
-  readonly bijection: Bijection;
-  /** Data space → model space; fixed. */
-  readonly preprocessing?: Bijection | null;
-  readonly dequantization?: Dequantization | null;
-  /**
-   * Context as users have it → as the networks see it, for instance of mean 0 and deviation 1 (`Affine.standardize`); fixed.
-   * Its log-det does not count: the density is that of the rows.
-   */
-  readonly contextPreprocessing?: Bijection | null;
-  /** What the rows are, for whoever opens the file: column names, image shape. */
-  readonly description?: Readonly<Record<string, string>>;
-}
-
-export interface LogProbOptions {
-  /**
-   * 'data' (default): density of the data as they were passed. 'model': density in the space after preprocessing, in
-   * which papers quote image models (logit space).
-   */
-  readonly space?: 'data' | 'model';
-  /** Seed of the dequantisation noise, where integer data are dequantised. Default 0. */
-  readonly seed?: number;
-  /** Told how many rows a numerical solver did not solve, in words. Default: Node's warnings (process.emitWarning). */
-  readonly onWarning?: Warn;
-}
-
-export interface SampleOptions {
-  /** One row for all samples, or one row a sample. */
-  readonly context?: Rows | null;
-  /** Spread of the base distribution; default 1. */
-  readonly temperature?: number;
-  /** Default: a new one each call. */
-  readonly seed?: number;
-  /** Round dequantised data down to integers. Default true where the flow has a dequantisation. */
-  readonly quantize?: boolean;
-  /**
-   * Gets the report of the numerical inverses, row by row, where the flow has any: iterations, residual, converged. Its
-   * tensors are freed when the call returns.
-   */
-  readonly onSolve?: (report: SolveReport) => void;
-  /** Told how many rows a numerical inverse did not solve, in words. Default: Node's warnings (process.emitWarning). */
-  readonly onWarning?: Warn;
-}
-
-/** A map beside the one that learns. */
-export const aMap: Rule = orNull(one('a Bijection', () => Bijection));
-
-/** What `dequantization` must be. */
-export const dequantizationRule: Rule = orNull(
-  rule(
-    '{ levels } with a whole number ≥ 2',
-    (value) =>
-      Number.isSafeInteger((value as Dequantization)?.levels) &&
-      (value as Dequantization).levels >= 2,
-    'for bytes pass { levels: 256 }',
-  ),
-);
-
-const logProbRules: Rules<LogProbOptions> = {
-  space: word('data', 'model'),
-  seed: seedRule,
-  onWarning: callback,
-};
-
-/** What the options of `sample` must be. */
-export const sampleRules: Rules<SampleOptions> = {
-  context: anything,
-  temperature: anything,
-  seed: seedRule,
-  quantize: flag,
-  onSolve: callback,
-  onWarning: callback,
-};
-
-const flowRules: Rules<FlowParts> = {
-  base: required(one('a Distribution', () => Distribution)),
-  bijection: required(one('a Bijection', () => Bijection)),
-  preprocessing: aMap,
-  contextPreprocessing: aMap,
-  dequantization: dequantizationRule,
-  description: object,
-};
 
 export class Flow extends Module {
   readonly base: Distribution;
@@ -377,30 +282,6 @@ export class Flow extends Module {
   #context(context: Rows | null, rows: number): Tensor | null {
     return contextRows('Flow', this, context, rows);
   }
-}
-
-/** @throws FlowError SHAPE, ARGUMENT for parts that do not go together */
-function checkParts(
-  parts: Required<Pick<FlowParts, 'base' | 'bijection' | 'preprocessing' | 'contextPreprocessing'>>,
-): void {
-  const { base, bijection, preprocessing, contextPreprocessing } = parts;
-  const { features } = base;
-  const ofBase = 'features, as the base';
-  if (bijection.features !== features) {
-    const remedy = 'build all parts with the same number of features';
-    const sentence = expected(
-      'Flow',
-      'bijection',
-      `${features} ${ofBase}`,
-      `${bijection.features}`,
-      remedy,
-    );
-    throw new FlowError('SHAPE', sentence);
-  }
-  requireFixedMap('Flow', 'preprocessing', preprocessing, features, ofBase);
-  const { contextFeatures } = bijection;
-  const ofContext = 'columns of the context';
-  requireFixedMap('Flow', 'contextPreprocessing', contextPreprocessing, contextFeatures, ofContext);
 }
 
 /** What takes a flow. */

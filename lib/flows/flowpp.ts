@@ -35,7 +35,8 @@ import {
 import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
 import { networkRules } from './coupling';
-import type { Dequantization, Flow } from './flow';
+import type { Flow } from './flow';
+import type { Dequantization } from './flowParts';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 

@@ -40,7 +40,8 @@ import {
 } from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import { oneOf } from './choice';
-import type { Dequantization, Flow } from './flow';
+import type { Flow } from './flow';
+import type { Dequantization } from './flowParts';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 import { flowOf, type RecipeOptions, recipeRules } from './recipe';
 

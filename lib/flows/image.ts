@@ -7,7 +7,7 @@ import { requireImage } from '../bijections/positions';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { type ImageShape, requireSize } from '../shape';
-import type { Dequantization } from './flow';
+import type { Dequantization } from './flowParts';
 import type { RecipeOptions } from './recipe';
 
 /** 0 … levels, divided by their number, through the logit of λ + (1 − 2λ)x. */

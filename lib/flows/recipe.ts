@@ -4,7 +4,8 @@ import { Permutation } from '../bijections/permutation';
 import { Distribution, StandardNormal } from '../distributions';
 import type { FloatDType } from '../dtype';
 import { object, one, type Rules } from '../options';
-import { aMap, dequantizationRule, Flow, type FlowParts } from './flow';
+import { Flow } from './flow';
+import { aMap, dequantizationRule, type FlowParts } from './flowParts';
 
 /** What every recipe takes beside the shape of its flow. */
 export interface RecipeOptions

@@ -22,7 +22,8 @@ import {
   seed,
 } from '../options';
 import { type ImageShape, requireSize } from '../shape';
-import type { Dequantization, Flow } from './flow';
+import type { Flow } from './flow';
+import type { Dequantization } from './flowParts';
 import { imageFeatures, imageParts, pixelLogit, requireHalving } from './image';
 import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
 

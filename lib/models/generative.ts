@@ -1,7 +1,8 @@
 /** Models as a file holds them: flows and others alike, as far as one can score rows with them and draw some. */
 import type { Bijection } from '../bijections/bijection';
 import type { DensityModel } from '../flows/density';
-import { type Dequantization, Flow } from '../flows/flow';
+import { Flow } from '../flows/flow';
+import type { Dequantization } from '../flows/flowParts';
 import { loadModuleOf, type ModelFileOptions } from '../flows/modelFile';
 import type { Module } from '../nn/module';
 import type { Rows } from '../tensor/input';

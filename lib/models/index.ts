@@ -5,7 +5,12 @@ export * from './dequantizedFlow';
 export * from './generative';
 export * from './pixelCnn';
 export * from './pixelLikelihood';
-export * from './pixelModel';
+export {
+  type PixelConvOptions,
+  PixelModel,
+  type PixelModelOptions,
+  type PixelSampleOptions,
+} from './pixelModel';
 export * from './pixelRnn';
 export * from './vae';
 export * from './variationalDequantization';

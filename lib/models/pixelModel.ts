@@ -6,8 +6,8 @@ import { inChunks } from '../flows/chunks';
 import { contextRows } from '../flows/context';
 import { freshSeed, requireDrawn, requireSamples } from '../flows/draws';
 import { requireFixedMap } from '../flows/fixedMap';
-import type { Dequantization } from '../flows/flow';
-import { aMap } from '../flows/flow';
+import type { Dequantization } from '../flows/flowParts';
+import { aMap } from '../flows/flowParts';
 import { ContextLayer } from '../nn/contextLayer';
 import { MaskedConv2d, type MaskedConv2dOptions } from '../nn/maskedConv2d';
 import {

@@ -6,13 +6,19 @@ export * from './conditioner';
 export * from './conv2d';
 export * from './convCoder';
 export * from './convNet';
-export * from './degrees';
+export {
+  type DegreeRule,
+  extentsOver,
+  hiddenDegrees,
+  inputDegrees,
+  repeatDegrees,
+} from './degrees';
 export { type Derivation, Derived } from './derived';
-export * from './featureOrder';
+export { FeatureOrder, type OrderRule, orderOf } from './featureOrder';
 export * from './linear';
 export * from './lipschitzNet';
-export * from './made';
-export * from './mlp';
+export { Made, type MadeOptions } from './made';
+export { Mlp, type MlpOptions } from './mlp';
 export * from './module';
 export * from './orthogonal';
 export { type AmortizationOptions, ParameterNet } from './parameterNet';

@@ -5,11 +5,22 @@ import { Invert } from '../../bijections/invert';
 import { StandardNormal } from '../../distributions';
 import { expected, FlowError } from '../../errors';
 import { requireFixedMap } from '../../flows/fixedMap';
-import type { Flow } from '../../flows/flow';
-import type { Conditioner } from '../../nn/conditioner';
+import { Flow } from '../../flows/flow';
+import { aMap } from '../../flows/flowParts';
+import { Conditioner } from '../../nn/conditioner';
+import {
+  anything,
+  flag,
+  object,
+  one,
+  orNull,
+  type Rules,
+  required,
+  seed as seedRule,
+} from '../../options';
 import type { Rows } from '../../tensor/input';
 import type { Tensor } from '../../tensor/tensor';
-import type { Likelihood } from './likelihood';
+import { Likelihood } from './likelihood';
 import type { FreeBits, Warmup } from './objective';
 
 export interface VaeParts {
@@ -39,6 +50,21 @@ export interface VaeParts {
   readonly description?: Readonly<Record<string, string>>;
 }
 
+/** What the parts must be. */
+export const vaePartsRules: Rules<VaeParts> = {
+  encoder: required(one('a Conditioner', () => Conditioner)),
+  decoder: required(one('a Conditioner', () => Conditioner)),
+  likelihood: required(one('a Likelihood', () => Likelihood)),
+  posterior: aMap,
+  prior: orNull(one('a Flow', () => Flow)),
+  preprocessing: aMap,
+  contextPreprocessing: aMap,
+  binarization: orNull(object),
+  freeBits: orNull(object),
+  warmup: orNull(object),
+  description: object,
+};
+
 export interface VaeLogProbOptions {
   /** K: importance samples a row. Default 128; 1 gives one draw of the ELBO's integrand. */
   readonly samples?: number;
@@ -58,6 +84,14 @@ export interface VaeSampleOptions {
   /** The mean of p(x | z) in place of a draw from it. Default false. */
   readonly mean?: boolean;
 }
+
+/** What the options of `sample` must be. */
+export const vaeSampleRules: Rules<VaeSampleOptions> = {
+  context: anything,
+  temperature: anything,
+  seed: seedRule,
+  mean: flag,
+};
 
 /** What the encoder says about rows. */
 export interface Encoding {

@@ -18,9 +18,9 @@ import { contextRows } from '../../flows/context';
 import type { DensityModel } from '../../flows/density';
 import { freshSeed, requireDrawn, requireSamples } from '../../flows/draws';
 import { mappedContext } from '../../flows/fixedMap';
-import { aMap, Flow } from '../../flows/flow';
+import type { Flow } from '../../flows/flow';
 import { loadAs, type ModelFileOptions, saveModule } from '../../flows/modelFile';
-import { Conditioner } from '../../nn/conditioner';
+import type { Conditioner } from '../../nn/conditioner';
 import { type Config, Module } from '../../nn/module';
 import {
   add,
@@ -33,24 +33,13 @@ import {
   rowsView,
   sub,
 } from '../../ops';
-import {
-  anything,
-  checkOptions,
-  flag,
-  object,
-  one,
-  orNull,
-  type Rules,
-  required,
-  seed as seedRule,
-  word,
-} from '../../options';
+import { anything, checkOptions, seed as seedRule, word } from '../../options';
 import { requireSize } from '../../shape';
 import { type Rows, rowsTensor } from '../../tensor/input';
 import { scope } from '../../tensor/scope';
 import { isRecording, type Tensor } from '../../tensor/tensor';
 import { Bound, latentIndices } from './bound';
-import { Likelihood } from './likelihood';
+import type { Likelihood } from './likelihood';
 import {
   checkObjective,
   type FreeBits,
@@ -66,31 +55,12 @@ import {
   type VaeLogProbOptions,
   type VaeParts,
   type VaeSampleOptions,
+  vaePartsRules,
+  vaeSampleRules,
 } from './parts';
 
 /** Draws that go through the decoder at once, by the numbers that they make. */
 const mostNumbers = 1 << 19;
-
-const sampleRules: Rules<VaeSampleOptions> = {
-  context: anything,
-  temperature: anything,
-  seed: seedRule,
-  mean: flag,
-};
-
-const vaePartsRules: Rules<VaeParts> = {
-  encoder: required(one('a Conditioner', () => Conditioner)),
-  decoder: required(one('a Conditioner', () => Conditioner)),
-  likelihood: required(one('a Likelihood', () => Likelihood)),
-  posterior: aMap,
-  prior: orNull(one('a Flow', () => Flow)),
-  preprocessing: aMap,
-  contextPreprocessing: aMap,
-  binarization: orNull(object),
-  freeBits: orNull(object),
-  warmup: orNull(object),
-  description: object,
-};
 
 export class Vae extends Module implements DensityModel {
   readonly encoder: Conditioner;
@@ -314,7 +284,7 @@ export class Vae extends Module implements DensityModel {
    * @returns [samples, D] in the data's units: of a model that binarises 0 and levels − 1
    */
   sample(samples: number, options: VaeSampleOptions = {}): Tensor {
-    checkOptions('sample', options, sampleRules);
+    checkOptions('sample', options, vaeSampleRules);
     const { temperature = 1, seed = freshSeed(), mean = false } = options;
     requireSamples(samples);
     return this.here(() => {

@@ -6,7 +6,7 @@
 import type { FloatDType } from '../../dtype';
 import { expected, FlowError } from '../../errors';
 import { freshSeed, requireDrawn } from '../../flows/draws';
-import type { Dequantization } from '../../flows/flow';
+import type { Dequantization } from '../../flows/flowParts';
 import { withoutUndefined } from '../../nn/module';
 import { receptiveField, WaveNetwork, type WaveSizes } from '../../nn/waveNetwork';
 import {
