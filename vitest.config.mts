@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 // CI counts the tests in the JSON reports that it finds in this folder.
 const report = process.env.FLOW_TEST_REPORT;
 
+// The Node that runs the test files, where it is another than Vitest's own: scripts/test-arm64.mjs.
+if (process.env.FLOW_TEST_NODE) process.execPath = process.env.FLOW_TEST_NODE;
+
 export default defineConfig({
   test: {
     setupFiles: ['test/device.setup.ts'],

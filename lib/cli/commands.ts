@@ -12,7 +12,7 @@ import { train } from './train';
 
 /** @param words the command line, for reports */
 export function actions(words: readonly string[], terminal: Terminal): Actions<number> {
-  const command = ['flow-kernels', ...words].map(shellWord).join(' ');
+  const command = ['flow-kernels', ...words].map((word) => shellWord(word)).join(' ');
   return {
     train: (data, options, given) => train(terminal, command, data, options, given),
     score: (model, data, options) => score(terminal, model, data, options),

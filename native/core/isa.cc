@@ -46,13 +46,14 @@ Cpu this_cpu() {
   // Which registers the operating system saves.
   unsigned saved, above;
   asm volatile("xgetbv" : "=a"(saved), "=d"(above) : "c"(0));
-  constexpr unsigned ymm = 0x06, zmm = 0xe6;
+  constexpr unsigned ymm = 0x06;
   if ((saved & ymm) != ymm || !__get_cpuid_count(7, 0, &eax, &ebx, &ecx, &edx)) return cpu;
   cpu.avx2 = ebx >> 5 & 1;
   constexpr unsigned avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
 #if defined(__APPLE__)
   const bool saves_zmm = true;  // macOS says so of a process only after its first use
 #else
+  constexpr unsigned zmm = 0xe6;
   const bool saves_zmm = (saved & zmm) == zmm;
 #endif
   cpu.avx512 = cpu.avx2 && saves_zmm && (ebx & avx512) == avx512;

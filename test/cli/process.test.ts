@@ -63,11 +63,17 @@ describe('a training that is stopped', () => {
     expect([status, stderr]).toEqual([0, expect.stringMatching(/wrote /)]);
   });
 
-  it.skipIf(process.platform === 'win32').each([
-    ['SIGINT', 130],
-    ['SIGTERM', 143],
+  // On Windows a signal that is sent ends the process at once, whichever it is.
+  const signals = [
     ['SIGKILL', null],
-  ] as const)('by %s goes on with --resume to the same weights', async (signal, expected) => {
+    ...(process.platform === 'win32'
+      ? []
+      : ([
+          ['SIGINT', 130],
+          ['SIGTERM', 143],
+        ] as const)),
+  ] as const;
+  it.each(signals)('by %s goes on with --resume to the same weights', async (signal, expected) => {
     const out = folder.at(signal);
     const checkpoint = join(out, 'checkpoint.safetensors');
     const { child, ended } = start(...run(out, ...often));
@@ -97,12 +103,15 @@ describe('a training that is stopped', () => {
 });
 
 describe('the program', () => {
-  it('ends quietly when its reader stops reading', () => {
-    const model = JSON.stringify(folder.at('whole'));
-    const command = `${JSON.stringify(process.execPath)} ${JSON.stringify(main)} sample ${model} -n 200000 -q | head -n 2`;
-    const { stdout, stderr } = spawnSync('bash', ['-c', command], { encoding: 'utf8' });
+  it('ends quietly when its reader stops reading', async () => {
+    const { child, ended } = start('sample', folder.at('whole'), '-n', '200000', '-q');
+    let stdout = '';
+    child.stdout?.on('data', (piece) => {
+      stdout += piece;
+      child.stdout?.destroy();
+    });
+    expect(await ended).toEqual([0, '']);
     expect(stdout.split('\n')[0]).toBe('x,y');
-    expect(stderr).toBe('');
   });
 
   it('shows help and version where the native library cannot be loaded', () => {

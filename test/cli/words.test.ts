@@ -34,8 +34,10 @@ describe('words of the command line', () => {
   });
 
   it('go back to a shell as they came', () => {
-    expect(shellWord('runs/a-1.csv')).toBe('runs/a-1.csv');
-    expect(shellWord("it's $HOME")).toBe("'it'\\''s $HOME'");
+    expect(shellWord('runs/a-1.csv', 'linux')).toBe('runs/a-1.csv');
+    expect(shellWord("it's $HOME", 'linux')).toBe("'it'\\''s $HOME'");
+    expect(shellWord('C:\\runs\\a-1.csv', 'win32')).toBe('C:\\runs\\a-1.csv');
+    expect(shellWord("C:\\it's mine", 'win32')).toBe('"C:\\it\'s mine"');
     expect([59.6, 3661].map(duration)).toEqual(['1:00', '1:01:01']);
   });
 });

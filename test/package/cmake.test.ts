@@ -3,8 +3,6 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { PACKAGE_ROOT, run } from '../command';
 
-const { machineSets } = require('../../scripts/machine-sets.cjs') as { machineSets(): string[] };
-
 // Copies 37 numbers by the first op of the table and prints what the addon has and does, in a process of
 // its own: the two addons are the same library to the loader's eyes only if they are compared like this.
 const probe = `
@@ -22,7 +20,7 @@ const probe = `
   }));
 `;
 
-function probed(addon: string): unknown {
+function probed(addon: string): { isa: string } {
   return JSON.parse(run(process.execPath, ['-e', probe, addon]));
 }
 
@@ -35,7 +33,7 @@ describe('the addon built by cmake-js', () => {
     // chosen, of which all are built alike, take a fifth of the time.
     run(process.execPath, [
       'scripts/build-cmake.mjs',
-      ...[`--out=${folder}`, '--CDFLOW_OPTIMIZATION=-O0', `--sets=${machineSets().at(-1)}`],
+      ...[`--out=${folder}`, '--CDFLOW_OPTIMIZATION=-O0', `--sets=${probed(byGyp).isa}`],
     ]);
   });
 

@@ -25,7 +25,7 @@ export interface ImageFolderOptions {
 
 /** Images of a folder. */
 export interface ImageFolder extends LabelledImages {
-  /** The path of each image, from the folder. */
+  /** The path of each image, from the folder, with `/` on every platform. */
   files: string[];
 }
 
@@ -117,7 +117,7 @@ async function list(folder: string): Promise<{ classes: string[]; entries: Entry
     const inside = (await namesIn(join(folder, name))).map((e) => e.name).filter(isImage);
     if (inside.length === 0) continue;
     for (const file of sorted(inside))
-      entries.push({ path: join(name, file), label: classes.length });
+      entries.push({ path: `${name}/${file}`, label: classes.length });
     classes.push(name);
   }
   if (plain.length > 0 && entries.length > 0) {

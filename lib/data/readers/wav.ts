@@ -1,6 +1,6 @@
 /** WAV files and folders of them; sounds cut into rows. */
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { fileError, openFile, readFully } from '../../io/file';
 import { requireSize } from '../../shape';
 import { type SoundFile, toMono } from '../sound';
@@ -147,7 +147,7 @@ function decode(
 export interface WavFolder {
   /** One channel each: the mean of those of the file. */
   readonly sounds: Float32Array[];
-  /** The path of each sound, from the folder. */
+  /** The path of each sound, from the folder, with `/` on every platform. */
   readonly files: string[];
   /** Moments a second, the same in all. */
   readonly rate: number;
@@ -166,7 +166,9 @@ export async function readWavFolder(folder: string): Promise<WavFolder> {
   } catch (error) {
     throw fileError(where, folder, 'a folder', error);
   }
-  const files = names.filter((name) => /\.wav$/i.test(name)).sort();
+  // The same names in the same order everywhere.
+  const slashed = names.map((name) => name.split(sep).join('/'));
+  const files = slashed.filter((name) => /\.wav$/i.test(name)).sort();
   if (files.length === 0) {
     const remedy = 'give a folder of WAV files';
     throw dataError(where, folder, 'files that end with .wav', 'none', remedy);
