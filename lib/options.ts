@@ -154,12 +154,14 @@ export function checkOptions<O extends object>(where: string, options: O, rules:
       `pass { ${some}${names.length > 3 ? ', …' : ''} }`,
     );
   }
-  for (const [name, value] of Object.entries(given)) {
-    if (value === undefined || name === 'kind' || Object.hasOwn(rules, name)) continue;
+  for (const name of Object.keys(given)) {
+    if (name === 'kind' || Object.hasOwn(rules, name)) continue;
+    if ((given as Record<string, unknown>)[name] === undefined) continue;
     const remedy = `${nearest(name, names)}the options are ${names.join(', ')}`;
     throw argument(where, name, 'no option of this name', 'one', remedy);
   }
-  for (const [name, rule] of Object.entries<Rule>(rules)) {
+  for (const name of names) {
+    const rule = rules[name as keyof O] as Rule;
     const value = (given as Record<string, unknown>)[name];
     if (value === undefined && !rule.required) continue;
     if (rule.takes(value)) continue;

@@ -7,12 +7,16 @@ import type { Tensor } from '../tensor/tensor';
 
 /** Throws ARGUMENT unless it is a tensor, or stands for one that is to be. */
 export function requireTensor(op: string, what: string, tensor: Pick<Tensor, 'dtype'>): void {
-  const given: unknown = tensor;
-  if (typeof given === 'object' && given !== null && 'dtype' in given && 'shape' in given) return;
-  throw new FlowError(
-    'ARGUMENT',
-    expected(op, what, 'a tensor', described(given), 'make one with tensor(values)'),
-  );
+  if (!isTensor(tensor)) throw noTensor(op, what, tensor);
+}
+
+function isTensor(given: unknown): boolean {
+  return typeof given === 'object' && given !== null && 'dtype' in given && 'shape' in given;
+}
+
+function noTensor(op: string, what: string, given: unknown): FlowError {
+  const remedy = 'make one with tensor(values)';
+  return new FlowError('ARGUMENT', expected(op, what, 'a tensor', described(given), remedy));
 }
 
 /** Throws ARGUMENT unless it is a list of tensors; with `orNull` some may be left out. */
@@ -23,8 +27,10 @@ export function requireTensors(
   orNull = false,
 ): void {
   checkArgument(op, what, tensors, list);
-  for (const [k, tensor] of tensors.entries())
-    if (!(orNull && tensor === null)) requireTensor(op, `${what}[${k}]`, tensor as Tensor);
+  tensors.forEach((tensor, k) => {
+    if (!(orNull && tensor === null) && !isTensor(tensor))
+      throw noTensor(op, `${what}[${k}]`, tensor);
+  });
 }
 
 /** Throws ARGUMENT unless it is a list of layers, each an object with a weight. */
@@ -34,10 +40,11 @@ export function requireLayers(
   what = 'layers',
 ): void {
   checkArgument(op, what, layers, list);
-  for (const [k, layer] of layers.entries()) {
+  layers.forEach((layer, k) => {
+    if (isTensor(layer?.weight)) return;
     checkArgument(op, `${what}[${k}]`, layer, object);
-    requireTensor(op, `${what}[${k}].weight`, layer.weight);
-  }
+    throw noTensor(op, `${what}[${k}].weight`, layer.weight);
+  });
 }
 
 /** Throws DTYPE unless the tensor is float32 or float64. */

@@ -90,7 +90,10 @@ export function splineSettings(where: string, options: SplineOptions): Required<
 
 /** P: numbers that a feature takes. */
 export function splineParameters(options: SplineOptions): number {
-  const { kind, tails, bins } = splineSettings('splineParameters', options);
+  return parametersOf(splineSettings('splineParameters', options));
+}
+
+function parametersOf({ kind, tails, bins }: Required<SplineOptions>): number {
   if (kind === 'linear') return bins;
   if (kind === 'cubic') return 2 * bins + (tails === 'learned' ? 2 : 0);
   const slopes = tails === 'learned' ? bins + 1 : tails === 'circular' ? bins : bins - 1;
@@ -133,8 +136,7 @@ function define(inverse: boolean): OpDefinition<Attributes> {
       const [x, params] = [input as Tensor, given as Tensor];
       requireFloat(where, 'x', x);
       requireSameDType(where, 'params', params, x);
-      const { inverse: _inverse, ...options } = attributes;
-      const count = splineParameters(options);
+      const count = parametersOf(attributes);
       const fits = params.rows === x.rows || params.rows === 1;
       if (x.shape.length !== 2 || !fits || params.cols !== count * x.cols) {
         throw new FlowError(

@@ -61,7 +61,8 @@ function deviceOf(
 
 /** Throws ARGUMENT unless each operand is a tensor or left out: JavaScript passes anything. */
 export function requireOperands(op: string, inputs: readonly (Tensor | null)[]): void {
-  for (const [k, input] of inputs.entries()) {
+  for (let k = 0; k < inputs.length; k++) {
+    const input = inputs[k];
     if (input === null || input === undefined || input instanceof Tensor) continue;
     const remedy = 'make one with tensor(values)';
     throw new FlowError(
@@ -150,8 +151,9 @@ export function execute(
     }
     at += operandWords;
   }
-  for (const [k, attribute] of attributes.entries()) {
-    if (typeof attribute !== 'number') throw noNumber(op, k, attribute);
+  for (const attribute of attributes) {
+    if (typeof attribute !== 'number')
+      throw noNumber(op, attributes.indexOf(attribute), attribute);
     words[at++] = attribute;
   }
   const status = native.run(count);
