@@ -152,8 +152,7 @@ export function execute(
     at += operandWords;
   }
   for (const attribute of attributes) {
-    if (typeof attribute !== 'number')
-      throw noNumber(op, attributes.indexOf(attribute), attribute);
+    if (typeof attribute !== 'number') throw noNumber(op, attributes.indexOf(attribute), attribute);
     words[at++] = attribute;
   }
   const status = native.run(count);
