@@ -69,6 +69,12 @@ export const counts = rule(
   (value) => Array.isArray(value) && value.every((one) => isWhole(one, 1)),
   'pass whole numbers ≥ 1, one a layer: [64, 64]',
 );
+/** Of networks that cannot be without hidden layers. */
+export const widths = rule(
+  'a list of widths, at least one',
+  (value) => counts.takes(value) && (value as readonly number[]).length > 0,
+  counts.remedy,
+);
 export const seed = rule('a whole number', Number.isSafeInteger, 'pass for instance 1');
 export const flag = rule('true or false', (value) => typeof value === 'boolean', 'pass one');
 export const finite = rule('a finite number', Number.isFinite);

@@ -1,9 +1,10 @@
 /** Gradients: forward under a tape, then the tape backwards. */
 import { expected, FlowError } from '../errors';
+import { callback, checkArgument, list, one } from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import { scope } from '../tensor/scope';
-import { type Tensor, tensorOfArray } from '../tensor/tensor';
+import { Tensor, tensorOfArray } from '../tensor/tensor';
 import { isTracked, popTape, pushTape, record, Tape } from './tape';
 
 /** a + b for gradients that arrive from two uses of a tensor; differentiable, so that gradients have gradients. */
@@ -103,6 +104,8 @@ function gradientsOf(found: Map<number, Tensor>, by: readonly Tensor[]): (Tensor
   return wanted;
 }
 
+const aTensor = one('a tensor', () => Tensor);
+
 /**
  * The value of a scalar function and its gradient by some tensors.
  *
@@ -116,10 +119,23 @@ export function valueAndGradient(
   body: () => Tensor,
   by: readonly Tensor[],
 ): { value: Tensor; gradients: (Tensor | null)[] } {
+  checkArgument('valueAndGradient', 'body', body, callback);
+  checkArgument('valueAndGradient', 'by', by, list);
+  for (const [k, tensor] of by.entries())
+    checkArgument(
+      'valueAndGradient',
+      `by[${k}]`,
+      tensor,
+      one('a tensor', () => Tensor),
+    );
   return scope(() => {
     const tape = new Tape();
     for (const tensor of by) tape.watch(tensor);
-    const loss = onTape(tape, () => body().alias());
+    const loss = onTape(tape, () => {
+      const made: unknown = body();
+      checkArgument('valueAndGradient', 'what body gives', made, aTensor);
+      return (made as Tensor).alias();
+    });
     try {
       if (loss.size !== 1) {
         throw new FlowError(

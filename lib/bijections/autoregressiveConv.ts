@@ -237,6 +237,7 @@ export class AutoregressiveConv extends Bijection {
  * @param options.rotation of the first; the second is turned by half a turn from it
  */
 export function emergingConv(options: Omit<AutoregressiveConvOptions, 'lower'>): Chain {
+  checkOptions('emergingConv', options, autoregressiveConvRules);
   const { rotation = 0, seed = 0 } = options;
   return new Chain([
     new AutoregressiveConv({ ...options, rotation, seed, lower: true, bias: false }),

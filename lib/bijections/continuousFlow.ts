@@ -20,15 +20,19 @@ import {
   sub,
   sum,
 } from '../ops';
+import { requireTensor } from '../ops/check';
 import {
   anything,
+  checkArgument,
   checkOptions,
   finite,
+  list,
   object,
   one,
   type Rules,
   required,
   seed,
+  word,
 } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -178,6 +182,10 @@ export class ContinuousFlow extends Bijection {
     context: Tensor | null = null,
     from: 'noise' | 'data' = 'noise',
   ): Tensor[] {
+    requireTensor('path', 'rows', rows);
+    if (context !== null) requireTensor('path', 'context', context);
+    checkArgument('path', 'times', times, list);
+    checkArgument('path', 'from', from, word('noise', 'data'));
     return withoutTape(() =>
       scope(() => {
         const system = this.#system(null, false);

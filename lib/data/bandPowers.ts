@@ -1,6 +1,7 @@
 /** What a sound is like from frame to frame, for models that are told (`local` of WaveNets). */
 import { expected, FlowError } from '../errors';
 import { stftPower } from '../ops';
+import { anything, checkArgument, checkOptions, one, type Rules, required } from '../options';
 import { tensor } from '../tensor/create';
 import { scope } from '../tensor/scope';
 
@@ -10,6 +11,8 @@ export interface BandOptions {
   /** Samples of a frame. */
   readonly hop: number;
 }
+
+const bandRules: Rules<BandOptions> = { bands: required(anything), hop: required(anything) };
 
 /** Power of the noise that rounding to 13 bits makes: silence is as loud. */
 const silence = 1e-8;
@@ -26,8 +29,15 @@ const mostFrames = 1024;
  */
 export function bandPowers(
   samples: Float32Array,
-  { bands, hop }: BandOptions,
+  options: BandOptions,
 ): { data: Float32Array; rows: number; cols: number } {
+  checkArgument(
+    'bandPowers',
+    'samples',
+    samples,
+    one('a Float32Array', () => Float32Array),
+  );
+  const { bands, hop } = checkOptions('bandPowers', options, bandRules);
   const check = (what: string, value: number, least: number, most: number) => {
     if (Number.isSafeInteger(value) && value >= least && value <= most) return;
     const wanted = `a whole number from ${least}${most < Infinity ? ` to ${most}` : ''}`;

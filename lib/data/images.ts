@@ -1,5 +1,6 @@
 /** Images as tables: bytes [N, H, W] or [N, H, W, C], channels last. */
 import { expected, FlowError } from '../errors';
+import { array, checkArgument, count, countOrNone, list, number, object, one } from '../options';
 import type { ImageShape } from '../shape';
 import type { Table } from './table';
 
@@ -16,6 +17,8 @@ export interface LabelledImages extends ImageTable {
 
 /** @throws FlowError SHAPE unless the shape is [N, H, W] or [N, H, W, C] */
 export function imageShapeOf(images: Pick<Table, 'shape'>, where = 'images'): ImageShape {
+  checkArgument(where, 'images', images, object);
+  checkArgument(where, 'shape', images.shape, list);
   const [, height, width, channels = 1] = images.shape;
   if ((images.shape.length === 3 || images.shape.length === 4) && height && width && channels)
     return { height, width, channels };
@@ -36,6 +39,15 @@ export function padImages<T extends ImageTable>(
   width = height,
   value = 0,
 ): T {
+  checkArgument('padImages', 'images', images, object);
+  checkArgument(
+    'padImages',
+    'data',
+    images.data,
+    one('a Uint8Array', () => Uint8Array),
+  );
+  checkArgument('padImages', 'rows', images.rows, countOrNone);
+  checkArgument('padImages', 'value', value, number);
   const { height: h, width: w, channels } = imageShapeOf(images, 'padImages');
   if (!(Number.isSafeInteger(height) && Number.isSafeInteger(width) && height >= h && width >= w)) {
     const got = `${height} × ${width}`;
@@ -72,6 +84,8 @@ export function oneHot(
   labels: ArrayLike<number>,
   classes: number,
 ): { data: Uint8Array; rows: number; cols: number } {
+  checkArgument('oneHot', 'labels', labels, array);
+  checkArgument('oneHot', 'classes', classes, count);
   const data = new Uint8Array(labels.length * classes);
   for (let n = 0; n < labels.length; n++) {
     const label = labels[n] as number;

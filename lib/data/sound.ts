@@ -1,5 +1,6 @@
 /** Sound: samples, and the whole numbers that models of levels take for them. */
 import { expected, FlowError } from '../errors';
+import { array, checkArgument, count, object } from '../options';
 
 /** What is heard: numbers within [−1, 1], the channels of a moment side by side. */
 export interface Sound {
@@ -33,12 +34,14 @@ function nearest(y: number, levels: number): number {
 
 /** Samples as levels 0 … levels − 1, evenly from −1 to 1. */
 export function linearEncode(samples: ArrayLike<number>, levels = 65536): Int32Array {
+  checkArgument('linearEncode', 'samples', samples, array);
   checkLevels('linearEncode', levels);
   return Int32Array.from(samples, (x) => nearest(x, levels));
 }
 
 /** Back from {@link linearEncode}. */
 export function linearDecode(values: ArrayLike<number>, levels = 65536): Float32Array {
+  checkArgument('linearDecode', 'values', values, array);
   checkLevels('linearDecode', levels);
   return Float32Array.from(values, (level) => (2 * level) / (levels - 1) - 1);
 }
@@ -48,6 +51,7 @@ export function linearDecode(values: ArrayLike<number>, levels = 65536): Float32
  * loud ones. ITU-T G.711; WaveNet, section 2.2.
  */
 export function muLawEncode(samples: ArrayLike<number>, levels = 256): Uint8Array | Int32Array {
+  checkArgument('muLawEncode', 'samples', samples, array);
   checkLevels('muLawEncode', levels);
   const mu = levels - 1;
   const whole = Math.log1p(mu);
@@ -60,6 +64,7 @@ export function muLawEncode(samples: ArrayLike<number>, levels = 256): Uint8Arra
 
 /** Back from {@link muLawEncode}: the middle of each level. */
 export function muLawDecode(values: ArrayLike<number>, levels = 256): Float32Array {
+  checkArgument('muLawDecode', 'values', values, array);
   checkLevels('muLawDecode', levels);
   const mu = levels - 1;
   const whole = Math.log1p(mu);
@@ -71,7 +76,11 @@ export function muLawDecode(values: ArrayLike<number>, levels = 256): Float32Arr
 }
 
 /** The mean of the channels. */
-export function toMono({ samples, channels }: Sound): Float32Array {
+export function toMono(sound: Sound): Float32Array {
+  checkArgument('toMono', 'sound', sound, object);
+  checkArgument('toMono', 'samples', sound.samples, array);
+  checkArgument('toMono', 'channels', sound.channels, count);
+  const { samples, channels } = sound;
   if (channels === 1) return samples;
   const mono = new Float32Array(samples.length / channels);
   for (let i = 0; i < samples.length; i++)

@@ -1,5 +1,6 @@
 /** Tables: what every reader gives and every writer takes, and the errors of data files. */
 import { expected, FlowError } from '../errors';
+import { list, type Rules, word } from '../options';
 
 /** The numbers of a table, row-major. */
 export type TableData = Float32Array | Float64Array | Uint8Array;
@@ -43,6 +44,14 @@ export interface ReadOptions {
    */
   missing?: 'error' | 'drop' | 'keep';
 }
+
+/** What each of them must be; what the columns are is found out when the file is open. */
+export const readRules: Rules<ReadOptions> = {
+  columns: list,
+  exclude: list,
+  dtype: word('float32', 'float64', 'uint8'),
+  missing: word('error', 'drop', 'keep'),
+};
 
 /** The array type of a name. */
 const TABLE_ARRAYS = {

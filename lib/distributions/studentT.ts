@@ -26,7 +26,7 @@ import {
   sub,
   sum,
 } from '../ops';
-import { anything, checkOptions, count, dtype, flag, type Rules, required } from '../options';
+import { checkOptions, count, dtype, flag, numbers, type Rules, required, rule } from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { Distribution } from './distribution';
@@ -48,7 +48,10 @@ const series = [-1 / 8, 1 / 192, -1 / 640, 17 / 14336, -31 / 18432] as const;
 
 const studentTRules: Rules<StudentTOptions> = {
   features: required(count),
-  degrees: anything,
+  degrees: rule(
+    'a number above 0, or one a feature',
+    (value) => typeof value === 'number' || numbers.takes(value),
+  ),
   learned: flag,
   dtype,
 };

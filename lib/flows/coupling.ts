@@ -12,7 +12,7 @@ import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
 import { type Distribution, StandardLogistic } from '../distributions';
 import { Mlp, type MlpOptions, mlpRules } from '../nn/mlp';
-import { checkOptions, count, counts, flag, object, type Rules, required, word } from '../options';
+import { checkOptions, count, flag, object, type Rules, required, widths, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
@@ -90,7 +90,7 @@ const realnvpRules: Rules<RealNvpOptions> = {
   ...recipeRules,
   ...networkRules,
   features: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   transforms: count,
   scale: object,
   batchNorm: flag,
@@ -121,7 +121,7 @@ const niceRules: Rules<NiceOptions> = {
   ...recipeRules,
   ...networkRules,
   features: required(count),
-  hidden: counts,
+  hidden: widths,
   transforms: count,
 };
 

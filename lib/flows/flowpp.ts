@@ -22,7 +22,6 @@ import {
   checkOptions,
   count,
   countOrNone,
-  counts,
   dtype,
   finite,
   flag,
@@ -30,6 +29,7 @@ import {
   type Rules,
   required,
   seed,
+  widths,
   word,
 } from '../options';
 import { type ImageShape, requireSize } from '../shape';
@@ -107,7 +107,7 @@ const flowppRules: Rules<FlowppOptions> = {
   ...recipeRules,
   ...networkRules,
   features: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   components: count,
   bound: above0,
   transforms: count,
@@ -202,7 +202,7 @@ const flowppImageRules: Rules<FlowppImageOptions> = {
   transforms: count,
   components: count,
   bound: above0,
-  blocks: countOrNone,
+  blocks: count,
   hidden: count,
   contextFeatures: countOrNone,
   lambda: finite,

@@ -142,7 +142,7 @@ const realnvpImageRules: Rules<RealNvpImageOptions> = {
   ...recipeRules,
   image: required(image),
   scales: count,
-  blocks: countOrNone,
+  blocks: count,
   hidden: count,
   batchNorm: flag,
   weightNorm: flag,

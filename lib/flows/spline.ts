@@ -10,7 +10,7 @@ import { SplineTransformer } from '../bijections/splineTransformer';
 import { madeRules } from '../nn/made';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
-import { checkOptions, count, counts, object, type Rules, required, word } from '../options';
+import { checkOptions, count, object, type Rules, required, widths, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import { networkRules } from './coupling';
@@ -54,7 +54,7 @@ const nsfRules: Rules<NsfOptions> = {
   ...recipeRules,
   ...networkRules,
   features: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   spline: object,
   transforms: count,
   permutation: word('lu', 'random', 'swap'),

@@ -1,6 +1,6 @@
 /** Recipe: unconstrained monotonic networks. */
 import { type UmnnOptions, UmnnTransformer } from '../bijections/umnnTransformer';
-import { above0, checkOptions, count, counts, type Rules } from '../options';
+import { above0, checkOptions, count, type Rules, widths } from '../options';
 import {
   type AutoregressiveFlowOptions,
   autoregressiveFlowRules,
@@ -17,7 +17,7 @@ export interface UmnnFlowOptions
 
 const umnnFlowRules: Rules<UmnnFlowOptions> = {
   ...autoregressiveFlowRules,
-  integrand: counts,
+  integrand: widths,
   embedding: count,
   quadratureSteps: count,
   bound: above0,

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { type FileHandle, open, readdir, realpath, rename, stat, unlink } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { path as aPath, checkArgument } from '../options';
 import { fileError, writeFully } from './file';
 
 const WHERE = 'writeFileAtomic';
@@ -26,6 +27,7 @@ export type FileContent =
  * @throws FlowError `FILE` where the file system refuses; what `content` throws, unchanged
  */
 export async function writeFileAtomic(path: string, content: FileContent): Promise<void> {
+  checkArgument(WHERE, 'path', path, aPath);
   const expectation = 'a path that can be written';
   const target = await realpath(path).catch(() => path);
   const temporary = temporaryName(target);

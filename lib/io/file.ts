@@ -1,6 +1,7 @@
 /** Opening, reading and writing of large files, and what their errors say. */
 import { type FileHandle, open } from 'node:fs/promises';
 import { expected, FlowError } from '../errors';
+import { path as aPath, checkArgument } from '../options';
 
 /** The most bytes that one read or write may move: the kernel's own limit is just under 2 GiB. */
 const PIECE = 2 ** 30;
@@ -38,6 +39,7 @@ export async function openFile(
   where: string,
   path: string,
 ): Promise<{ handle: FileHandle; size: number }> {
+  checkArgument(where, 'path', path, aPath);
   const expectation = 'a readable file';
   let handle: FileHandle | undefined;
   try {

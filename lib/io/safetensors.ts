@@ -1,5 +1,6 @@
 /** Safetensors files, written and read. */
 import { expected, FlowError } from '../errors';
+import { checkArgument, object, one } from '../options';
 import { writeFileAtomic } from './atomic';
 import {
   bytesOf,
@@ -64,6 +65,14 @@ export async function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
   options: { integrity?: boolean } = {},
 ): Promise<void> {
+  checkArgument(
+    'writeSafetensors',
+    'tensors',
+    tensors,
+    one('a Map', () => Map),
+  );
+  for (const [name, entry] of tensors) checkArgument('writeSafetensors', name, entry, object);
+  checkArgument('writeSafetensors', 'metadata', metadata, object);
   for (const [name, tensor] of tensors) checkTensor(name, tensor);
   checkMetadata(metadata);
   const all = options.integrity

@@ -39,12 +39,12 @@ import {
   anything,
   checkOptions,
   count,
-  counts,
   dtype,
   flag,
   type Rules,
   required,
   seed,
+  widths,
 } from '../options';
 import { type Rows, rowsTensor } from '../tensor/input';
 import { scope } from '../tensor/scope';
@@ -86,7 +86,7 @@ function sortOrder(degrees: Int32Array): Int32Array {
 
 const bernoulliMadeRules: Rules<BernoulliMadeOptions> = {
   features: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   activation: activationRule,
   direct: flag,
   masks: count,

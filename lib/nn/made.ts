@@ -11,12 +11,12 @@ import {
   checkOptions,
   count,
   countOrNone,
-  counts,
   dtype,
   flag,
   type Rules,
   required,
   seed,
+  widths,
 } from '../options';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
@@ -63,7 +63,7 @@ export interface MadeOptions {
 
 export const madeRules: Rules<MadeOptions> = {
   features: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   outputsPerFeature: required(count),
   activation: activationRule,
   contextFeatures: countOrNone,

@@ -7,12 +7,12 @@ import {
   checkOptions,
   count,
   countOrNone,
-  counts,
   dtype,
   flag,
   type Rules,
   required,
   seed,
+  widths,
 } from '../options';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -45,7 +45,7 @@ export interface MlpOptions {
 export const mlpRules: Rules<MlpOptions> = {
   inputs: required(count),
   outputs: required(count),
-  hidden: required(counts),
+  hidden: required(widths),
   activation: activationRule,
   contextFeatures: countOrNone,
   positions: count,

@@ -5,7 +5,16 @@
 import { type FloatDType, typedArray } from '../dtype';
 import { type Activation, RandomStream, reshape } from '../ops';
 import { activationRule } from '../ops/activation';
-import { checkOptions, countOrNone, counts, dtype, type Rules, seed } from '../options';
+import {
+  checkArgument,
+  checkOptions,
+  countOrNone,
+  counts,
+  dtype,
+  one,
+  type Rules,
+  seed,
+} from '../options';
 import { scope } from '../tensor/scope';
 import { type Tensor, tensorOfArray } from '../tensor/tensor';
 import { claimElements } from './initialization';
@@ -47,6 +56,12 @@ export class ParameterNet extends Module {
     readonly options: AmortizationOptions,
   ) {
     super();
+    checkArgument(
+      'ParameterNet',
+      'start',
+      start,
+      one('a Float64Array', () => Float64Array),
+    );
     checkOptions('ParameterNet', options, amortizationRules);
     const { contextFeatures = 0, hidden = [], seed = 0, dtype = 'float32' } = options;
     const outputs = start.length;

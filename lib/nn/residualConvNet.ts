@@ -82,7 +82,7 @@ const residualConvNetRules: Rules<ResidualConvNetOptions> = {
   inputs: required(count),
   outputs: required(count),
   hidden: required(count),
-  blocks: required(countOrNone),
+  blocks: required(count),
   activation: activationRule,
   weightNorm: flag,
   batchNorm: flag,

@@ -1,4 +1,6 @@
 /** The affine transformer of coupling flows, data → noise. */
+
+import { checkArgument, object } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { type CouplingOptions, couplingAttributes, couplingDefinition } from './affineCouplingGrad';
 import { apply } from './define';
@@ -20,6 +22,7 @@ export function affineCoupling(
   params: Tensor,
   options: CouplingOptions = {},
 ): { y: Tensor; logDet: Tensor } {
+  checkArgument('affineCoupling', 'options', options, object);
   const inputs = [x, params, options.gain ?? null];
   const [y, logDet] = apply(definition, inputs, couplingAttributes('affineCoupling', options)) as [
     Tensor,

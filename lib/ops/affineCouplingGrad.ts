@@ -1,6 +1,15 @@
 /** What the two directions of the affine coupling share: scale maps, what is transformed, the shape rule, the backward pass. */
 import { expected, FlowError } from '../errors';
-import { anything, checkOptions, count, countOrNone, object, orNull, type Rules } from '../options';
+import {
+  anything,
+  checkArgument,
+  checkOptions,
+  count,
+  countOrNone,
+  object,
+  orNull,
+  type Rules,
+} from '../options';
 import { execute, type OutputSpec } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
@@ -25,6 +34,7 @@ const codes = { additive: 0, exp: 1, tanh: 2, sigmoid: 3, doubleSigmoid: 4, atan
 
 /** Throws ARGUMENT unless it is a scale map. */
 export function checkCouplingScale(where: string, scale: CouplingScale): void {
+  checkArgument(where, 'scale', scale, object);
   if (!Object.hasOwn(codes, scale.kind)) {
     const names = Object.keys(codes).join(', ');
     throw new FlowError(
@@ -100,7 +110,10 @@ function couplingOutputs(
   { scale, positions, start, width }: CouplingAttributes,
 ): OutputSpec[] {
   if (!x || !params) {
-    throw new FlowError('ARGUMENT', `[${where}] operands: expected x and params, got fewer`);
+    throw new FlowError(
+      'ARGUMENT',
+      `[${where}] operands: expected x and params, got fewer: pass tensors`,
+    );
   }
   checkCouplingScale(where, scale);
   requireFloat(where, 'x', x);

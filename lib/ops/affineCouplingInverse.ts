@@ -1,4 +1,6 @@
 /** The affine transformer of coupling flows, noise → data. */
+
+import { checkArgument, object } from '../options';
 import type { Tensor } from '../tensor/tensor';
 import { type CouplingOptions, couplingAttributes, couplingDefinition } from './affineCouplingGrad';
 import { apply } from './define';
@@ -19,6 +21,7 @@ export function affineCouplingInverse(
   params: Tensor,
   options: CouplingOptions = {},
 ): { x: Tensor; logDet: Tensor } {
+  checkArgument('affineCouplingInverse', 'options', options, object);
   const inputs = [y, params, options.gain ?? null];
   const [x, logDet] = apply(
     definition,

@@ -1,6 +1,7 @@
 /** Batch normalisation as a bijection: per column, with its log-determinant and the gradient through the moments. */
 import { isTracked, record } from '../autograd/tape';
 import { expected, FlowError } from '../errors';
+import { checkArgument, from0, object } from '../options';
 import { formatShape } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
@@ -123,6 +124,7 @@ export function batchNormTrain(
   beta: Tensor,
   eps: number,
 ): BatchNormResult & Moments {
+  checkArgument('batchNormTrain', 'eps', eps, from0);
   check(x, logGamma, beta);
   const moments = columnMoments(x);
   const [gain, shift] = [contiguous(logGamma), contiguous(beta)];
@@ -141,6 +143,8 @@ export function batchNormFixed(
   beta: Tensor,
   eps: number,
 ): BatchNormResult {
+  checkArgument('batchNormFixed', 'eps', eps, from0);
+  checkArgument('batchNormFixed', 'moments', moments, object);
   check(x, logGamma, beta);
   return normalise(x, moments, contiguous(logGamma), contiguous(beta), eps, false);
 }

@@ -2,6 +2,7 @@
 import { isTracked, record, withoutTape } from '../autograd/tape';
 import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { checkArgument, list } from '../options';
 import { formatShape } from '../shape';
 import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
@@ -119,6 +120,7 @@ export function concatColumns(parts: readonly Tensor[]): Tensor {
  * @throws FlowError SHAPE unless the widths add up to the columns of x
  */
 export function splitColumns(x: Tensor, widths: readonly number[]): Tensor[] {
+  checkArgument('splitColumns', 'widths', widths, list);
   requireTensor('splitColumns', 'x', x);
   const total = widths.reduce((sum, width) => sum + width, 0);
   if (total !== x.cols || widths.length === 0) {

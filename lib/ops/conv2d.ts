@@ -41,7 +41,10 @@ export function conv2dOutput(
   geometry: EncodedGeometry,
 ) {
   if (!x || !weight) {
-    throw new FlowError('ARGUMENT', `[${where}] operands: expected x and weight, got fewer`);
+    throw new FlowError(
+      'ARGUMENT',
+      `[${where}] operands: expected x and weight, got fewer: pass tensors`,
+    );
   }
   requirePixels(where, 'x', x, geometry);
   requireConvWeight(where, weight, x, null, x.cols, geometry);

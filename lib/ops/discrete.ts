@@ -74,6 +74,7 @@ export function categoricalLogProb(
   x: Tensor,
   options: PositionsOptions = {},
 ): Tensor {
+  requireTensor('categoricalLogProb', 'x', x);
   checkOptions('categoricalLogProb', options, { positions: anything });
   const { positions = 1 } = options;
   const op = 'categoricalLogProb';

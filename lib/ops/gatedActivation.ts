@@ -6,7 +6,7 @@ import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { affineScalar } from './affineScalar';
 import { mul } from './binary';
-import { requireFloat } from './check';
+import { requireFloat, requireTensor } from './check';
 import { columns, concatColumns } from './columns';
 import { apply, type OpDefinition } from './define';
 import { sigmoid, square, tanh } from './unary';
@@ -56,5 +56,6 @@ const definition: OpDefinition<null> = {
  * @throws FlowError SHAPE, DTYPE
  */
 export function gatedActivation(x: Tensor): Tensor {
+  requireTensor('gatedActivation', 'x', x);
   return apply(definition, [x], null)[0] as Tensor;
 }

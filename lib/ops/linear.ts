@@ -29,7 +29,10 @@ export function linearOutput(
   addend: Tensor | null | undefined,
 ) {
   if (!x || !weight) {
-    throw new FlowError('ARGUMENT', `[${where}] operands: expected x and weight, got fewer`);
+    throw new FlowError(
+      'ARGUMENT',
+      `[${where}] operands: expected x and weight, got fewer: pass tensors`,
+    );
   }
   requireFloat(where, 'x', x);
   requireSameDType(where, 'weight', weight, x);

@@ -1,11 +1,17 @@
 /** The inverse of a masked autoregressive affine map at the price of about one pass. */
 import { isTracked, record } from '../autograd/tape';
-import { checkOptions, object } from '../options';
+import { checkArgument, checkOptions, object } from '../options';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
 import { type Activation, encodeActivation } from './activation';
 import { type AutoregressiveScale, defaultScale, encodeScale } from './autoregressiveAffineGrad';
-import { refuseSecondGradient, requireFloat, requireSameDType, requireShape } from './check';
+import {
+  refuseSecondGradient,
+  requireFloat,
+  requireLayers,
+  requireSameDType,
+  requireShape,
+} from './check';
 import { madeInverseGrad, type RootStep } from './madeInverseGrad';
 import { requireExtents } from './maskedLinear';
 import { neg } from './unary';
@@ -33,6 +39,9 @@ export interface MadeNetwork {
 }
 
 function checkLayers(where: string, y: Tensor, network: MadeNetwork, each: number): MadeLayer[] {
+  checkArgument(where, 'network', network, object);
+  requireLayers(where, network.hiddenLayers, 'network.hiddenLayers');
+  requireLayers(where, [network.output], 'network.output');
   const layers = [...network.hiddenLayers, network.output];
   let inputs = y.cols;
   for (const [index, layer] of layers.entries()) {

@@ -1,5 +1,6 @@
 /** The inverse of an autoregressive map of monotone families at the price of about one pass, and of its roots. */
 import type { Tensor } from '../tensor/tensor';
+import { requireTensor } from './check';
 import type { MadeNetwork } from './madeInverse';
 import { derivativesCode } from './madeInverseGrad';
 import { reportedRoots } from './madeRoots';
@@ -26,6 +27,7 @@ export function madeMonotoneInverse(
   addend: Tensor | null,
   family: MonotoneFamily,
 ): MonotoneRoots {
+  requireTensor('madeMonotoneInverse', 'y', y);
   const where = 'madeMonotoneInverse';
   const map = {
     params: monotoneParams(family),

@@ -24,7 +24,8 @@ export function leadingOf(tensor: Tensor): readonly number[] {
 const definition: OpDefinition<Attributes> = {
   name: 'matmul',
   outputs([a, b], { transposeA, transposeB }) {
-    if (!a || !b) throw new FlowError('ARGUMENT', '[matmul] operands: expected two, got fewer');
+    if (!a || !b)
+      throw new FlowError('ARGUMENT', '[matmul] operands: expected two, got fewer: pass tensors');
     requireFloat('matmul', 'a', a);
     requireSameDType('matmul', 'b', b, a);
     const inner = transposeA ? a.rows : a.cols;

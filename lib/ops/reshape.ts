@@ -2,6 +2,7 @@
 import { isTracked, record } from '../autograd/tape';
 import { checkDType, type DType } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { checkArgument, list } from '../options';
 import { formatShape, type Shape, sizeOf } from '../shape';
 import { execute } from '../tensor/execute';
 import type { Tensor } from '../tensor/tensor';
@@ -53,6 +54,7 @@ function completed(x: Tensor, shape: Shape): Shape {
  * @throws FlowError SHAPE when the number of elements differs
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkArgument('reshape', 'shape', shape, list);
   requireTensor('reshape', 'x', x);
   const full = completed(x, shape);
   const source = contiguous(x);

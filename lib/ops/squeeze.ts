@@ -3,7 +3,7 @@ import { expected, FlowError } from '../errors';
 import { image as anImage, checkArgument } from '../options';
 import type { ImageShape } from '../shape';
 import type { Tensor } from '../tensor/tensor';
-import { requireFloat } from './check';
+import { requireFloat, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
 
 interface Attributes {
@@ -45,12 +45,14 @@ const definition: OpDefinition<Attributes> = {
  * @param image H, W (even) and C of x
  */
 export function squeeze(x: Tensor, image: ImageShape): Tensor {
+  requireTensor('squeeze', 'x', x);
   checkArgument('squeeze', 'image', image, anImage);
   return apply(definition, [x], { image, back: false })[0] as Tensor;
 }
 
 /** The way back from {@link squeeze}. @param image H, W, C of the result: what squeeze was given */
 export function unsqueeze(y: Tensor, image: ImageShape): Tensor {
+  requireTensor('unsqueeze', 'y', y);
   checkArgument('unsqueeze', 'image', image, anImage);
   return apply(definition, [y], { image, back: true })[0] as Tensor;
 }

@@ -1,6 +1,6 @@
 /** Short-time Fourier transforms, as linear maps that can be differentiated. */
 import { expected, FlowError } from '../errors';
-import { anything, checkOptions, required } from '../options';
+import { anything, checkOptions, count, required } from '../options';
 import { requireSize } from '../shape';
 import type { Tensor } from '../tensor/tensor';
 import { tensorOfArray } from '../tensor/tensor';
@@ -48,7 +48,7 @@ function fourierMatrix(window: number): Float64Array {
  * @throws FlowError ARGUMENT, SHAPE
  */
 export function stftPower(x: Tensor, options: StftOptions): Tensor {
-  checkOptions('stftPower', options, { window: required(anything), hop: anything });
+  checkOptions('stftPower', options, { window: required(count), hop: anything });
   const { window, hop = Math.max(1, Math.floor(window / 4)) } = options;
   const op = 'stftPower';
   requireFloat(op, 'x', x);

@@ -3,6 +3,7 @@ import type { FloatDType } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { checkOptions, dtype, flag, number, type Rules } from '../options';
 import { checkShape, colsOf, formatShape, rowsOf, type Shape, sameShape, sizeOf } from '../shape';
+import { scope } from '../tensor/scope';
 import type { Tensor } from '../tensor/tensor';
 import { requireFloat, requireTensor } from './check';
 import { apply, type OpDefinition } from './define';
@@ -158,13 +159,16 @@ export function expand(
 }
 
 /** The opposite of {@link expand}: x summed to a shape that broadcasts to its own. x itself where nothing is to do. */
-export function sumTo(x: Tensor, shape: Shape, dtype: FloatDType = x.dtype as FloatDType): Tensor {
+export function sumTo(x: Tensor, shape: Shape, dtype = x?.dtype as FloatDType): Tensor {
+  requireTensor('sumTo', 'x', x);
   checkShape('sumTo', shape);
   requireTensor('sumTo', 'x', x);
   if (sameShape(x.shape, shape) && x.dtype === dtype) return x;
-  const [rows, cols] = [rowsOf(shape), colsOf(shape)];
-  if (rows === x.rows && cols === x.cols) return reshape(expand(x, x.shape, { dtype }), shape);
-  const matrix = x.shape.length === 2 ? x : reshape(x, [x.rows, x.cols]);
-  if (rows === 1 && cols === 1) return reshape(sum(matrix, undefined, { dtype }), shape);
-  return reshape(sum(matrix, rows === 1 ? 0 : -1, { dtype }), shape);
+  return scope(() => {
+    const [rows, cols] = [rowsOf(shape), colsOf(shape)];
+    if (rows === x.rows && cols === x.cols) return reshape(expand(x, x.shape, { dtype }), shape);
+    const matrix = x.shape.length === 2 ? x : reshape(x, [x.rows, x.cols]);
+    if (rows === 1 && cols === 1) return reshape(sum(matrix, undefined, { dtype }), shape);
+    return reshape(sum(matrix, rows === 1 ? 0 : -1, { dtype }), shape);
+  });
 }

@@ -32,7 +32,10 @@ const definition: OpDefinition<Attributes> = {
   name: 'triangular_solve',
   outputs([t, b], { left }) {
     if (!t || !b)
-      throw new FlowError('ARGUMENT', '[triangularSolve] operands: expected t and b, got fewer');
+      throw new FlowError(
+        'ARGUMENT',
+        '[triangularSolve] operands: expected t and b, got fewer: pass tensors',
+      );
     requireFloat('triangularSolve', 't', t);
     requireSameDType('triangularSolve', 'b', b, t);
     const n = t.cols;

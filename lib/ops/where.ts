@@ -65,6 +65,7 @@ const definition: OpDefinition<Attributes> = {
  * @param a, b float32 or float64; each of the three may be a row, a column or one number of the largest
  */
 export function where(mask: Tensor, a: Tensor, b: Tensor): Tensor {
+  requireTensor('where', 'mask', mask);
   requireTensor('where', 'a', a);
   requireTensor('where', 'b', b);
   return apply(definition, [mask, a, b], { shapes: [a.shape, b.shape] })[0] as Tensor;

@@ -1,8 +1,9 @@
 /** Densities of two dimensions, as SVG. */
 import { PNG } from 'pngjs';
 import { expected, FlowError } from '../errors';
+import { array, checkOptions, list, object, type Rules, required } from '../options';
 import { SERIES_COLORS, viridis } from './colors';
-import { type ChartOptions, frame, px } from './frame';
+import { type ChartOptions, chartRules, frame, px } from './frame';
 
 /** What {@link densityChart} takes. */
 export interface DensityChartOptions extends ChartOptions {
@@ -25,6 +26,15 @@ const POINT_ON_DENSITY = '#ffffff';
 /** What a NaN looks like: a colour that the map has not. */
 const NAN_COLOR = [255, 0, 200] as const;
 
+const densityRules: Rules<DensityChartOptions> = {
+  ...chartRules,
+  xRange: required(list),
+  yRange: required(list),
+  density: object,
+  points: array,
+  groups: list,
+};
+
 /**
  * Draws a density of two dimensions as colours, or samples of it as points, or both: an SVG file.
  *
@@ -32,6 +42,7 @@ const NAN_COLOR = [255, 0, 200] as const;
  * @throws FlowError `ARGUMENT` where a range is none; `SHAPE` where values and grid do not fit
  */
 export function densityChart(options: DensityChartOptions): string {
+  checkOptions('densityChart', options, densityRules);
   const { density, points, groups = [], xRange, yRange } = options;
   for (const [name, [low, high]] of Object.entries({ xRange, yRange })) {
     if (low < high && Number.isFinite(high - low)) continue;

@@ -1,4 +1,6 @@
 /** What stands around the lines of a chart: title, legend, axes, grid. */
+
+import { above0, type Rules, text } from '../options';
 import { linearTicks, logTicks, type Tick } from './ticks';
 
 /** What every chart takes. */
@@ -10,6 +12,15 @@ export interface ChartOptions {
   width?: number;
   height?: number;
 }
+
+/** What each of them must be. */
+export const chartRules: Rules<ChartOptions> = {
+  title: text,
+  xLabel: text,
+  yLabel: text,
+  width: above0,
+  height: above0,
+};
 
 /** One direction of a chart. */
 export interface Axis {

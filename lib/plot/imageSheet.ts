@@ -1,6 +1,7 @@
 /** Sheets of images, as PNG. */
 import { PNG } from 'pngjs';
 import { expected, FlowError } from '../errors';
+import { array, checkArgument, checkOptions, list, number, object, type Rules } from '../options';
 
 /** Images to draw: `[N, H, W]` or `[N, H, W, C]` with 1, 3 or 4 channels. A `Table` of images is one. */
 export interface Images {
@@ -26,6 +27,13 @@ const NAN_COLOR = [1, 0, 0.8, 1];
 /** A sheet of more pixels than this is a mistake. */
 const MAX_PIXELS = 2 ** 28;
 
+const sheetRules: Rules<ImageSheetOptions> = {
+  columns: number,
+  padding: number,
+  scale: number,
+  background: number,
+};
+
 /**
  * Draws images side by side into one PNG file. A pixel that is NaN is drawn in magenta.
  *
@@ -34,6 +42,10 @@ const MAX_PIXELS = 2 ** 28;
  *   for options that cannot be
  */
 export function imageSheet(images: Images, options: ImageSheetOptions = {}): Buffer {
+  checkArgument('imageSheet', 'images', images, object);
+  checkArgument('imageSheet', 'data', images.data, array);
+  checkArgument('imageSheet', 'shape', images.shape, list);
+  checkOptions('imageSheet', options, sheetRules);
   const { data } = images;
   const [count, height, width, channels] = checkShape(images);
   const { padding = 2, scale = 1, background = 1 } = options;

@@ -1,7 +1,26 @@
 /** Lines over common axes, as SVG: learning curves. */
 import { expected, FlowError } from '../errors';
+import {
+  anything,
+  array,
+  checkOptions,
+  flag,
+  list,
+  type Rules,
+  required,
+  text,
+  word,
+} from '../options';
 import { SERIES_COLORS } from './colors';
-import { type Axis, type ChartOptions, escapeXml, type Frame, frame, px } from './frame';
+import {
+  type Axis,
+  type ChartOptions,
+  chartRules,
+  escapeXml,
+  type Frame,
+  frame,
+  px,
+} from './frame';
 
 /** One line of a chart. */
 export interface LineSeries {
@@ -29,6 +48,21 @@ export interface LineChartOptions extends ChartOptions {
   yRange?: readonly [low: number, high: number] | 'robust';
 }
 
+const seriesRules: Rules<LineSeries> = {
+  name: required(text),
+  y: required(array),
+  x: array,
+  color: text,
+  dashed: flag,
+  band: list,
+};
+const lineChartRules: Rules<LineChartOptions> = {
+  ...chartRules,
+  series: required(list),
+  yScale: word('linear', 'log'),
+  yRange: anything,
+};
+
 /**
  * Draws lines over common axes, as learning curves: an SVG file that any browser shows.
  *
@@ -36,6 +70,8 @@ export interface LineChartOptions extends ChartOptions {
  * @throws FlowError `ARGUMENT` where x and y of a series differ in length, or a range is none
  */
 export function lineChart(options: LineChartOptions): string {
+  checkOptions('lineChart', options, lineChartRules);
+  for (const one of options.series) checkOptions('lineChart series', one, seriesRules);
   const { series, yScale = 'linear' } = options;
   for (const { name, x, y } of series) {
     if (x !== undefined && x.length !== y.length) {

@@ -1,5 +1,6 @@
 /** Several charts in one picture. */
 import { expected, FlowError } from '../errors';
+import { checkArgument, list, text } from '../options';
 
 /**
  * Puts charts of this library next to each other, top edges aligned.
@@ -9,6 +10,9 @@ import { expected, FlowError } from '../errors';
  * @throws FlowError `FORMAT` where a text is no chart
  */
 export function sideBySide(charts: readonly string[]): string {
+  checkArgument('sideBySide', 'charts', charts, list);
+  for (const [k, chart] of charts.entries())
+    checkArgument('sideBySide', `charts[${k}]`, chart, text);
   let [width, height] = [0, 0];
   const parts = charts.map((chart, k) => {
     const size = /^<svg [^>]*?width="([\d.]+)" height="([\d.]+)"/.exec(chart);

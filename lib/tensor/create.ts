@@ -1,6 +1,7 @@
 /** Tensors from JavaScript numbers. */
 import { type DType, dtypeOfArray, type TypedArray, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
+import { anything, checkOptions } from '../options';
 import type { Shape } from '../shape';
 import { type Tensor, tensorOfArray } from './tensor';
 
@@ -37,6 +38,8 @@ function flatten(values: NestedNumbers, shape: Shape, axis: number, into: number
   for (const value of values) flatten(value, shape, axis + 1, into);
 }
 
+const tensorRules = { shape: anything, dtype: anything };
+
 /**
  * A tensor with the given values.
  *
@@ -48,6 +51,7 @@ export function tensor(
   values: NestedNumbers | TypedArray,
   options: { shape?: Shape; dtype?: DType } = {},
 ): Tensor {
+  checkOptions('tensor', options, tensorRules);
   const own = dtypeOfArray(values);
   if (own !== undefined) {
     const array = values as TypedArray;

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { FlowError } from '../errors';
 import { native, packageRoot } from '../native';
+import { callback, checkArgument } from '../options';
 
 export type Device = 'cpu' | 'cuda';
 
@@ -39,6 +40,7 @@ export function setDevice(device: Device): void {
  * @throws FlowError UNSUPPORTED with the reason where there is no GPU to be used
  */
 export function onDevice<T>(device: Device, body: () => T): T {
+  checkArgument('onDevice', 'body', body, callback);
   if (device === currentDevice()) return body();
   requireDevice(device);
   scoped ??= new AsyncLocalStorage();

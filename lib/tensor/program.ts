@@ -8,6 +8,7 @@
 import type { DType } from '../dtype';
 import { emitWarning } from '../errors';
 import { native, nativeStatus } from '../native';
+import { callback, checkArgument } from '../options';
 import { type Device, onGpu } from './device';
 import { setListener, throwNative } from './execute';
 import { type Allocator, allocateFromEngine, type Storage, setAllocator } from './storage';
@@ -157,6 +158,7 @@ const afterwards: Allocator = {
  * What the body returns stays alive as long as the program: it is disposed with it.
  */
 export function record<T>(body: () => T): Program<T> {
+  checkArgument('record', 'body', body, callback);
   const recorder = new Recorder();
   setAllocator(recorder);
   setListener((instruction, operands, device) => recorder.hear(instruction, operands, device));

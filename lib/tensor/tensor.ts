@@ -2,7 +2,8 @@
 import { type DType, dtypeOfArray, type TypedArray, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
 import { native } from '../native';
-import { colsOf, formatShape, rowsOf, type Shape, sizeOf } from '../shape';
+import { array, checkArgument } from '../options';
+import { checkShape, colsOf, formatShape, rowsOf, type Shape, sizeOf } from '../shape';
 import { currentDevice, type Device, onGpu, requireDevice } from './device';
 import { currentScope } from './scope';
 import { allocateBuffer, Storage } from './storage';
@@ -23,6 +24,17 @@ function letGo(hold: Hold): void {
  * turns, so it does not replace dispose in a loop. Kept at module level: a registry that is collected calls nobody.
  */
 const forgotten = new FinalizationRegistry<Hold>(letGo);
+
+/** Throws SHAPE unless the view lies within the memory: what is beyond is someone else's. */
+function requireWithin(storage: Storage, shape: Shape, offset: number, stride: number): void {
+  const [rows, cols] = [rowsOf(shape), colsOf(shape)];
+  const end = offset + (rows > 0 ? (rows - 1) * stride + cols : 0);
+  const whole = Number.isSafeInteger(offset) && Number.isSafeInteger(stride);
+  if (whole && offset >= 0 && stride >= 0 && end <= storage.elements) return;
+  const got = `${formatShape(shape)} from ${offset} on, ${stride} from row to row`;
+  const wanted = `within the ${storage.elements} elements of the memory`;
+  throw new FlowError('SHAPE', expected('view', 'shape', wanted, got, 'reshape() keeps the size'));
+}
 
 let nextId = 1;
 
@@ -146,10 +158,13 @@ export class Tensor {
   }
 
   /** Another look at the same memory, as a new value. */
-  view(shape: Shape, offset = this.offset, rowStride = colsOf(shape)): Tensor {
+  view(shape: Shape, offset = this.offset, rowStride?: number): Tensor {
+    checkShape('view', shape);
+    const stride = rowStride ?? colsOf(shape);
+    requireWithin(this.storage, shape, offset, stride);
     const storage = this.storage;
     storage.retain();
-    return new Tensor(storage, shape, offset, rowStride);
+    return new Tensor(storage, shape, offset, stride);
   }
 
   /** Copies the values out, in row-major order. */
@@ -213,6 +228,7 @@ export class Tensor {
 
   /** Overwrites the values without a word in a program that is being recorded: for constants made in it. */
   writeUnrecorded(values: TypedArray): void {
+    checkArgument('write', 'values', values, array);
     const { storage, rows, cols, rowStride, offset } = this;
     if (values.length !== rows * cols || dtypeOfArray(values) !== this.dtype) {
       throw new FlowError(

@@ -2,7 +2,7 @@
 
 import { dtypeOfArray, type TypedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
-import { checkArgument, described, object, seed as seedRule } from '../options';
+import { checkArgument, described, number, object, seed as seedRule } from '../options';
 import { streamFor } from './seeds';
 
 /** What a split needs of a table; the tables of the readers have it. */
@@ -28,6 +28,8 @@ export function trainValidationSplit<T extends SplitTable>(
   checkArgument('trainValidationSplit', 'table', table, object);
   checkTable('trainValidationSplit', table);
   checkArgument('trainValidationSplit', 'seed', seed, seedRule);
+  if (typeof fraction !== 'number')
+    checkArgument('trainValidationSplit', 'fraction', fraction, number);
   const chosen = Math.max(1, Math.round(table.rows * fraction));
   if (!(typeof fraction === 'number' && fraction > 0 && fraction < 1) || chosen >= table.rows) {
     throw new FlowError(
@@ -51,7 +53,11 @@ export function trainValidationSplit<T extends SplitTable>(
 }
 
 function checkTable(where: string, { data, rows, cols }: SplitTable): void {
-  const fits = dtypeOfArray(data) && Number.isSafeInteger(rows) && data.length === rows * cols;
+  const fits =
+    dtypeOfArray(data) &&
+    Number.isSafeInteger(rows) &&
+    Number.isSafeInteger(cols) &&
+    data.length === rows * cols;
   if (fits) return;
   const got = `${dtypeOfArray(data) ? `${data.length} numbers` : described(data)}, ${described(rows)} rows of ${described(cols)}`;
   const wanted = '{ data, rows, cols }, a typed array of rows · cols numbers';

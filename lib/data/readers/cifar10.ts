@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expected, FlowError } from '../../errors';
+import { checkOptions, path, type Rules, required, word } from '../../options';
 import type { LabelledImages } from '../images';
 import { dataError, formatError } from '../table';
 import { openByteSource } from './byteSource';
@@ -106,12 +107,18 @@ export interface Cifar10Options {
   split: 'train' | 'test';
 }
 
+const cifar10Rules: Rules<Cifar10Options> = {
+  folder: required(path),
+  split: required(word('train', 'test')),
+};
+
 /**
  * Loads CIFAR-10 from a folder of its binary version.
  *
  * @throws FlowError `FILE` for a file that is missing; as {@link readCifar10}
  */
-export async function loadCifar10({ folder, split }: Cifar10Options): Promise<LabelledImages> {
+export async function loadCifar10(options: Cifar10Options): Promise<LabelledImages> {
+  const { folder, split } = checkOptions('loadCifar10', options, cifar10Rules);
   if (split !== 'train' && split !== 'test') {
     const got = String(split);
     const sentence = expected('loadCifar10', 'split', `'train' or 'test'`, got, 'correct it');

@@ -1,4 +1,6 @@
 /** Tables of text: records, their header, numbers, and what is wrong with them. */
+
+import { checkOptions, type Rules, rule, text } from '../../options';
 import {
   type ColumnKey,
   columnLabel,
@@ -7,6 +9,7 @@ import {
   isByte,
   quoteCell,
   type ReadOptions,
+  readRules,
   selectColumns,
   type Table,
   TableBuilder,
@@ -30,6 +33,14 @@ export interface CsvOptions extends ReadOptions {
   comment?: string;
 }
 
+/** What each of them must be. */
+export const csvRules: Rules<CsvOptions> = {
+  ...readRules,
+  header: rule("true, false or 'auto'", (value) => typeof value === 'boolean' || value === 'auto'),
+  delimiter: text,
+  comment: text,
+};
+
 /**
  * Reads a table of numbers from text: comma, tab, semicolon, bar or space separated, quoted cells,
  * any line ends, blank lines, UTF-8 or UTF-16 with or without a byte order mark, packed by gzip or
@@ -42,6 +53,7 @@ export interface CsvOptions extends ReadOptions {
  *   `FILE` where the file cannot be read
  */
 export async function readCsv(path: string, options: CsvOptions = {}): Promise<Table> {
+  checkOptions('readCsv', options, csvRules);
   const source = await openByteSource(READER, path);
   try {
     return await readCsvFrom(source, options);

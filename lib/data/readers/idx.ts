@@ -1,5 +1,7 @@
 /** IDX, the format of MNIST. */
-import { formatError, type ReadOptions, type Table } from '../table';
+
+import { checkOptions } from '../../options';
+import { formatError, type ReadOptions, readRules, type Table } from '../table';
 import { type BinaryLayout, readBody } from './binary';
 import { type ByteSource, openByteSource } from './byteSource';
 
@@ -24,6 +26,7 @@ const ELEMENTS: Record<number, BinaryLayout['array'] & { BYTES_PER_ELEMENT: numb
  * @see http://yann.lecun.com/exdb/mnist/
  */
 export async function readIdx(path: string, options: ReadOptions = {}): Promise<Table> {
+  checkOptions('readIdx', options, readRules);
   const source = await openByteSource(READER, path);
   try {
     return await readBody(READER, source, await readHeader(source), options);

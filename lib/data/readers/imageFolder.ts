@@ -3,6 +3,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expected, FlowError } from '../../errors';
 import { fileError } from '../../io/file';
+import { anything, path as aPath, checkArgument, checkOptions, type Rules } from '../../options';
 import type { LabelledImages } from '../images';
 import { dataError } from '../table';
 import { decodeImage, type Pixels } from './decodeImage';
@@ -29,6 +30,12 @@ export interface ImageFolder extends LabelledImages {
   files: string[];
 }
 
+const folderRules: Rules<ImageFolderOptions> = {
+  size: anything,
+  fit: anything,
+  channels: anything,
+};
+
 /**
  * Reads the PNG and JPEG files of a folder, in the order of their names. Where the folder has subfolders with images, each
  * is a class: `labels` are indices into `classes`, their sorted names. Without, all images are of one class, `''`.
@@ -41,6 +48,8 @@ export async function readImageFolder(
   folder: string,
   options: ImageFolderOptions = {},
 ): Promise<ImageFolder> {
+  checkArgument('readImageFolder', 'folder', folder, aPath);
+  checkOptions('readImageFolder', options, folderRules);
   const { fit = 'exact', channels } = options;
   const wanted = sizeOf(options.size);
   if (!['exact', 'crop', 'cover'].includes(fit)) {

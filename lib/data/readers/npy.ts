@@ -1,5 +1,7 @@
 /** NPY, the format of a NumPy array. */
-import { formatError, quoteCell, type ReadOptions, type Table } from '../table';
+
+import { checkOptions } from '../../options';
+import { formatError, quoteCell, type ReadOptions, readRules, type Table } from '../table';
 import { type BinaryLayout, readBody, unsupported } from './binary';
 import { type ByteSource, openByteSource } from './byteSource';
 import { parseNpyHeader } from './npyHeader';
@@ -39,6 +41,7 @@ const ELEMENTS: Record<string, BinaryLayout['array']> = {
  * @see https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 export async function readNpy(path: string, options: ReadOptions = {}): Promise<Table> {
+  checkOptions('readNpy', options, readRules);
   const source = await openByteSource(READER, path);
   try {
     return await readBody(READER, source, await readHeader(source), options);

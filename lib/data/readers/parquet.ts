@@ -2,6 +2,7 @@
 import type { FileMetaData, SchemaElement } from 'hyparquet';
 import { FlowError } from '../../errors';
 import { openFile } from '../../io/file';
+import { checkOptions, number, type Rules } from '../../options';
 import {
   applyOptions,
   columnLabel,
@@ -9,6 +10,7 @@ import {
   formatError,
   quoteCell,
   type ReadOptions,
+  readRules,
   selectColumns,
   type Table,
 } from '../table';
@@ -25,6 +27,8 @@ export interface ParquetOptions extends ReadOptions {
   patience?: number;
 }
 
+const parquetRules: Rules<ParquetOptions> = { ...readRules, patience: number };
+
 /**
  * Reads the numeric columns of a Parquet file: integers, floats, decimals and booleans, with any of
  * the format's compressions. Columns of text or dates must be left out by `columns` or `exclude`.
@@ -35,6 +39,7 @@ export interface ParquetOptions extends ReadOptions {
  *   be read
  */
 export async function readParquet(path: string, options: ParquetOptions = {}): Promise<Table> {
+  checkOptions('readParquet', options, parquetRules);
   const { patience = 20_000, columns, exclude, ...rest } = options;
   const { handle } = await openFile(READER, path);
   await handle.close();

@@ -1,10 +1,11 @@
 /** Any file of a table: its format by its first bytes. */
 import { extname } from 'node:path';
 import { expected, FlowError } from '../../errors';
-import type { Table } from '../table';
+import { anything, checkOptions, picked } from '../../options';
+import { readRules, type Table } from '../table';
 import { unsupported } from './binary';
 import { openByteSource } from './byteSource';
-import { type CsvOptions, readCsv } from './csv';
+import { type CsvOptions, csvRules, readCsv } from './csv';
 import { isIdx, readIdx } from './idx';
 import { NPY_MAGIC, readNpy } from './npy';
 import { readParquet } from './parquet';
@@ -44,13 +45,16 @@ const READERS = { csv: readCsv, npy: readNpy, parquet: readParquet, idx: readIdx
  *   `UNSUPPORTED` where the format is another
  */
 export async function readTable(path: string, options: TableOptions = {}): Promise<Table> {
+  checkOptions('readTable', options, { ...csvRules, format: anything });
   const { format, ...rest } = options;
   if (format !== undefined && !Object.hasOwn(READERS, format)) {
     const names = Object.keys(READERS).join(', ');
     const sentence = expected(READER, 'format', `one of ${names}`, String(format), 'correct it');
     throw new FlowError('ARGUMENT', sentence);
   }
-  return await READERS[format ?? (await detectFormat(path))](path, rest);
+  const found = format ?? (await detectFormat(path));
+  // Delimiters and headers are those of text.
+  return await READERS[found](path, found === 'csv' ? rest : picked(rest, readRules));
 }
 
 /**

@@ -2,6 +2,7 @@
 import { readdir } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { fileError, openFile, readFully } from '../../io/file';
+import { path as aPath, checkArgument, list, one } from '../../options';
 import { requireSize } from '../../shape';
 import { type SoundFile, toMono } from '../sound';
 import { dataError, formatError } from '../table';
@@ -159,6 +160,7 @@ export interface WavFolder {
  * @throws FlowError DATA for a folder without, and for a file of another rate; as {@link readWav}
  */
 export async function readWavFolder(folder: string): Promise<WavFolder> {
+  checkArgument('readWavFolder', 'folder', folder, aPath);
   const where = 'readWavFolder';
   let names: string[];
   try {
@@ -197,6 +199,14 @@ export function soundRows(
   sounds: readonly Float32Array[],
   length: number,
 ): { data: Float32Array; rows: number; cols: number } {
+  checkArgument('soundRows', 'sounds', sounds, list);
+  for (const [k, sound] of sounds.entries())
+    checkArgument(
+      'soundRows',
+      `sounds[${k}]`,
+      sound,
+      one('a Float32Array', () => Float32Array),
+    );
   requireSize('soundRows', 'length', length);
   const counts = sounds.map((sound) => Math.floor(sound.length / length));
   const rows = counts.reduce((sum, count) => sum + count, 0);

@@ -1,6 +1,7 @@
 /** Tables as text, with the fewest digits that give the same numbers back. */
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
+import { array, checkArgument, checkOptions, countOrNone, object, text } from '../../options';
 
 /** Numbers that can be written: `rows · cols`, row-major. A `Table` is one. */
 export interface Writable {
@@ -35,6 +36,11 @@ export async function writeCsv(
   table: Writable,
   options: CsvWriteOptions = {},
 ): Promise<void> {
+  checkArgument('writeCsv', 'table', table, object);
+  checkArgument('writeCsv', 'data', table.data, array);
+  checkArgument('writeCsv', 'rows', table.rows, countOrNone);
+  checkArgument('writeCsv', 'cols', table.cols, countOrNone);
+  checkOptions('writeCsv', options, { delimiter: text });
   const { delimiter = ',' } = options;
   const { data, rows, cols, columns } = table;
   if (data.length !== rows * cols) {

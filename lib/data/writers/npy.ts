@@ -2,6 +2,7 @@
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
 import { elementCount, littleEndianBytes, type NumericArray } from '../../io/bytes';
+import { checkArgument, list, object } from '../../options';
 
 /** NumPy's names of the array types. */
 const DESCRIPTIONS = new Map<unknown, string>([
@@ -35,6 +36,8 @@ export async function writeNpy(
   path: string,
   array: { data: NumericArray; shape: readonly number[] },
 ): Promise<void> {
+  checkArgument('writeNpy', 'array', array, object);
+  checkArgument('writeNpy', 'shape', array.shape, list);
   const { data, shape } = array;
   const descr = DESCRIPTIONS.get(data?.constructor);
   if (descr === undefined) {

@@ -1,6 +1,7 @@
 /** Sounds as WAV files. */
 import { expected, FlowError } from '../../errors';
 import { writeFileAtomic } from '../../io/atomic';
+import { anything, array, checkArgument, checkOptions, object } from '../../options';
 import type { Sound } from '../sound';
 
 export interface WavWriteOptions {
@@ -26,6 +27,9 @@ export async function writeWav(
   },
   options: WavWriteOptions = {},
 ): Promise<void> {
+  checkArgument('writeWav', 'sound', sound, object);
+  checkArgument('writeWav', 'samples', sound.samples, array);
+  checkOptions('writeWav', options, { bits: anything });
   const { samples, rate, channels = 1 } = sound;
   const { bits = 16 } = options;
   check('bits', [8, 16, 24, 32, 'float'].includes(bits), '8, 16, 24, 32 or float', bits);

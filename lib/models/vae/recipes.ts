@@ -32,6 +32,7 @@ import {
   type Rules,
   required,
   seed,
+  widths,
   word,
 } from '../../options';
 import { type ImageShape, requireSize } from '../../shape';
@@ -70,7 +71,7 @@ const iafPosteriorRules: Rules<IafPosteriorOptions> = {
   latents: required(count),
   contextFeatures: required(count),
   transforms: count,
-  hidden: counts,
+  hidden: widths,
   bias: finite,
   scale: object,
   activation: activationRule,
@@ -166,7 +167,7 @@ export interface MafPriorOptions {
 const mafPriorRules: Rules<MafPriorOptions> = {
   latents: required(count),
   transforms: count,
-  hidden: counts,
+  hidden: widths,
   activation: activationRule,
   contextFeatures: countOrNone,
   seed,
@@ -257,7 +258,7 @@ const vaeRules: Rules<VaeOptions> = {
   features: count,
   image,
   latents: required(count),
-  hidden: counts,
+  hidden: widths,
   conv: object,
   activation: activationRule,
   likelihood: anything,

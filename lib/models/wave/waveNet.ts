@@ -169,8 +169,8 @@ export class WaveNet extends SequenceModel<WaveNetOptions> {
    * @returns [samples, length], levels or numbers as the likelihood says
    */
   sample(samples: number, options: WaveSampleOptions = {}): Tensor {
-    const { length = this.features, seed = freshSeed() } = options;
     this.checkSample(samples, options);
+    const { length = this.features, seed = freshSeed() } = options;
     return this.here(() => {
       const stream = new RandomStream(seed);
       const noise = this.noise(samples, length, stream);
