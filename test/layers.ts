@@ -184,7 +184,7 @@ export function cppViolations(root: string): string[] {
   return [...found, ...breaks(edges, CPP_RANKS)];
 }
 
-/** native/core, native/math, and what an op reads for either device (native/ops/…_operands.h, …_graph.h) → cuda/core → cuda/ops. */
+/** native/core, native/math, and what an op reads for either device (native/ops/operands.h, …_operands.h, …_graph.h) → cuda/core → cuda/ops. */
 const CUDA_RANKS: readonly (readonly string[])[] = [['native'], ['core'], ['ops']];
 /** What kernels may have besides: the rest is inline assembly inside, which the emulation cannot run, or JavaScript's. */
 const CUDA_SYSTEM_HEADERS =
@@ -211,7 +211,7 @@ export function cudaViolations(root: string): string[] {
     const { project, system } = includesOf(readFileSync(join(root, file), 'utf8'));
     for (const target of project) {
       const isOwn = target.startsWith('cuda/');
-      const isShared = /^(core|math)\/|^ops\/(registry\.def|\w+_(graph|operands)\.h)$/.test(target);
+      const isShared = /^(core|math)\/|^ops\/(registry\.def|operands\.h|\w+_(graph|operands)\.h)$/.test(target);
       const isControl = target === 'emulation_control.h' && file === 'cuda/core/plugin.cc';
       if (isOwn || isShared) {
         edges.push({ file, from, to: isOwn ? layerOf(target, 'cuda') : 'native', target });

@@ -15,13 +15,6 @@
 
 namespace flow::cuda {
 
-inline bool check_shape(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
-  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows), ll(cols),
-             ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 /** Extents of a weight [units, inputs]. Their values are not looked at: kernels take those beyond 0 … inputs as 0 or inputs. */
 inline bool check_extents(const Call& call, const Operand& extents, int64_t units) {
   FLOW_CHECK(call, extents.dtype == DType::i32, "extents: expected int32, got %s", name_of(extents.dtype));

@@ -21,28 +21,6 @@ struct LuTable {
   Entry entry[most];
 };
 
-inline bool check_lu_lists(const Call& call, int per_in, int per_out) {
-  const int n = call.n_attr;
-  FLOW_CHECK(call, n > 0 && call.n_in == per_in * n && call.n_out == per_out * n,
-             "operands: expected %d inputs and %d outputs for each form, got %d, %d and %d forms", per_in, per_out, call.n_in,
-             call.n_out, n);
-  for (int k = 1; k < n; ++k)
-    FLOW_CHECK(call, call.in[per_in * k].dtype == call.in[0].dtype, "factors: expected %s for all, got %s",
-               name_of(call.in[0].dtype), name_of(call.in[per_in * k].dtype));
-  return true;
-}
-inline bool check_number(const Call& call, const Operand& o, const char* what) {
-  FLOW_CHECK(call, o.dtype == DType::f64 && o.count() == 1, "%s: expected one float64, got %s %lld × %lld", what, name_of(o.dtype),
-             ll(o.rows), ll(o.cols));
-  return true;
-}
-/** log|det W| = Σ log_scale, or absent. */
-inline bool check_lu_log_det(const Call& call, const LuOperands& lu, const Operand& log_det) {
-  if (log_det.absent()) return true;
-  FLOW_CHECK(call, !lu.log_scale->absent(), "log_det: expected none without log_scale");
-  return check_number(call, log_det, "log_det");
-}
-
 /** By the first warp of a block. */
 template <class S>
 __device__ __forceinline__ void write_lu_log_det(const LuFactors<S>& lu, double* log_det) {
@@ -92,11 +70,17 @@ class FullPrecision {
 };
 
 /**
- * entry(k) → of matrix k in a kernel; small(k): whether a block takes it. launch(table, count, n) for full tables of the small ones, n the
- * largest side in it; large(k) for the others, after them.
+ * The matrices in[per_in·k], which were checked: make(k, factors) → the entry of matrix k; launch(table, count, n) for full tables of those
+ * of up to `most_side` rows, n the largest side in it; large(entry) for the others, after them.
  */
-template <class Entry, class Make, class Small, class Launch, class Large>
-bool for_matrices(int matrices, const Make& make, const Small& small, const Launch& launch, const Large& large) {
+template <class T, class Entry, class Make, class Launch, class Large>
+bool for_matrices(const Call& call, int per_in, int64_t most_side, const Make& make, const Launch& launch, const Large& large) {
+  const auto small = [&](int k) { return call.in[per_in * k].cols <= most_side; };
+  const auto entry = [&](int k) -> Entry {
+    LuOperands lu;
+    read_lu(call, per_in * k, call.attr[k], lu);
+    return make(k, in_kernel<T>(lu));
+  };
   LuTable<Entry> table;
   static_assert(sizeof table <= 4000);
   int count = 0;
@@ -108,15 +92,15 @@ bool for_matrices(int matrices, const Make& make, const Small& small, const Laun
     side = 0;
     return done;
   };
-  for (int k = 0; k < matrices; ++k) {
+  for (int k = 0; k < call.n_attr; ++k) {
     if (!small(k)) continue;
     if (count == LuTable<Entry>::most && !flush()) return false;
-    table.entry[count] = make(k);
+    table.entry[count] = entry(k);
     side = max_of(side, table.entry[count++].lu.n);
   }
   if (!flush()) return false;
-  for (int k = 0; k < matrices; ++k)
-    if (!small(k) && !large(k)) return false;
+  for (int k = 0; k < call.n_attr; ++k)
+    if (!small(k) && !large(entry(k))) return false;
   return true;
 }
 

@@ -95,17 +95,6 @@ __global__ void __launch_bounds__(block_threads) fold_logs(int64_t samples, int6
   if (lane == 0) *log_det.at(n) = 0.0 + sign * sum;
 }
 
-inline bool check_flags(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::i32 && is_vector(operand, rows), "%s: expected int32 [%lld], got %s %lld × %lld", what,
-             ll(rows), name_of(operand.dtype), ll(operand.rows), ll(operand.cols));
-  return true;
-}
-/** Outputs first, first + 1, first + 2: iterations, residual and converged of each sample. */
-inline bool check_report(const Call& call, int first, int64_t rows) {
-  return check_flags(call, call.out[first], "iterations", rows) && check_log_det(call, call.out[first + 1], "residual", rows) &&
-         check_flags(call, call.out[first + 2], "converged", rows);
-}
-
 inline unsigned warp_blocks(int64_t samples) { return static_cast<unsigned>(ceil_div(samples * warp_threads, block_threads)); }
 
 }  // namespace flow::cuda

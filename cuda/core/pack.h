@@ -117,9 +117,6 @@ template <class T>
 Vector<T> vector(const Operand& operand) {
   return {operand.as<T>(), operand.rows <= 1 ? 1 : operand.ld};
 }
-inline bool is_vector(const Operand& operand, int64_t n) {
-  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
-}
 
 /**
  * Matrices of one shape, for a pass by columns: rows of few columns that lie side by side are read as fewer, longer ones, so that 16

@@ -115,19 +115,4 @@ bool walk_samples(const Call& call, int64_t samples, int64_t units, const F& f) 
   return units <= 0 || share_samples(call, samples, units, f, NoSums{});
 }
 
-// --- Checks that maps of flows share ---
-
-inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
-  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what, ll(rows), ll(operand.rows),
-             ll(operand.cols));
-  return true;
-}
-inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
-  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld", what, ll(x.rows),
-             ll(columns), ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 }  // namespace flow::cuda

@@ -8,6 +8,7 @@
 #include "cuda/core/context.h"
 #include "cuda/core/last_block.h"
 #include "cuda/core/pack.h"
+#include "ops/tensor_list_operands.h"
 
 namespace flow::cuda {
 
@@ -275,62 +276,9 @@ bool fold_tensors(const Call& call, const Operand* list, int n, const F& f) {
   });
 }
 
-// --- Checks ---
-
-/** Every operand of a list is like the first list's: same rows, columns and dtype. */
-inline bool check_list(const Call& call, const char* what, const Operand* list, const Operand* like, int n, bool optional = false) {
-  for (int i = 0; i < n; ++i) {
-    if (optional && list[i].absent()) continue;
-    FLOW_CHECK(call, list[i].dtype == like[i].dtype, "%s[%d]: expected %s, got %s", what, i, name_of(like[i].dtype),
-               name_of(list[i].dtype));
-    FLOW_CHECK(call, same_shape(list[i], like[i]), "%s[%d]: expected %lld × %lld, got %lld × %lld", what, i, ll(like[i].rows),
-               ll(like[i].cols), ll(list[i].rows), ll(list[i].cols));
-  }
-  return true;
-}
-inline bool check_float_list(const Call& call, const char* what, const Operand* list, int n) {
-  for (int i = 0; i < n; ++i)
-    FLOW_CHECK(call, list[i].dtype == DType::f32 || list[i].dtype == DType::f64, "%s[%d]: expected float32 or float64, got %s", what, i,
-               name_of(list[i].dtype));
-  return true;
-}
-/** The values lie on the device: one outside of 0 … cols counts as the nearer of them. */
-inline bool check_extent_list(const Call& call, const Operand* extents, const Operand* like, int n) {
-  for (int i = 0; i < n; ++i) {
-    if (extents[i].absent()) continue;
-    FLOW_CHECK(call, extents[i].dtype == DType::i32 && extents[i].rows <= 1 && extents[i].count() == like[i].rows,
-               "extents[%d]: expected int32 of shape [%lld], got %s %lld × %lld", i, ll(like[i].rows), name_of(extents[i].dtype),
-               ll(extents[i].rows), ll(extents[i].cols));
-  }
-  return true;
-}
-/** The place of a tensor that is not finite, as check_finite tells it: where there is one, nothing is to be changed. */
-inline bool check_skip(const Call& call, const Operand& skip) {
-  FLOW_CHECK(call, skip.absent() || (skip.dtype == DType::i32 && skip.count() == 1), "skip: expected one int32, got %s %lld × %lld",
-             name_of(skip.dtype), ll(skip.rows), ll(skip.cols));
-  return true;
-}
+/** Whether nothing is to be changed. */
 struct Skip {
   const int32_t* flag;  // or null
   __device__ __forceinline__ bool operator()() const { return flag && *flag >= 0; }
 };
-/** A float64 vector of hyper-parameters, read (and for counters written) by the op. */
-inline bool check_state(const Call& call, const Operand& state, int64_t count) {
-  FLOW_CHECK(call, state.dtype == DType::f64 && state.rows == 1 && state.cols == count,
-             "state: expected float64 of shape [%lld], got %s %lld × %lld", ll(count), name_of(state.dtype), ll(state.rows),
-             ll(state.cols));
-  return true;
-}
-inline bool check_scalar(const Call& call, const Operand& scalar, const char* what) {
-  FLOW_CHECK(call, scalar.dtype == DType::f64 && scalar.count() == 1, "%s: expected one float64, got %s %lld × %lld", what,
-             name_of(scalar.dtype), ll(scalar.rows), ll(scalar.cols));
-  return true;
-}
-
-/** min(1, max_norm/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; a NaN stays. */
-__device__ __forceinline__ double clip_factor(double norm, double max_norm) {
-  const double factor = max_norm / (norm + 1e-6);
-  return factor > 1 ? 1 : factor;
-}
-
 }  // namespace flow::cuda

@@ -12,6 +12,8 @@
 // device, so that a captured step counts on: each block makes the rates of it, and the last one advances it.
 #include "cuda/core/scalar.h"
 #include "cuda/core/tensor_list.h"
+#include "math/clip.h"
+#include "ops/optimizer_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -81,25 +83,11 @@ struct Adam {
 };
 
 bool adam(const Call& call) {
-  const int n = (call.n_out - 1) / 3;
-  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 2 + n || call.n_in == 2 + 2 * n),
-             "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand &norm = call.in[0], &skip = call.in[1];
-  const Operand* gradients = call.in + 2;
-  const Operand* extents = call.n_in == 2 + 2 * n && n > 0 ? call.in + 2 + n : nullptr;
-  const Operand* parameters = call.out + 1;
-  const Operand* first = parameters + n;
-  const Operand* second = first + n;
-  if (!check_state(call, call.out[0], 7) || !check_float_list(call, "parameters", parameters, n) ||
-      !check_list(call, "gradients", gradients, parameters, n, true) ||
-      !check_list(call, "first moments", first, parameters, n) ||
-      !check_list(call, "second moments", second, parameters, n))
-    return false;
-  if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
-  if (!check_skip(call, skip) || (extents && !check_extent_list(call, extents, parameters, n))) return false;
-  const Operand* const lists[4] = {gradients, parameters, first, second};
-  const Adam step{call.out[0].as<double>(), norm.as<const double>(), {skip.as<const int32_t>()}, call.attr[0] != 0};
-  return update_tensors<4>(call, lists, extents, n, step);
+  AdamOperands of{};
+  if (!read_adam(call, of)) return false;
+  const Operand* const lists[4] = {of.gradients, of.parameters, of.first, of.second};
+  const Adam step{of.state->as<double>(), of.norm->as<const double>(), {of.skip->as<const int32_t>()}, call.attr[0] != 0};
+  return update_tensors<4>(call, lists, of.extents, of.n, step);
 }
 
 }  // namespace

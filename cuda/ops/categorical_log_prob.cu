@@ -38,7 +38,7 @@ bool categorical_log_prob(const Call& call) {
              "logits: expected %lld × %lld·%g, got %lld × %lld", ll(x.rows), ll(x.cols), call.attr[0], ll(logits.rows),
              ll(logits.cols));
   if (!check_samples(call, call.out[0], "output", x.rows, 1, positions)) return false;
-  if (!kept.absent() && !check_matrix(call, kept, "sums", x.rows, 2 * x.cols, logits.dtype)) return false;
+  if (!kept.absent() && !check_shape(call, kept, "sums", x.rows, 2 * x.cols, logits.dtype)) return false;
   return with_float(call, logits, "logits", [&](auto zero) {
     using T = decltype(zero);
     return with_type(x.dtype, [&](auto level) {

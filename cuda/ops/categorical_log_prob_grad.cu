@@ -33,8 +33,8 @@ bool categorical_log_prob_grad(const Call& call) {
              "logits: expected %lld × %lld·%g, got %lld × %lld", ll(x.rows), ll(x.cols), call.attr[0], ll(logits.rows),
              ll(logits.cols));
   if (!check_samples(call, call.in[3], "d", x.rows, 1, positions) ||
-      !check_matrix(call, call.in[2], "sums", x.rows, 2 * x.cols, logits.dtype) ||
-      !check_matrix(call, call.out[0], "dL_dlogits", logits.rows, logits.cols, logits.dtype))
+      !check_shape(call, call.in[2], "sums", x.rows, 2 * x.cols, logits.dtype) ||
+      !check_shape(call, call.out[0], "dL_dlogits", logits.rows, logits.cols, logits.dtype))
     return false;
   return with_float(call, logits, "logits", [&](auto zero) {
     using T = decltype(zero);

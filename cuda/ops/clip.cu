@@ -3,6 +3,7 @@
 //
 // Floor: the tensors read and written, once, in one launch.
 #include "cuda/core/tensor_list.h"
+#include "math/clip.h"
 
 namespace flow::cuda {
 namespace {
@@ -25,7 +26,7 @@ struct Clip {
 };
 
 bool clip(const Call& call) {
-  if (!check_scalar(call, call.in[0], "norm") || !check_scalar(call, call.in[1], "max norm") ||
+  if (!check_number(call, call.in[0], "norm") || !check_number(call, call.in[1], "max norm") ||
       !check_float_list(call, "gradients", call.out, call.n_out))
     return false;
   const Operand* const lists[1] = {call.out};

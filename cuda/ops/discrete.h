@@ -15,13 +15,6 @@ inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
          value == static_cast<double>(static_cast<int64_t>(value));
 }
 
-inline bool check_matrix(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
-  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows), ll(cols),
-             ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 // [samples] float64, and the number of rows a sample.
 inline bool check_samples(const Call& call, const Operand& sums, const char* what, int64_t rows, int at, int64_t& positions) {
   FLOW_CHECK(call, whole_attr(call, at, 1, max_of(1, rows)) && rows % call.int_attr(at) == 0,

@@ -39,8 +39,8 @@ bool discrete_sample(const Call& call) {
   if (mixture && !read_mixture(call, params, out.cols, 1, m)) return false;
   FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * (bits ? 1 : call.int_attr(1))),
              "logits: expected %lld·%g columns, got %lld", ll(out.cols), call.attr[1], ll(params.cols));
-  if (!check_matrix(call, u, "u", params.rows, out.cols + (mixture ? 1 : 0), params.dtype) ||
-      !check_matrix(call, out, "output", params.rows, out.cols, params.dtype))
+  if (!check_shape(call, u, "u", params.rows, out.cols + (mixture ? 1 : 0), params.dtype) ||
+      !check_shape(call, out, "output", params.rows, out.cols, params.dtype))
     return false;
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);

@@ -4,6 +4,7 @@
 // Floor: both read and the shadows written, once, in one launch.
 #include "cuda/core/scalar.h"
 #include "cuda/core/tensor_list.h"
+#include "ops/optimizer_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -28,15 +29,10 @@ struct Ema {
 };
 
 bool ema(const Call& call) {
-  const int n = call.n_out;
-  FLOW_CHECK(call, call.n_in == 2 + n, "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand* values = call.in + 2;
-  const Operand* shadows = call.out;
-  if (!check_scalar(call, call.in[0], "decay") || !check_skip(call, call.in[1]) || !check_float_list(call, "shadows", shadows, n) ||
-      !check_list(call, "values", values, shadows, n))
-    return false;
-  const Operand* const lists[2] = {values, shadows};
-  return update_tensors<2>(call, lists, nullptr, n, Ema{call.in[0].as<const double>(), {call.in[1].as<const int32_t>()}});
+  EmaOperands of{};
+  if (!read_ema(call, of)) return false;
+  const Operand* const lists[2] = {of.values, of.shadows};
+  return update_tensors<2>(call, lists, nullptr, of.n, Ema{of.decay->as<const double>(), {of.skip->as<const int32_t>()}});
 }
 
 }  // namespace

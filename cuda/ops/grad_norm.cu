@@ -19,7 +19,7 @@ struct Norm {
 bool grad_norm(const Call& call) {
   for (int i = 0; i < call.n_in; ++i)
     if (!call.in[i].absent() && !check_float_list(call, "gradients", call.in + i, 1)) return false;
-  if (!check_scalar(call, call.out[0], "norm")) return false;
+  if (!check_number(call, call.out[0], "norm")) return false;
   return fold_tensors(call, call.in, call.n_in, Norm{call.out[0].as<double>()});
 }
 

@@ -32,7 +32,7 @@ bool logistic_mixture_log_prob(const Call& call) {
   const Operand &params = call.in[0], &x = call.in[1];
   LogisticMixture m{};
   int64_t positions = 1;
-  if (!read_mixture(call, params, x.cols, 0, m) || !check_matrix(call, x, "x", params.rows, x.cols, params.dtype) ||
+  if (!read_mixture(call, params, x.cols, 0, m) || !check_shape(call, x, "x", params.rows, x.cols, params.dtype) ||
       !check_samples(call, call.out[0], "output", x.rows, 2, positions))
     return false;
   return with_float(call, params, "params", [&](auto zero) {

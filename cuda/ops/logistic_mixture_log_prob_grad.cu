@@ -52,9 +52,9 @@ bool logistic_mixture_log_prob_grad(const Call& call) {
   const Operand &params = call.in[0], &x = call.in[1];
   LogisticMixture m{};
   int64_t positions = 1;
-  if (!read_mixture(call, params, x.cols, 0, m) || !check_matrix(call, x, "x", params.rows, x.cols, params.dtype) ||
+  if (!read_mixture(call, params, x.cols, 0, m) || !check_shape(call, x, "x", params.rows, x.cols, params.dtype) ||
       !check_samples(call, call.in[2], "d", x.rows, 2, positions) ||
-      !check_matrix(call, call.out[0], "dL_dparams", params.rows, params.cols, params.dtype))
+      !check_shape(call, call.out[0], "dL_dparams", params.rows, params.cols, params.dtype))
     return false;
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);

@@ -75,28 +75,21 @@ bool compose_large(const Call& call, const Composed<T>& of) {
 }
 
 bool lu_compose(const Call& call) {
-  if (!check_lu_lists(call, 4, 2)) return false;
-  for (int k = 0; k < call.n_attr; ++k) {
-    LuOperands lu;
-    if (!read_lu(call, 4 * k, call.attr[k], lu) || !check_shape(call, call.out[2 * k], "w", lu.n, lu.n, lu.factors->dtype) ||
-        !check_lu_log_det(call, lu, call.out[2 * k + 1]))
-      return false;
-  }
+  if (!check_lu_compose(call)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
     using T = decltype(zero);
-    const auto make = [&](int k) {
-      LuOperands lu;
-      read_lu(call, 4 * k, call.attr[k], lu);
-      const Operand& w = call.out[2 * k];
-      return Composed<T>{lu.in_kernel<T>(), w.as<T>(), w.ld, call.out[2 * k + 1].as<double>()};
-    };
-    return for_matrices<Composed<T>>(
-        call.n_attr, make, [&](int k) { return call.in[4 * k].cols <= lu_block_side; },
+    return for_matrices<T, Composed<T>>(
+        call, 4, lu_block_side,
+        [&](int k, const LuFactors<T>& lu) {
+          const Operand* out = call.out + 2 * k;
+          return Composed<T>{lu, out[0].as<T>(), out[0].ld, out[1].as<double>()};
+        },
         [&](const LuTable<Composed<T>>& table, unsigned count, int64_t side) {
-          FLOW_LAUNCH((compose_list<T>), count, block_threads, static_cast<size_t>(side * side) * sizeof(T) + static_cast<size_t>(side) * sizeof(int), table);
+          const size_t bytes = static_cast<size_t>(side * side) * sizeof(T) + static_cast<size_t>(side) * sizeof(int);
+          FLOW_LAUNCH((compose_list<T>), count, block_threads, bytes, table);
           return launched(call);
         },
-        [&](int k) { return compose_large<T>(call, make(k)); });
+        [&](const Composed<T>& of) { return compose_large<T>(call, of); });
   });
 }
 

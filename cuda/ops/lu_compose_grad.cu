@@ -103,35 +103,22 @@ bool differentiate_large(const Call& call, const Differentiated<T>& of) {
 }
 
 bool lu_compose_grad(const Call& call) {
-  if (!check_lu_lists(call, 6, 2)) return false;
-  for (int k = 0; k < call.n_attr; ++k) {
-    LuOperands lu;
-    if (!read_lu(call, 6 * k, call.attr[k], lu)) return false;
-    FLOW_CHECK(call, !lu.log_scale->absent(), "log_scale: expected one, got none");
-    const Operand* in = call.in + 6 * k;
-    const Operand* out = call.out + 2 * k;
-    const DType type = lu.factors->dtype;
-    if (!check_shape(call, in[4], "dL_dW", lu.n, lu.n, type) || (!in[5].absent() && !check_number(call, in[5], "dL_dlog_det")) ||
-        !check_shape(call, out[0], "dL_dfactors", lu.n, lu.n, type) || !check_vector(call, out[1], "dL_dlog_scale", lu.n, type))
-      return false;
-  }
+  if (!check_lu_compose_grad(call)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
     using T = decltype(zero);
-    const auto make = [&](int k) {
-      LuOperands lu;
-      read_lu(call, 6 * k, call.attr[k], lu);
-      const Operand *in = call.in + 6 * k, *out = call.out + 2 * k;
-      return Differentiated<T>{lu.in_kernel<T>(), in[4].as<const T>(),  out[0].as<T>(), out[1].as<T>(),
-                               in[5].as<const double>(), in[4].ld, out[0].ld};
-    };
-    return for_matrices<Differentiated<T>>(
-        call.n_attr, make, [&](int k) { return call.in[6 * k].cols <= lu_block_side; },
+    return for_matrices<T, Differentiated<T>>(
+        call, 6, lu_block_side,
+        [&](int k, const LuFactors<T>& lu) {
+          const Operand *in = call.in + 6 * k, *out = call.out + 2 * k;
+          return Differentiated<T>{lu,       in[4].as<const T>(), out[0].as<T>(), out[1].as<T>(), in[5].as<const double>(),
+                                   in[4].ld, out[0].ld};
+        },
         [&](const LuTable<Differentiated<T>>& table, unsigned count, int64_t side) {
           const size_t bytes = static_cast<size_t>(2 * side * pitch_of(side)) * sizeof(T);
           FLOW_LAUNCH_WITH_SHARED(differentiate_list<T>, count, block_threads, bytes, table);
           return launched(call);
         },
-        [&](int k) { return differentiate_large<T>(call, make(k)); });
+        [&](const Differentiated<T>& of) { return differentiate_large<T>(call, of); });
   });
 }
 

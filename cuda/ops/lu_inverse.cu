@@ -33,31 +33,21 @@ __global__ void __launch_bounds__(inverse_channels) invert_list(const LuTable<In
 }
 
 bool lu_inverse(const Call& call) {
-  if (!check_lu_lists(call, 4, 2)) return false;
-  for (int k = 0; k < call.n_attr; ++k) {
-    LuOperands lu;
-    if (!read_lu(call, 4 * k, call.attr[k], lu)) return false;
-    FLOW_CHECK(call, lu.n <= inverse_channels, "factors: expected at most %lld channels, got %lld", ll(inverse_channels), ll(lu.n));
-    if (!check_shape(call, call.out[2 * k], "inverse", lu.n, lu.n, lu.factors->dtype) ||
-        !check_lu_log_det(call, lu, call.out[2 * k + 1]))
-      return false;
-  }
+  if (!check_lu_inverse(call)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
     using T = decltype(zero);
-    const auto make = [&](int k) {
-      LuOperands lu;
-      read_lu(call, 4 * k, call.attr[k], lu);
-      const Operand& to = call.out[2 * k];
-      return Inverted<T>{lu.in_kernel<T>(), to.as<T>(), to.ld, call.out[2 * k + 1].as<double>()};
-    };
-    return for_matrices<Inverted<T>>(
-        call.n_attr, make, [](int) { return true; },
+    return for_matrices<T, Inverted<T>>(
+        call, 4, inverse_channels,
+        [&](int k, const LuFactors<T>& lu) {
+          const Operand* out = call.out + 2 * k;
+          return Inverted<T>{lu, out[0].as<T>(), out[0].ld, out[1].as<double>()};
+        },
         [&](const LuTable<Inverted<T>>& table, unsigned count, int64_t side) {
-          FLOW_LAUNCH((invert_list<T>), count, static_cast<unsigned>(inverse_channels), static_cast<size_t>(side * side) * sizeof(double),
-                      table);
+          const size_t bytes = static_cast<size_t>(side * side) * sizeof(double);
+          FLOW_LAUNCH((invert_list<T>), count, static_cast<unsigned>(inverse_channels), bytes, table);
           return launched(call);
         },
-        [](int) { return true; });
+        [](const Inverted<T>&) { return true; });
   });
 }
 

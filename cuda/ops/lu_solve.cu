@@ -61,7 +61,7 @@ template <class T, class S>
 bool solve(const Call& call, const LuOperands& operands, bool transpose, int method) {
   const Operand &y = call.in[0], &x = call.out[0];
   const int64_t n = operands.n;
-  const LuFactors<S> lu = operands.in_kernel<S>();
+  const LuFactors<S> lu = in_kernel<S>(operands);
   const T* bias = call.in[5].as<const T>();
   if (x.rows == 0) return true;
   if (n <= inverse_channels && method != 1 && !y.absent()) {
@@ -105,17 +105,11 @@ bool solve(const Call& call, const LuOperands& operands, bool transpose, int met
 
 bool lu_solve(const Call& call) {
   LuOperands lu;
-  if (!read_lu(call, 1, call.attr[0], lu)) return false;
-  const Operand &y = call.in[0], &bias = call.in[5], &x = call.out[0];
-  const bool transpose = call.attr[1] != 0;
-  FLOW_CHECK(call, call.attr[2] == 0 || call.attr[2] == 1 || call.attr[2] == 2, "method: expected 0, 1 or 2, got %g", call.attr[2]);
-  if (!check_shape(call, x, "x", y.absent() ? lu.n : y.rows, lu.n, x.dtype)) return false;
-  if (!y.absent() && !check_shape(call, y, "y", x.rows, lu.n, x.dtype)) return false;
-  FLOW_CHECK(call, bias.absent() || !transpose, "bias: expected none with the transpose");
-  if (!bias.absent() && !check_vector(call, bias, "bias", lu.n, x.dtype)) return false;
-  const int method = static_cast<int>(call.attr[2]);
+  bool transpose = false;
+  int method = 0;
+  if (!read_lu_solve(call, lu, transpose, method)) return false;
   const bool narrow = lu.factors->dtype == DType::f32;
-  return with_float(call, x, "x", [&](auto zero) {
+  return with_float(call, call.out[0], "x", [&](auto zero) {
     using T = decltype(zero);
     return narrow ? solve<T, float>(call, lu, transpose, method) : solve<T, double>(call, lu, transpose, method);
   });

@@ -7,6 +7,8 @@
 // Floor: gradient, parameter and buffer read, the last two written, once: 20 bytes a float32, in one launch.
 #include "cuda/core/scalar.h"
 #include "cuda/core/tensor_list.h"
+#include "math/clip.h"
+#include "ops/optimizer_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -42,22 +44,11 @@ struct Sgd {
 };
 
 bool sgd(const Call& call) {
-  const int n = (call.n_out - 1) / 2;
-  FLOW_CHECK(call, call.n_out == 1 + 2 * n && call.n_in == 2 + n, "operands: got %d inputs and %d outputs", call.n_in,
-             call.n_out);
-  const Operand &norm = call.in[0], &skip = call.in[1];
-  const Operand* gradients = call.in + 2;
-  const Operand* parameters = call.out + 1;
-  const Operand* buffers = parameters + n;
-  if (!check_state(call, call.out[0], 4) || !check_float_list(call, "parameters", parameters, n) ||
-      !check_list(call, "gradients", gradients, parameters, n, true) ||
-      !check_list(call, "momentum buffers", buffers, parameters, n))
-    return false;
-  if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
-  if (!check_skip(call, skip)) return false;
-  const Operand* const lists[3] = {gradients, parameters, buffers};
-  return update_tensors<3>(call, lists, nullptr, n,
-                           Sgd{call.out[0].as<const double>(), norm.as<const double>(), {skip.as<const int32_t>()}, call.attr[0] != 0});
+  SgdOperands of{};
+  if (!read_sgd(call, of)) return false;
+  const Operand* const lists[3] = {of.gradients, of.parameters, of.buffers};
+  const Sgd step{of.state->as<const double>(), of.norm->as<const double>(), {of.skip->as<const int32_t>()}, call.attr[0] != 0};
+  return update_tensors<3>(call, lists, nullptr, of.n, step);
 }
 
 }  // namespace

@@ -61,13 +61,13 @@ bool spatial_lstm(const Call& call) {
   SpatialLstm g;
   if (!read_spatial_lstm(call, weight, gates.rows, g)) return false;
   const int64_t rows = gates.rows;
-  if (!check_matrix(call, gates, "gates", rows, 4 * g.hidden, gates.dtype) ||
-      !check_matrix(call, weight, "weight", weight.rows, weight.cols, gates.dtype) ||
-      !check_matrix(call, h, "h", rows, g.hidden, gates.dtype))
+  if (!check_shape(call, gates, "gates", rows, 4 * g.hidden, gates.dtype) ||
+      !check_shape(call, weight, "weight", weight.rows, weight.cols, gates.dtype) ||
+      !check_shape(call, h, "h", rows, g.hidden, gates.dtype))
     return false;
   FLOW_CHECK(call, kept.absent() == cells.absent(), "outputs: expected gates and cells, or neither");
-  if (!kept.absent() && (!check_matrix(call, kept, "kept gates", rows, 4 * g.hidden, gates.dtype) ||
-                         !check_matrix(call, cells, "cells", rows, g.hidden, gates.dtype)))
+  if (!kept.absent() && (!check_shape(call, kept, "kept gates", rows, 4 * g.hidden, gates.dtype) ||
+                         !check_shape(call, cells, "cells", rows, g.hidden, gates.dtype)))
     return false;
   return with_float(call, gates, "gates", [&](auto zero) {
     using T = decltype(zero);

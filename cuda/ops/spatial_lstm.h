@@ -36,13 +36,6 @@ struct SpatialLstm {
   }
 };
 
-inline bool check_matrix(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
-  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows),
-             ll(cols), ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 inline bool read_spatial_lstm(const Call& call, const Operand& weight, int64_t rows, SpatialLstm& out) {
   const double height = call.attr[0], width = call.attr[1], direction = call.attr[2];
   FLOW_CHECK(call, height >= 1 && width >= 1 && height < (1 << 24) && width < (1 << 24) &&

@@ -53,11 +53,11 @@ bool spatial_lstm_grad(const Call& call) {
   SpatialLstm g;
   if (!read_spatial_lstm(call, weight, dL_dh.rows, g)) return false;
   const int64_t rows = dL_dh.rows;
-  if (!check_matrix(call, dL_dh, "dL_dh", rows, g.hidden, dL_dh.dtype) ||
-      !check_matrix(call, weight, "weight", weight.rows, weight.cols, dL_dh.dtype) ||
-      !check_matrix(call, call.in[2], "gates", rows, 4 * g.hidden, dL_dh.dtype) ||
-      !check_matrix(call, call.in[3], "cells", rows, g.hidden, dL_dh.dtype) ||
-      !check_matrix(call, call.out[0], "dL_dgates", rows, 4 * g.hidden, dL_dh.dtype))
+  if (!check_shape(call, dL_dh, "dL_dh", rows, g.hidden, dL_dh.dtype) ||
+      !check_shape(call, weight, "weight", weight.rows, weight.cols, dL_dh.dtype) ||
+      !check_shape(call, call.in[2], "gates", rows, 4 * g.hidden, dL_dh.dtype) ||
+      !check_shape(call, call.in[3], "cells", rows, g.hidden, dL_dh.dtype) ||
+      !check_shape(call, call.out[0], "dL_dgates", rows, 4 * g.hidden, dL_dh.dtype))
     return false;
   return with_float(call, dL_dh, "dL_dh", [&](auto zero) {
     using T = decltype(zero);

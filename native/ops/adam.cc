@@ -7,8 +7,11 @@
 // that are zero beyond their mask). out, all in place: state [7] float64 (step, lr, β1, β2, eps, weight_decay, max_norm;
 // the op adds 1 to step first; the gradients are scaled by min(1, max_norm/(norm + 1e-6)) where a norm is given), n
 // parameters, n first moments, n second moments. attributes: decoupled (0 or 1).
+#include "ops/optimizer_operands.h"
 #include "ops/tensor_list.h"
 #include "simd/prefetch.h"
+// The formulas come after the functions that they call.
+#include "math/clip.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -53,32 +56,17 @@ double power(double base, double n) {
 }
 
 bool adam(const Call& call) {
-  const int n = (call.n_out - 1) / 3;
-  FLOW_CHECK(call, call.n_out == 1 + 3 * n && (call.n_in == 2 + n || call.n_in == 2 + 2 * n),
-             "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  const Operand &norm = call.in[0], &skip = call.in[1];
-  const Operand* gradients = call.in + 2;
-  const Operand* extents = call.n_in == 2 + 2 * n && n > 0 ? call.in + 2 + n : nullptr;
-  const Operand* parameters = call.out + 1;
-  const Operand* first = parameters + n;
-  const Operand* second = first + n;
-  if (!check_state(call, call.out[0], 7) || !check_float_list(call, "parameters", parameters, n) ||
-      !check_list(call, "gradients", gradients, parameters, n, true) ||
-      !check_list(call, "first moments", first, parameters, n) ||
-      !check_list(call, "second moments", second, parameters, n))
-    return false;
-  if (!norm.absent() && !check_scalar(call, norm, "norm")) return false;
-  if (!check_skip(call, skip)) return false;
-  if (extents && !check_extent_list(call, extents, parameters, n)) return false;
-  if (skips(skip)) return true;
+  AdamOperands of{};
+  if (!read_adam(call, of) || (of.extents && !check_extent_values(call, of.extents, of.n))) return false;
+  if (skips(*of.skip)) return true;
 
-  double* state = call.out[0].as<double>();
+  double* state = of.state->as<double>();
   FLOW_CHECK(call, state[0] >= 0 && state[0] < 9007199254740991.0, "state: step is %g", state[0]);
   const double t = state[0] += 1;
   const double lr = state[1], beta1 = state[2], beta2 = state[3], weight_decay = state[5];
   const bool decoupled = call.attr[0] != 0;
   Rates rates;
-  rates.clip = norm.absent() ? 1 : clip_factor(*norm.as<double>(), state[6]);
+  rates.clip = of.norm->absent() ? 1 : clip_factor(*of.norm->as<double>(), state[6]);
   rates.keep1 = 1 - beta1;
   rates.beta2 = beta2;
   rates.keep2 = 1 - beta2;
@@ -88,19 +76,11 @@ bool adam(const Call& call) {
   rates.l2 = decoupled ? 0 : weight_decay;
   rates.shrink = decoupled ? 1 - lr * weight_decay : 1;
 
-  TensorList(parameters, n, extents, gradients, first, second).run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
-    if (gradients[i].absent()) return;
-    const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
-      using T = decltype(zero);
-      update<T>(rates, count, gradients[i].as<T>() + row * gradients[i].ld + col,
-                parameters[i].as<T>() + row * parameters[i].ld + col, first[i].as<T>() + row * first[i].ld + col,
-                second[i].as<T>() + row * second[i].ld + col);
-    };
-    if (parameters[i].dtype == DType::f32)
-      go(float{});
-    else
-      go(double{});
-  });
+  TensorList(of.parameters, of.n, of.extents, of.gradients, of.first, of.second)
+      .run_typed([&](auto zero, int i, int64_t count, const auto& at) FLOW_INLINE_LAMBDA {
+        if (of.gradients[i].absent()) return;
+        update<decltype(zero)>(rates, count, at(of.gradients), at(of.parameters), at(of.first), at(of.second));
+      });
   return true;
 }
 

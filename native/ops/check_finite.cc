@@ -9,7 +9,7 @@ bool check_finite(const Call& call) {
   if (!check_float_list(call, "tensors", call.in, call.n_in)) return false;
   const Operand& out = call.out[0];
   FLOW_CHECK(call, out.dtype == DType::i32 && out.count() == 1, "out: expected one int32, got %s %lld × %lld",
-             name_of(out.dtype), static_cast<long long>(out.rows), static_cast<long long>(out.cols));
+             name_of(out.dtype), ll(out.rows), ll(out.cols));
   const TensorList list(call.in, call.n_in, nullptr);
   int32_t* bad = static_cast<int32_t*>(scratch(static_cast<size_t>(list.tasks() + 1) * sizeof(int32_t), 5));
   for (int64_t task = 0; task < list.tasks(); ++task) bad[task] = -1;

@@ -6,8 +6,6 @@
 
 namespace flow::FLOW_ISA {
 
-inline long long ll(int64_t value) { return static_cast<long long>(value); }
-
 // Cuts `count` elements into tasks of about task_bytes and runs body(first, last).
 template <class F>
 inline void parallel_elements(int64_t count, int64_t bytes_per_element, const F& body) {
@@ -60,10 +58,6 @@ inline void map(const Operand& out, const Operand& a, const F& f) {
   });
 }
 
-// Whether `in` is of the shape of `out`, or one row, one column or one number of it.
-inline bool broadcasts(const Operand& in, const Operand& out) {
-  return (in.rows == out.rows || in.rows == 1) && (in.cols == out.cols || in.cols == 1);
-}
 inline bool across(const Operand& in, const Operand& out) { return in.cols == 1 && out.cols != 1; }
 inline int64_t row_step(const Operand& in, const Operand& out) { return in.rows == 1 && out.rows != 1 ? 0 : in.ld; }
 inline bool flat(const Operand& in, const Operand& out) {
@@ -106,15 +100,5 @@ template <class T, class F>
 inline void zip_alike(const Operand& out, const Operand& a, const Operand& b, const F& f) {
   zip_rows<T, false, false>(out, a, b, f);
 }
-
-// Checks shared by the element-wise kernels.
-#define FLOW_CHECK_SAME_SHAPE(call, a, b, what)                                                               \
-  FLOW_CHECK(call, same_shape(a, b), what ": expected %lld × %lld, got %lld × %lld", ll((b).rows), ll((b).cols), \
-             ll((a).rows), ll((a).cols))
-#define FLOW_CHECK_SAME_DTYPE(call, a, b, what)                                                      \
-  FLOW_CHECK(call, (a).dtype == (b).dtype, what ": expected %s, got %s", name_of((b).dtype), name_of((a).dtype))
-#define FLOW_CHECK_BROADCAST(call, a, out, what)                                                        \
-  FLOW_CHECK(call, broadcasts(a, out), what ": %lld × %lld does not broadcast to %lld × %lld", ll((a).rows), \
-             ll((a).cols), ll((out).rows), ll((out).cols))
 
 }  // namespace flow::FLOW_ISA

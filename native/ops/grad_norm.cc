@@ -27,7 +27,7 @@ FLOW_INLINE double sum_of_squares(const double* x, int64_t count) {
 bool grad_norm(const Call& call) {
   for (int i = 0; i < call.n_in; ++i)
     if (!call.in[i].absent() && !check_float_list(call, "gradients", call.in + i, 1)) return false;
-  if (!check_scalar(call, call.out[0], "norm")) return false;
+  if (!check_number(call, call.out[0], "norm")) return false;
   const TensorList list(call.in, call.n_in, nullptr);
   double* partial = static_cast<double*>(scratch(static_cast<size_t>(list.tasks() + 1) * sizeof(double), 5));
   for (int64_t task = 0; task < list.tasks(); ++task) partial[task] = 0;

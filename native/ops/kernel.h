@@ -5,14 +5,13 @@
 #include "core/op.h"
 #include "core/scratch.h"
 #include "core/thread_pool.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 
 inline int64_t min_of(int64_t a, int64_t b) { return a < b ? a : b; }
 inline int64_t max_of(int64_t a, int64_t b) { return a > b ? a : b; }
 inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
-
-inline bool same_shape(const Operand& a, const Operand& b) { return a.rows == b.rows && a.cols == b.cols; }
 
 // Bytes below which a task is not worth a second thread.
 inline constexpr int64_t task_bytes = 32 << 10;
@@ -24,14 +23,6 @@ inline void parallel_rows(int64_t rows, int64_t bytes_per_row, const F& body) {
   int64_t chunk = max_of(1, task_bytes / max_of(1, bytes_per_row));
   int64_t tasks = ceil_div(rows, chunk);
   parallel(tasks, [&](int64_t task) { body(task * chunk, min_of(rows, (task + 1) * chunk)); });
-}
-
-// Calls body(T{}) for the floating type of an operand; other types fail with the name of the operand.
-template <class F>
-inline bool with_float(const Call& call, const Operand& operand, const char* what, const F& body) {
-  if (operand.dtype == DType::f32) return body(float{});
-  if (operand.dtype == DType::f64) return body(double{});
-  return call.fail("%s: expected float32 or float64, got %s", what, name_of(operand.dtype));
 }
 
 }  // namespace flow::FLOW_ISA

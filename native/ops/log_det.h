@@ -13,29 +13,9 @@ struct VectorView {
   T& operator[](int64_t i) const { return data[i * stride]; }
 };
 
-inline bool is_vector(const Operand& operand, int64_t n) {
-  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
-}
 template <class T>
 VectorView<T> vector_view(const Operand& operand) {
   return {operand.as<T>(), operand.rows <= 1 ? 1 : operand.ld};
-}
-
-inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
-  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what,
-             static_cast<long long>(rows), static_cast<long long>(operand.rows),
-             static_cast<long long>(operand.cols));
-  return true;
-}
-
-inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
-  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype),
-             name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld",
-             what, static_cast<long long>(x.rows), static_cast<long long>(columns),
-             static_cast<long long>(operand.rows), static_cast<long long>(operand.cols));
-  return true;
 }
 
 // Sum of lanes in float64, in a fixed order.

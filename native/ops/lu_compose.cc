@@ -7,7 +7,7 @@ namespace flow::FLOW_ISA {
 namespace {
 
 template <class T>
-void compose(const LuOperands& lu, const Operand& w) {
+void compose(const LuFactors& lu, const Operand& w) {
   const int64_t n = lu.n;
   if (lu.form != LuForm::lu) {
     for (int64_t i = 0; i < n; ++i) {
@@ -33,21 +33,9 @@ void compose(const LuOperands& lu, const Operand& w) {
 }
 
 bool lu_compose(const Call& call) {
-  if (!check_lu_lists(call, 4, 2)) return false;
-  const auto read = [&](int k, LuOperands& lu) {
-    int32_t* place = nullptr;
-    return read_lu(call, 4 * k, call.attr[k], lu, place);
-  };
-  for (int k = 0; k < call.n_attr; ++k) {
-    LuOperands lu;
-    if (!read(k, lu) || !check_shape(call, call.out[2 * k], "w", lu.n, lu.n, lu.factors->dtype) ||
-        !check_lu_log_det(call, lu, call.out[2 * k + 1]))
-      return false;
-  }
+  if (!check_lu_compose(call) || !check_permutations(call, 4)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
-    for_matrices(call, 4, [&](int k) {
-      LuOperands lu;
-      if (!read(k, lu)) return;
+    for_matrices(call, 4, [&](int k, const LuFactors& lu) {
       compose<decltype(zero)>(lu, call.out[2 * k]);
       write_lu_log_det(lu, call.out[2 * k + 1]);
     });

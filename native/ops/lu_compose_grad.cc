@@ -8,7 +8,7 @@ namespace flow::FLOW_ISA {
 namespace {
 
 template <class T>
-void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_log_det, const Operand& d_factors,
+void differentiate(const LuFactors& lu, const Operand& dw, const Operand& d_log_det, const Operand& d_factors,
                    const Operand& d_scale) {
   const int64_t n = lu.n;
   const double beside = d_log_det.absent() ? 0 : *d_log_det.as<double>();
@@ -54,26 +54,9 @@ void differentiate(const LuOperands& lu, const Operand& dw, const Operand& d_log
 }
 
 bool lu_compose_grad(const Call& call) {
-  if (!check_lu_lists(call, 6, 2)) return false;
-  const auto read = [&](int k, LuOperands& lu) {
-    int32_t* place = nullptr;
-    return read_lu(call, 6 * k, call.attr[k], lu, place);
-  };
-  for (int k = 0; k < call.n_attr; ++k) {
-    LuOperands lu;
-    if (!read(k, lu)) return false;
-    FLOW_CHECK(call, !lu.log_scale->absent(), "log_scale: expected one, got none");
-    const Operand* in = call.in + 6 * k;
-    const Operand* out = call.out + 2 * k;
-    const DType type = lu.factors->dtype;
-    if (!check_shape(call, in[4], "dL_dW", lu.n, lu.n, type) || (!in[5].absent() && !check_number(call, in[5], "dL_dlog_det")) ||
-        !check_shape(call, out[0], "dL_dfactors", lu.n, lu.n, type) || !check_vector(call, out[1], "dL_dlog_scale", lu.n, type))
-      return false;
-  }
+  if (!check_lu_compose_grad(call) || !check_permutations(call, 6)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
-    for_matrices(call, 6, [&](int k) {
-      LuOperands lu;
-      if (!read(k, lu)) return;
+    for_matrices(call, 6, [&](int k, const LuFactors& lu) {
       const Operand* in = call.in + 6 * k;
       differentiate<decltype(zero)>(lu, in[4], in[5], call.out[2 * k], call.out[2 * k + 1]);
     });

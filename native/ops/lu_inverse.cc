@@ -8,18 +8,14 @@ namespace flow::FLOW_ISA {
 namespace {
 
 bool lu_inverse(const Call& call) {
-  if (!check_lu_lists(call, 4, 2)) return false;
+  if (!check_lu_inverse(call)) return false;
   return with_float(call, call.in[0], "factors", [&](auto zero) {
     using T = decltype(zero);
     for (int k = 0; k < call.n_attr; ++k) {
-      LuOperands lu;
+      LuFactors lu;
       int32_t* place = nullptr;
       const Operand& out = call.out[2 * k];
-      if (!read_lu(call, 4 * k, call.attr[k], lu, place)) return false;
-      FLOW_CHECK(call, lu.n <= inverse_channels, "factors: expected at most %lld channels, got %lld",
-                 static_cast<long long>(inverse_channels), static_cast<long long>(lu.n));
-      if (!check_shape(call, out, "inverse", lu.n, lu.n, lu.factors->dtype) || !check_lu_log_det(call, lu, call.out[2 * k + 1]))
-        return false;
+      if (!read_lu(call, 4 * k, call.attr[k], lu) || !invert_rows(call, lu, place)) return false;
       const double* inverse = invert_lu<T>(call, lu, place, true);
       if (!inverse) return false;
       const int64_t n = lu.n;

@@ -12,7 +12,7 @@ namespace {
 
 // T: type of y and x; S: of the triangles.
 template <class T, class S>
-bool solve(const Call& call, const LuOperands& lu, const int32_t* place, bool transpose, int method) {
+bool solve(const Call& call, const LuFactors& lu, const int32_t* place, bool transpose, int method) {
   const Operand &y = call.in[0], &bias = call.in[5], &x = call.out[0];
   const int64_t n = lu.n;
   const bool by_inverse = method == 2 || (method == 0 && n <= inverse_channels && !y.absent());
@@ -43,19 +43,13 @@ bool solve(const Call& call, const LuOperands& lu, const int32_t* place, bool tr
 }
 
 bool lu_solve(const Call& call) {
-  LuOperands lu;
+  LuFactors lu;
+  bool transpose = false;
+  int method = 0;
   int32_t* place = nullptr;
-  if (!read_lu(call, 1, call.attr[0], lu, place)) return false;
-  const Operand &y = call.in[0], &bias = call.in[5], &x = call.out[0];
-  const bool transpose = call.attr[1] != 0;
-  FLOW_CHECK(call, call.attr[2] == 0 || call.attr[2] == 1 || call.attr[2] == 2, "method: expected 0, 1 or 2, got %g", call.attr[2]);
-  if (!check_shape(call, x, "x", y.absent() ? lu.n : y.rows, lu.n, x.dtype)) return false;
-  if (!y.absent() && !check_shape(call, y, "y", x.rows, lu.n, x.dtype)) return false;
-  FLOW_CHECK(call, bias.absent() || !transpose, "bias: expected none with the transpose");
-  if (!bias.absent() && !check_vector(call, bias, "bias", lu.n, x.dtype)) return false;
-  const int method = static_cast<int>(call.attr[2]);
+  if (!read_lu_solve(call, lu, transpose, method) || !invert_rows(call, lu, place)) return false;
   const bool narrow = lu.factors->dtype == DType::f32;
-  return with_float(call, x, "x", [&](auto zero) {
+  return with_float(call, call.out[0], "x", [&](auto zero) {
     using T = decltype(zero);
     return narrow ? solve<T, float>(call, lu, place, transpose, method)
                   : solve<T, double>(call, lu, place, transpose, method);

@@ -4,9 +4,6 @@
 
 namespace flow::FLOW_ISA {
 
-// Channels up to which the product with W⁻¹ is the faster way (bench lu:).
-inline constexpr int64_t inverse_channels = 64;
-
 // The two triangles in the order in which they are solved with: forward substitution, then backward.
 template <class T>
 struct Triangles {
@@ -24,7 +21,7 @@ struct Triangles {
 };
 
 template <class T, class S>
-bool pack_triangles(const Call& call, const LuOperands& lu, bool transpose, Triangles<T>& triangles) {
+bool pack_triangles(const Call& call, const LuFactors& lu, bool transpose, Triangles<T>& triangles) {
   const int64_t n = lu.n;
   // Of x·Ũ'·L' = y the forward one is L', of x·L'… turned it is Ũ.
   PackedTriangle<T>& lower = transpose ? triangles.second : triangles.first;
@@ -36,7 +33,7 @@ bool pack_triangles(const Call& call, const LuOperands& lu, bool transpose, Tria
     const int64_t zero = triangle.set_diagonal([&](int64_t j) { return lu.diagonal(backward ? n - 1 - j : j); });
     if (zero < 0) return true;
     return call.fail("diagonal: expected no zero, got 0 at [%lld]: the matrix is singular",
-                     static_cast<long long>(backward ? n - 1 - zero : zero));
+                     ll(backward ? n - 1 - zero : zero));
   };
   if (lu.form == LuForm::lu)
     lower.set_unit_diagonal();
@@ -80,7 +77,7 @@ T* identity(int64_t n, int slot) {
 // W⁻¹ [n, n], or with `transpose` not set its transpose, in float64: row i is what substitution gives for the i-th row of the identity.
 // Null after call.fail(). Scratch slots 4 to 6; the result lies in slot 6.
 template <class S>
-double* invert_lu(const Call& call, const LuOperands& lu, const int32_t* place, bool transpose) {
+double* invert_lu(const Call& call, const LuFactors& lu, const int32_t* place, bool transpose) {
   const int64_t n = lu.n;
   Triangles<double> triangles(static_cast<double*>(scratch(static_cast<size_t>(Triangles<double>::size(n)) * sizeof(double), 4)), n);
   if (!pack_triangles<double, S>(call, lu, transpose, triangles)) return nullptr;

@@ -32,18 +32,9 @@ struct SolveOutputs {
   }
 };
 
-inline bool check_flags(const Call& call, const Operand& operand, const char* what, int64_t rows) {
-  FLOW_CHECK(call, operand.dtype == DType::i32 && is_vector(operand, rows), "%s: expected int32 [%lld], got %s %lld × %lld", what,
-             ll(rows), name_of(operand.dtype), ll(operand.rows), ll(operand.cols));
-  return true;
-}
-
 // Outputs first, first + 1, first + 2.
 inline bool read_report(const Call& call, int first, int64_t rows, SolveOutputs& report) {
-  if (!check_flags(call, call.out[first], "iterations", rows) ||
-      !check_log_det(call, call.out[first + 1], "residual", rows) ||
-      !check_flags(call, call.out[first + 2], "converged", rows))
-    return false;
+  if (!check_report(call, first, rows)) return false;
   report = {vector_view<int32_t>(call.out[first]), vector_view<double>(call.out[first + 1]),
             vector_view<int32_t>(call.out[first + 2])};
   return true;

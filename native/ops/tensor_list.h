@@ -3,6 +3,7 @@
 #pragma once
 #include "ops/kernel.h"
 #include "ops/lanes.h"
+#include "ops/tensor_list_operands.h"
 #include "simd/shuffle.h"
 
 namespace flow::FLOW_ISA {
@@ -54,6 +55,21 @@ class TensorList {
     parallel(tasks(), [&](int64_t task) { run_task(task, body); });
   }
 
+  // body(T{}, tensor, count, at) in the type of each tensor; at(list) is where the run begins in the tensor's operand of that list.
+  template <class F>
+  void run_typed(const F& body) const {
+    run([&](int64_t, int i, int64_t row, int64_t col, int64_t count) {
+      const auto go = [&](auto zero) FLOW_INLINE_LAMBDA {
+        using T = decltype(zero);
+        body(zero, i, count, [&](const Operand* list) FLOW_INLINE_LAMBDA { return list[i].as<T>() + row * list[i].ld + col; });
+      };
+      if (operands_[i].dtype == DType::f32)
+        go(float{});
+      else
+        go(double{});
+    });
+  }
+
  private:
   bool flat(int i) const {
     if (!operands_[i].contiguous() || (extents_ && !extents_[i].absent())) return false;
@@ -73,69 +89,16 @@ class TensorList {
   int n_;
 };
 
-// Every operand of a list is like the first list's: same rows, columns and dtype.
-inline bool check_list(const Call& call, const char* what, const Operand* list, const Operand* like, int n,
-                       bool optional = false) {
+// Extents of 0 and more.
+inline bool check_extent_values(const Call& call, const Operand* extents, int n) {
   for (int i = 0; i < n; ++i) {
-    if (optional && list[i].absent()) continue;
-    FLOW_CHECK(call, list[i].dtype == like[i].dtype, "%s[%d]: expected %s, got %s", what, i, name_of(like[i].dtype),
-               name_of(list[i].dtype));
-    FLOW_CHECK(call, same_shape(list[i], like[i]), "%s[%d]: expected %lld × %lld, got %lld × %lld", what, i,
-               static_cast<long long>(like[i].rows), static_cast<long long>(like[i].cols),
-               static_cast<long long>(list[i].rows), static_cast<long long>(list[i].cols));
-  }
-  return true;
-}
-
-inline bool check_float_list(const Call& call, const char* what, const Operand* list, int n) {
-  for (int i = 0; i < n; ++i)
-    FLOW_CHECK(call, list[i].dtype == DType::f32 || list[i].dtype == DType::f64,
-               "%s[%d]: expected float32 or float64, got %s", what, i, name_of(list[i].dtype));
-  return true;
-}
-
-inline bool check_extent_list(const Call& call, const Operand* extents, const Operand* like, int n) {
-  for (int i = 0; i < n; ++i) {
-    if (extents[i].absent()) continue;
-    FLOW_CHECK(call, extents[i].dtype == DType::i32 && extents[i].rows <= 1 && extents[i].count() == like[i].rows,
-               "extents[%d]: expected int32 of shape [%lld], got %s %lld × %lld", i,
-               static_cast<long long>(like[i].rows), name_of(extents[i].dtype),
-               static_cast<long long>(extents[i].rows), static_cast<long long>(extents[i].cols));
     const int32_t* extent = extents[i].as<int32_t>();
-    for (int64_t r = 0; r < like[i].rows; ++r)
-      FLOW_CHECK(call, extent[r] >= 0, "extents[%d][%lld]: expected 0 or more, got %d", i, static_cast<long long>(r),
-                 extent[r]);
+    for (int64_t r = 0; extent && r < extents[i].count(); ++r)
+      FLOW_CHECK(call, extent[r] >= 0, "extents[%d][%lld]: expected 0 or more, got %d", i, ll(r), extent[r]);
   }
   return true;
 }
 
-// A float64 vector of hyper-parameters, read (and for counters written) by the op.
-inline bool check_state(const Call& call, const Operand& state, int64_t count) {
-  FLOW_CHECK(call, state.dtype == DType::f64 && state.rows == 1 && state.cols == count,
-             "state: expected float64 of shape [%lld], got %s %lld × %lld", static_cast<long long>(count),
-             name_of(state.dtype), static_cast<long long>(state.rows), static_cast<long long>(state.cols));
-  return true;
-}
-
-inline bool check_scalar(const Call& call, const Operand& scalar, const char* what) {
-  FLOW_CHECK(call, scalar.dtype == DType::f64 && scalar.count() == 1, "%s: expected one float64, got %s %lld × %lld",
-             what, name_of(scalar.dtype), static_cast<long long>(scalar.rows), static_cast<long long>(scalar.cols));
-  return true;
-}
-
-// The place of a tensor that is not finite, as check_finite tells it: where there is one, nothing is to be changed.
-inline bool check_skip(const Call& call, const Operand& skip) {
-  FLOW_CHECK(call, skip.absent() || (skip.dtype == DType::i32 && skip.count() == 1),
-             "skip: expected one int32, got %s %lld × %lld", name_of(skip.dtype), static_cast<long long>(skip.rows),
-             static_cast<long long>(skip.cols));
-  return true;
-}
 inline bool skips(const Operand& skip) { return !skip.absent() && *skip.as<int32_t>() >= 0; }
-
-// min(1, max_norm/(norm + 1e-6)), as torch.nn.utils.clip_grad_norm_; a NaN stays.
-inline double clip_factor(double norm, double max_norm) {
-  const double factor = max_norm / (norm + 1e-6);
-  return factor > 1 ? 1 : factor;
-}
 
 }  // namespace flow::FLOW_ISA

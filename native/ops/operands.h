@@ -1,0 +1,74 @@
+// What ops check of their operands, in the same words on either device, and the choice of the element type.
+#pragma once
+#include "core/op.h"
+
+namespace flow::FLOW_ISA {
+
+inline long long ll(int64_t value) { return static_cast<long long>(value); }
+
+inline bool same_shape(const Operand& a, const Operand& b) { return a.rows == b.rows && a.cols == b.cols; }
+/** A vector of n numbers: [n] (1 × n) or a column n × 1. */
+inline bool is_vector(const Operand& operand, int64_t n) {
+  return operand.count() == n && (operand.rows <= 1 || operand.cols <= 1);
+}
+/** Whether `in` is of the shape of `out`, or one row, one column or one number of it. */
+inline bool broadcasts(const Operand& in, const Operand& out) {
+  return (in.rows == out.rows || in.rows == 1) && (in.cols == out.cols || in.cols == 1);
+}
+
+/** Calls body(T{}) for the floating type of an operand; other types fail with the name of the operand. */
+template <class F>
+inline bool with_float(const Call& call, const Operand& operand, const char* what, const F& body) {
+  if (operand.dtype == DType::f32) return body(float{});
+  if (operand.dtype == DType::f64) return body(double{});
+  return call.fail("%s: expected float32 or float64, got %s", what, name_of(operand.dtype));
+}
+
+#define FLOW_CHECK_SAME_SHAPE(call, a, b, what)                                                               \
+  FLOW_CHECK(call, same_shape(a, b), what ": expected %lld × %lld, got %lld × %lld", ll((b).rows), ll((b).cols), \
+             ll((a).rows), ll((a).cols))
+#define FLOW_CHECK_SAME_DTYPE(call, a, b, what)                                                      \
+  FLOW_CHECK(call, (a).dtype == (b).dtype, what ": expected %s, got %s", name_of((b).dtype), name_of((a).dtype))
+#define FLOW_CHECK_BROADCAST(call, a, out, what)                                                        \
+  FLOW_CHECK(call, broadcasts(a, out), what ": %lld × %lld does not broadcast to %lld × %lld", ll((a).rows), \
+             ll((a).cols), ll((out).rows), ll((out).cols))
+
+/** The rows of x, `columns` of them side by side, of the type of x. */
+inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
+  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype), name_of(operand.dtype));
+  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld", what,
+             ll(x.rows), ll(columns), ll(operand.rows), ll(operand.cols));
+  return true;
+}
+
+/** [n] of a type, side by side. */
+inline bool check_vector(const Call& call, const Operand& o, const char* what, int64_t n, DType dtype) {
+  FLOW_CHECK(call, o.dtype == dtype && o.count() == n && o.rows <= 1, "%s: expected %s [%lld], got %s %lld × %lld", what,
+             name_of(dtype), ll(n), name_of(o.dtype), ll(o.rows), ll(o.cols));
+  return true;
+}
+inline bool check_number(const Call& call, const Operand& o, const char* what) {
+  FLOW_CHECK(call, o.dtype == DType::f64 && o.count() == 1, "%s: expected one float64, got %s %lld × %lld", what,
+             name_of(o.dtype), ll(o.rows), ll(o.cols));
+  return true;
+}
+
+/** A number a sample, [rows] float64. */
+inline bool check_log_det(const Call& call, const Operand& operand, const char* what, int64_t rows) {
+  FLOW_CHECK(call, operand.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(operand.dtype));
+  FLOW_CHECK(call, is_vector(operand, rows), "%s: expected shape [%lld], got %lld × %lld", what, ll(rows), ll(operand.rows),
+             ll(operand.cols));
+  return true;
+}
+inline bool check_flags(const Call& call, const Operand& operand, const char* what, int64_t rows) {
+  FLOW_CHECK(call, operand.dtype == DType::i32 && is_vector(operand, rows), "%s: expected int32 [%lld], got %s %lld × %lld", what,
+             ll(rows), name_of(operand.dtype), ll(operand.rows), ll(operand.cols));
+  return true;
+}
+/** What a solve reports of each sample, outputs first, first + 1, first + 2: iterations, residual and converged. */
+inline bool check_report(const Call& call, int first, int64_t rows) {
+  return check_flags(call, call.out[first], "iterations", rows) && check_log_det(call, call.out[first + 1], "residual", rows) &&
+         check_flags(call, call.out[first + 2], "converged", rows);
+}
+
+}  // namespace flow::FLOW_ISA
