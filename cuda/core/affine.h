@@ -16,7 +16,7 @@ inline bool run_linear(const Call& call, const Operand& x, const Operand& weight
     return false;
   if (!bias.absent() && !check_shape(call, bias, "bias", 1, units, x.dtype)) return false;
   if (!addend.absent() && !check_shape(call, addend, "addend", rows, units, x.dtype)) return false;
-  if (extents && !check_extents(call, *extents, units)) return false;
+  if (extents && !check_extents(call, *extents, units, inputs)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     Epilogue<T> epilogue{y.as<T>(), y.ld};

@@ -1,16 +1,14 @@
 // Convolutions as products (core/product.h) whose rules find the pixels: nothing is gathered first.
 //
-// Images are rows of pixels [images·height·width, channels]. A kernel is the list of its live taps: tap (dy, dx) of the pixel (h, w)
-// reads the pixel (h + dy, w + dx), or zeros outside of the image; its weights are the columns block·inputs … of the weight.
-//
-// attributes: height, width, taps of the whole kernel, activation, its parameter, then three numbers a live tap: block, dy, dx.
+// Images, taps and attributes: native/ops/conv2d_operands.h. A kernel is the list of its live taps; the weights of tap (dy, dx) are the columns
+// block·inputs … of the weight.
 #pragma once
 #include "cuda/core/divide.h"
 #include "cuda/core/linear.h"
+#include "ops/conv2d_operands.h"
 
 namespace flow::cuda {
 
-inline constexpr int conv_header = 5;
 inline constexpr int max_taps = 128;  // they are an argument of the launch
 
 struct ConvTap {
@@ -30,48 +28,18 @@ struct ConvShape {
   ConvShape() : taps{}, by_block{} {}
 };
 
-inline bool whole_between(double value, double low, double high) {
-  return value >= low && value <= high && value == static_cast<double>(static_cast<int64_t>(value));
-}
-
 /** Attributes from `at` on, with `live` taps. */
 inline bool read_conv(const Call& call, int at, int64_t live, int64_t rows, int64_t outputs, int64_t weight_cols, ConvShape& shape) {
-  const double height = call.attr[at], width = call.attr[at + 1], blocks = call.attr[at + 2];
-  constexpr double most = 1 << 30;
-  FLOW_CHECK(call, whole_between(height, 1, most) && whole_between(width, 1, most),
-             "image: expected height and width from 1, got %g × %g", height, width);
-  FLOW_CHECK(call, whole_between(blocks, 1, most), "taps: expected from 1, got %g", blocks);
-  FLOW_CHECK(call, blocks <= max_taps, "taps: expected at most %d on a GPU, got %g", max_taps, blocks);
-  shape.height = static_cast<int64_t>(height);
-  shape.width = static_cast<int64_t>(width);
-  shape.blocks = static_cast<int64_t>(blocks);
-  const int64_t pixels = shape.height * shape.width;
-  FLOW_CHECK(call, rows % pixels == 0, "rows: expected a multiple of height·width = %lld, got %lld", ll(pixels), ll(rows));
-  FLOW_CHECK(call, weight_cols % shape.blocks == 0, "weight: expected a multiple of %lld columns, one block a tap, got %lld",
-             ll(shape.blocks), ll(weight_cols));
-  shape.inputs = weight_cols / shape.blocks;
-  shape.outputs = outputs;
-  shape.live = live;
-  int64_t before = -1;
-  for (int64_t t = 0; t < shape.live; ++t) {
-    const double* attr = call.attr + at + conv_header + 3 * t;
-    FLOW_CHECK(call, whole_between(attr[0], static_cast<double>(before + 1), blocks - 1),
-               "tap %lld: expected a place in the kernel above %lld and below %g, got %g", ll(t), ll(before), blocks, attr[0]);
-    FLOW_CHECK(call, whole_between(attr[1], -most, most) && whole_between(attr[2], -most, most),
-               "tap %lld: expected whole steps, got (%g, %g)", ll(t), attr[1], attr[2]);
-    before = static_cast<int64_t>(attr[0]);
-    shape.taps.tap[t] = {static_cast<int32_t>(attr[1]), static_cast<int32_t>(attr[2]), static_cast<int16_t>(before), 1};
-    shape.by_block.tap[before] = shape.taps.tap[t];
-  }
-  return true;
+  return read_conv_geometry(call, at, live, rows, outputs, weight_cols, max_taps, shape,
+                            [&](int64_t tap, int32_t place, int32_t dy, int32_t dx) {
+                              shape.taps.tap[tap] = {dy, dx, static_cast<int16_t>(place), 1};
+                              shape.by_block.tap[place] = shape.taps.tap[tap];
+                            });
 }
-
 /** All attributes are those of one convolution. */
 inline bool read_conv(const Call& call, int64_t rows, int64_t outputs, int64_t weight_cols, ConvShape& shape) {
-  FLOW_CHECK(call, call.n_attr >= conv_header && (call.n_attr - conv_header) % 3 == 0,
-             "attributes: expected height, width, taps, activation, parameter and three numbers a live tap, got %d numbers",
-             call.n_attr);
-  return read_conv(call, 0, (call.n_attr - conv_header) / 3, rows, outputs, weight_cols, shape);
+  const int64_t live = count_live_taps(call);
+  return live >= 0 && read_conv(call, 0, live, rows, outputs, weight_cols, shape);
 }
 
 /** Whether the pixel (h, w) lies in the image. */

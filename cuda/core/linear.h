@@ -16,7 +16,7 @@
 namespace flow::cuda {
 
 /** Extents of a weight [units, inputs]. Their values are not looked at: kernels take those beyond 0 … inputs as 0 or inputs. */
-inline bool check_extents(const Call& call, const Operand& extents, int64_t units) {
+inline bool check_extents(const Call& call, const Operand& extents, int64_t units, int64_t /* inputs */) {
   FLOW_CHECK(call, extents.dtype == DType::i32, "extents: expected int32, got %s", name_of(extents.dtype));
   FLOW_CHECK(call, extents.count() == units && extents.rows <= 1, "extents: expected shape [%lld], got %lld × %lld", ll(units),
              ll(extents.rows), ll(extents.cols));

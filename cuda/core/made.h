@@ -62,7 +62,7 @@ inline bool check_network(const Call& call, int first, int operands, int64_t fea
     const Operand* own = call.in + first + 3 * l;
     if (!check_shape(call, own[0], "weight", own[0].rows, inputs, dtype)) return false;
     if (!own[1].absent() && !check_shape(call, own[1], "bias", 1, own[0].rows, dtype)) return false;
-    if (!check_extents(call, own[2], own[0].rows)) return false;
+    if (!check_extents(call, own[2], own[0].rows, inputs)) return false;
     FLOW_CHECK(call, own[0].ld < (1 << 30) && own[0].rows < (1 << 30), "layer %d: it is too large", l);
     if (residual && l > 0 && l + 1 < layers)
       FLOW_CHECK(call, own[0].rows == call.in[first].rows, "layer %d: a residual network has layers of one width", l);

@@ -21,28 +21,9 @@ FLOW_FORMULA void store(double* p, double value) { *p = value; }
 #include "math/monotone_dsf.h"
 #include "math/monotone_logistic.h"
 #include "math/monotone_polynomials.h"
+#include "ops/monotone_operands.h"
 
 namespace flow::cuda {
-
-inline constexpr int monotone_attributes = 5;
-
-/** Attributes, from `at` on: family, two sizes, bound, least slope. Calls body(family) with the functions of one T. */
-template <class T, class F>
-bool with_monotone(const Call& call, const F& body, int at = 0) {
-  const double kind = call.attr[at], bound = call.attr[at + 3], least = call.attr[at + 4];
-  const int64_t first = call.int_attr(at + 1), second = call.int_attr(at + 2);
-  FLOW_CHECK(call, first >= 1 && first <= 4096 && second >= 0 && second <= 4096, "sizes: expected 1 to 4096, got %lld and %lld",
-             ll(first), ll(second));
-  FLOW_CHECK(call, bound > 0 && least > 0, "bound, least slope: expected numbers above 0, got %g and %g", bound, least);
-  if (kind == 0) {
-    FLOW_CHECK(call, second >= 1, "layers: expected 1 or more, got %lld", ll(second));
-    return body(Dsf<T>{first, second, static_cast<T>(least)});
-  }
-  if (kind == 1) return body(SumOfSquares<T>{first, second, static_cast<T>(bound), static_cast<T>(least)});
-  if (kind == 2) return body(Bernstein<T>{first, static_cast<T>(bound), static_cast<T>(least)});
-  if (kind == 3) return body(LogisticMixture<T>{first, static_cast<T>(bound)});
-  return call.fail("family: expected a code from 0 to 3, got %g", kind);
-}
 
 /** The numbers of x [N, D]; number e = n·D + i has its parameters in the columns i·P … of row n. */
 template <class T>

@@ -6,6 +6,7 @@
 #include "cuda/core/block.h"
 #include "cuda/core/linear.h"
 #include "cuda/core/scalar.h"
+#include "ops/scale_weights_operands.h"
 
 namespace flow::cuda {
 
@@ -57,20 +58,10 @@ __device__ __forceinline__ double row_dot(const T* a, const T* b, int cols) {
   return warp_fold(sum, Sum{});
 }
 
-inline bool check_rows(const Call& call, const Operand& o, const char* what, const Operand& weight) {
-  FLOW_CHECK(call, o.dtype == weight.dtype && o.count() == weight.rows && o.rows <= 1, "%s: expected %s [%lld], got %s %lld × %lld",
-             what, name_of(weight.dtype), ll(weight.rows), name_of(o.dtype), ll(o.rows), ll(o.cols));
+inline bool check_scaled_size(const Call& call, const Operand& weight) {
+  FLOW_CHECK(call, weight.rows <= INT32_MAX / 2 && weight.ld <= INT32_MAX / 2, "weight: %lld × %lld is too large", ll(weight.rows),
+             ll(weight.cols));
   return true;
-}
-
-inline bool check_scaled_layer(const Call& call, const Operand* in) {
-  FLOW_CHECK(call, in[0].dtype == DType::f32 || in[0].dtype == DType::f64, "weight[0]: expected float32 or float64, got %s",
-             name_of(in[0].dtype));
-  FLOW_CHECK(call, in[0].rows <= INT32_MAX / 2 && in[0].ld <= INT32_MAX / 2, "weight: %lld × %lld is too large", ll(in[0].rows),
-             ll(in[0].cols));
-  if (!in[1].absent() && !check_rows(call, in[1], "bias", in[0])) return false;
-  if (!in[2].absent() && !check_rows(call, in[2], "log_scale", in[0])) return false;
-  return in[3].absent() || check_rows(call, in[3], "gain", in[0]);
 }
 
 /** make(k) → the entry of layer k, whose `layer` is set here from in[k·per_in …]; launch(table, blocks) for each full table. */
@@ -90,6 +81,7 @@ bool for_layers(const Call& call, int per_in, int layers, const Make& make, cons
   };
   for (int k = 0; k < layers; ++k) {
     const Operand* in = call.in + per_in * k;
+    if (!check_scaled_size(call, in[0])) return false;
     if (in[0].rows == 0) continue;
     const int64_t own = ceil_div(in[0].rows, warps_of_block);
     if ((table.count == LayerTable<Entry>::most || blocks + own > INT32_MAX) && !flush()) return false;

@@ -27,15 +27,9 @@ struct Gradient {
 };
 
 bool categorical_log_prob_grad(const Call& call) {
-  const Operand &logits = call.in[0], &x = call.in[1];
   int64_t positions = 1;
-  FLOW_CHECK(call, whole_attr(call, 0, 1, most_levels) && logits.cols == x.cols * call.int_attr(0) && logits.rows == x.rows,
-             "logits: expected %lld × %lld·%g, got %lld × %lld", ll(x.rows), ll(x.cols), call.attr[0], ll(logits.rows),
-             ll(logits.cols));
-  if (!check_samples(call, call.in[3], "d", x.rows, 1, positions) ||
-      !check_shape(call, call.in[2], "sums", x.rows, 2 * x.cols, logits.dtype) ||
-      !check_shape(call, call.out[0], "dL_dlogits", logits.rows, logits.cols, logits.dtype))
-    return false;
+  if (!check_categorical_log_prob_grad(call, positions)) return false;
+  const Operand &logits = call.in[0], &x = call.in[1];
   return with_float(call, logits, "logits", [&](auto zero) {
     using T = decltype(zero);
     return with_type(x.dtype, [&](auto level) {

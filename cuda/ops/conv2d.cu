@@ -1,6 +1,6 @@
 // conv2d: y [pixels, outputs] = act(Σ_t x[pixel + tap t] · W_tᵀ + bias + addend), W_t the columns t·inputs … of the weight.
 // in: x [images·height·width, inputs], weight [outputs, taps·inputs], bias or absent, addend or absent; out: y;
-// attributes: core/conv.h.
+// attributes: native/ops/conv2d_operands.h.
 //
 // Floor: 2·pixels·outputs·live taps·inputs operations; x and y once, the weights. One launch (a second one where the images are few).
 #include "cuda/core/conv.h"
@@ -13,14 +13,7 @@ bool conv2d(const Call& call) {
   ConvShape shape;
   Activation act = Activation::none;
   double param = 0;
-  if (!read_conv(call, x.rows, weight.rows, weight.cols, shape) || !read_activation(call, 3, act, param)) return false;
-  const int64_t rows = x.rows, outputs = shape.outputs;
-  if (!check_shape(call, x, "x", rows, shape.inputs, x.dtype) ||
-      !check_shape(call, weight, "weight", outputs, weight.cols, x.dtype) ||
-      !check_shape(call, y, "y", rows, outputs, x.dtype))
-    return false;
-  if (!bias.absent() && !check_shape(call, bias, "bias", 1, outputs, x.dtype)) return false;
-  if (!addend.absent() && !check_shape(call, addend, "addend", rows, outputs, x.dtype)) return false;
+  if (!read_conv2d(call, shape, act, param)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     Epilogue<T> epilogue{y.as<T>(), y.ld};

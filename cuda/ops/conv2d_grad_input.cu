@@ -1,6 +1,6 @@
 // conv2d_grad_input: dL_dx [pixels, inputs] = Σ_t dL_dy[pixel − tap t] · W_t (⊙ act'), where act' is that of the
 // activation whose output x was, written in that output.
-// in: dL_dy [images·height·width, outputs], weight [outputs, taps·inputs], x or absent; out: dL_dx; attributes: core/conv.h.
+// in: dL_dy [images·height·width, outputs], weight [outputs, taps·inputs], x or absent; out: dL_dx; attributes: native/ops/conv2d_operands.h.
 //
 // Floor: 2·pixels·outputs·live taps·inputs operations; dL_dy, x and dL_dx once. One launch, the gate of the activation in it.
 #include "cuda/core/conv.h"
@@ -13,16 +13,7 @@ bool conv2d_grad_input(const Call& call) {
   ConvShape shape;
   Activation act = Activation::none;
   double param = 0;
-  if (!read_conv(call, dL_dy.rows, weight.rows, weight.cols, shape) || !read_activation(call, 3, act, param)) return false;
-  const int64_t rows = dL_dy.rows;
-  if (!check_shape(call, dL_dy, "dL_dy", rows, shape.outputs, dL_dy.dtype) ||
-      !check_shape(call, weight, "weight", shape.outputs, weight.cols, dL_dy.dtype) ||
-      !check_shape(call, dL_dx, "dL_dx", rows, shape.inputs, dL_dy.dtype))
-    return false;
-  FLOW_CHECK(call, x.absent() == (act == Activation::none) || dL_dx.count() == 0,
-             "x: expected the output of an activation, or neither of the two");
-  FLOW_CHECK(call, act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
-  if (!x.absent() && !check_shape(call, x, "x", rows, shape.inputs, dL_dy.dtype)) return false;
+  if (!read_conv2d_grad_input(call, shape, act, param)) return false;
   return with_float(call, dL_dy, "dL_dy", [&](auto zero) {
     using T = decltype(zero);
     Epilogue<T> epilogue{dL_dx.as<T>(), dL_dx.ld};

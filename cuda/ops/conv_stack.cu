@@ -16,14 +16,7 @@ bool conv_stack(const Call& call) {
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     StackLayer layers[max_stack_layers];
-    if (!read_stack(call, count, 2, x.rows, x.cols, layers)) return false;
-    for (int64_t k = 0; k < count; ++k) {
-      const Operand &bias = call.in[3 + 2 * k], &y = call.out[k];
-      const int64_t outputs = layers[k].shape.outputs;
-      if (!bias.absent() && !check_shape(call, bias, "bias", 1, outputs, x.dtype)) return false;
-      if (!check_shape(call, y, "y", x.rows, outputs, x.dtype)) return false;
-    }
-    if (!addend.absent() && !check_shape(call, addend, "addend", x.rows, layers[0].shape.outputs, x.dtype)) return false;
+    if (!read_stack(call, count, 2, x.rows, x.cols, layers) || !check_stack_outputs(call, count, layers)) return false;
     for (int64_t k = 0; k < count; ++k) {
       Epilogue<T> epilogue{call.out[k].as<T>(), call.out[k].ld};
       epilogue.bias = call.in[3 + 2 * k].as<const T>();

@@ -94,27 +94,14 @@ bool run(const Call& call, const StackLayer* layers, int64_t count) {
 }
 
 bool conv_stack_grad(const Call& call) {
-  const Operand &dL_dy = call.in[0], &x = call.in[1], &dL_dx = call.out[0], &dL_daddend = call.out[1];
+  const Operand& x = call.in[1];
   const int64_t count = stack_count(call, 2);
   if (count == 0) return false;
   FLOW_CHECK(call, call.n_out == 2 + 2 * count, "outputs: expected %lld, got %d", ll(2 + 2 * count), call.n_out);
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     StackLayer layers[max_stack_layers];
-    if (!read_stack(call, count, 2, x.rows, x.cols, layers)) return false;
-    for (int64_t k = 0; k < count; ++k) {
-      const Operand &y = call.in[3 + 2 * k], &dL_dW = call.out[2 + 2 * k], &dL_db = call.out[3 + 2 * k];
-      const ConvShape& shape = layers[k].shape;
-      const bool needs_y = k < count - 1 || layers[k].act != Activation::none;
-      FLOW_CHECK(call, !needs_y || !y.absent() || x.rows * shape.outputs == 0, "y: expected the output of layer %lld, got none", ll(k));
-      FLOW_CHECK(call, layers[k].act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
-      if (!y.absent() && !check_shape(call, y, "y", x.rows, shape.outputs, x.dtype)) return false;
-      if (!dL_dW.absent() && !check_shape(call, dL_dW, "dL_dW", shape.outputs, shape.blocks * shape.inputs, x.dtype)) return false;
-      if (!dL_db.absent() && !check_shape(call, dL_db, "dL_db", 1, shape.outputs, x.dtype)) return false;
-    }
-    if (!check_shape(call, dL_dy, "dL_dy", x.rows, layers[count - 1].shape.outputs, x.dtype)) return false;
-    if (!dL_dx.absent() && !check_shape(call, dL_dx, "dL_dx", x.rows, x.cols, x.dtype)) return false;
-    if (!dL_daddend.absent() && !check_shape(call, dL_daddend, "dL_daddend", x.rows, layers[0].shape.outputs, x.dtype)) return false;
+    if (!read_stack(call, count, 2, x.rows, x.cols, layers) || !check_stack_gradients(call, count, layers)) return false;
     return run<T>(call, layers, count);
   });
 }

@@ -1,30 +1,12 @@
-// What the ops of discrete variables share on a GPU; the layout of parameters is that of native/ops/discrete.h. A level that is none
+// What the ops of discrete variables share on a GPU; the layout of parameters is that of native/ops/discrete_operands.h. A level that is none
 // is read on the device, so it is no error: log p is −∞ and the gradient zero, as on the CPU.
 #pragma once
 #include "cuda/core/samples.h"
 #include "cuda/core/scalar.h"
 #include "math/discrete.h"
+#include "ops/discrete_operands.h"
 
 namespace flow::cuda {
-
-inline constexpr int64_t most_levels = 1 << 24;
-
-inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
-  const double value = call.attr[at];
-  return value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
-         value == static_cast<double>(static_cast<int64_t>(value));
-}
-
-// [samples] float64, and the number of rows a sample.
-inline bool check_samples(const Call& call, const Operand& sums, const char* what, int64_t rows, int at, int64_t& positions) {
-  FLOW_CHECK(call, whole_attr(call, at, 1, max_of(1, rows)) && rows % call.int_attr(at) == 0,
-             "positions: expected a divisor of the %lld rows, got %g", ll(rows), call.attr[at]);
-  positions = call.int_attr(at);
-  FLOW_CHECK(call, sums.dtype == DType::f64, "%s: expected float64, got %s", what, name_of(sums.dtype));
-  FLOW_CHECK(call, sums.count() == rows / positions && (sums.rows <= 1 || sums.cols <= 1), "%s: expected shape [%lld], got %lld × %lld",
-             what, ll(rows / positions), ll(sums.rows), ll(sums.cols));
-  return true;
-}
 
 template <class X>
 __device__ __forceinline__ bool is_level(X x, int64_t levels) {
@@ -107,21 +89,11 @@ __device__ __forceinline__ T draw_bit(T l, T u) {
   return l != l ? l : u < sigmoid(l) ? T(1) : T(0);
 }
 
-struct LogisticMixture {
-  int64_t components, channels, levels;
-  double least_log_scale;
-
-  __host__ __device__ int64_t columns() const { return components * (1 + 2 * channels + channels * (channels - 1) / 2); }
-  __host__ __device__ int64_t mean(int64_t c) const { return (1 + c) * components; }
-  __host__ __device__ int64_t log_scale(int64_t c) const { return (1 + channels + c) * components; }
-  __host__ __device__ int64_t coefficient(int64_t c, int64_t j) const {
-    return (1 + 2 * channels + c * (c - 1) / 2 + j) * components;
-  }
-  template <class T>
-  __host__ __device__ T value(T x) const {
-    return x * (T(2) / static_cast<T>(levels - 1)) - T(1);
-  }
-};
+/** What a level of a mixture stands for, on [−1, 1]. */
+template <class T>
+__device__ __forceinline__ T value_of(const LogisticMixture& m, T level) {
+  return level * (T(2) / static_cast<T>(m.levels - 1)) - T(1);
+}
 
 /** The levels of one row, of mixture k: channel by channel by the inverse of the distribution function, from C numbers in (0, 1). */
 template <class T>
@@ -143,29 +115,14 @@ __device__ __forceinline__ void draw_logistics(const LogisticMixture& m, int64_t
   }
 }
 
-inline bool read_mixture(const Call& call, const Operand& params, int64_t channels, int at, LogisticMixture& out) {
-  FLOW_CHECK(call, whole_attr(call, at, 2, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",
-             call.attr[at]);
-  FLOW_CHECK(call, channels >= 1 && channels <= 64, "x: expected 1 to 64 channels, got %lld", ll(channels));
-  FLOW_CHECK(call, call.attr[at + 1] > -80 && call.attr[at + 1] < 80, "least log-scale: expected a number within ±80, got %g",
-             call.attr[at + 1]);
-  out = {1, channels, call.int_attr(at), call.attr[at + 1]};
-  const int64_t blocks = out.columns();
-  FLOW_CHECK(call, params.cols >= blocks && params.cols % blocks == 0,
-             "params: expected a multiple of %lld columns for %lld channels, got %lld", ll(blocks), ll(channels),
-             ll(params.cols));
-  out.components = params.cols / blocks;
-  return true;
-}
-
 /** Bin of channel c in mixture k: its log-probability and derivatives, and 1/scale. */
 template <bool derivatives, class T>
 __device__ __forceinline__ LogisticBin<T> bin_of(const LogisticMixture& m, const T* p, const T* x, int64_t c, int64_t k, T& inverse) {
   T mean = p[m.mean(c) + k];
-  for (int64_t j = 0; j < c; ++j) mean += tanh(p[m.coefficient(c, j) + k]) * m.value(x[j]);
+  for (int64_t j = 0; j < c; ++j) mean += tanh(p[m.coefficient(c, j) + k]) * value_of(m, x[j]);
   const T top = static_cast<T>(m.levels - 1), least = static_cast<T>(m.least_log_scale);
   inverse = exp(-max(least, p[m.log_scale(c) + k]));
-  return logistic_bin<derivatives>((m.value(x[c]) - mean) * inverse, inverse / top, x[c] == T(0), x[c] == top);
+  return logistic_bin<derivatives>((value_of(m, x[c]) - mean) * inverse, inverse / top, x[c] == T(0), x[c] == top);
 }
 
 /** log (π_k·p_k) up to the normaliser of π. */

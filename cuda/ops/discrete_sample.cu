@@ -14,15 +14,15 @@ struct Draw {
   Matrix<T> x;
   LogisticMixture m;
   int64_t levels;
-  int kind;
+  DiscreteKind kind;
 
   __device__ __forceinline__ Nothing sample(int64_t) const { return {}; }
   __device__ __forceinline__ void operator()(Nothing, int64_t r, int64_t c) const {
-    if (kind == 2) {
+    if (kind == DiscreteKind::bernoulli) {
       *x.at(r, c) = draw_bit(*params.at(r, c), *u.at(r, c));
       return;
     }
-    if (kind == 0) {
+    if (kind == DiscreteKind::categorical) {
       *x.at(r, c) = level_of<T>(draw_category(params.at(r, c * levels), levels, static_cast<double>(*u.at(r, c))));
       return;
     }
@@ -33,20 +33,13 @@ struct Draw {
 
 bool discrete_sample(const Call& call) {
   const Operand &params = call.in[0], &u = call.in[1], &out = call.out[0];
-  const bool mixture = call.attr[0] == 1, bits = call.attr[0] == 2;
-  FLOW_CHECK(call, whole_attr(call, 0, 0, 2), "kind: expected 0 to 2, got %g", call.attr[0]);
-  LogisticMixture m{1, out.cols, 2, 0};
-  if (mixture && !read_mixture(call, params, out.cols, 1, m)) return false;
-  FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * (bits ? 1 : call.int_attr(1))),
-             "logits: expected %lld·%g columns, got %lld", ll(out.cols), call.attr[1], ll(params.cols));
-  if (!check_shape(call, u, "u", params.rows, out.cols + (mixture ? 1 : 0), params.dtype) ||
-      !check_shape(call, out, "output", params.rows, out.cols, params.dtype))
-    return false;
+  DiscreteKind kind{};
+  LogisticMixture m;
+  if (!read_discrete_sample(call, kind, m)) return false;
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);
-    return walk_samples(call, params.rows, mixture ? 1 : out.cols,
-                        Draw<T>{matrix<const T>(params), matrix<const T>(u), matrix<T>(out), m, call.int_attr(1),
-                                static_cast<int>(call.attr[0])});
+    return walk_samples(call, params.rows, kind == DiscreteKind::mixture ? 1 : out.cols,
+                        Draw<T>{matrix<const T>(params), matrix<const T>(u), matrix<T>(out), m, call.int_attr(1), kind});
   });
 }
 

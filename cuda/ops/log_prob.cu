@@ -6,6 +6,7 @@
 #include "cuda/core/samples.h"
 #include "cuda/core/scalar.h"
 #include "math/log_prob.h"
+#include "ops/log_prob_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -44,18 +45,9 @@ bool run_kind(const Call& call) {
 }
 
 bool log_prob(const Call& call) {
-  const Operand &z = call.in[0], &out = call.out[0];
+  if (!check_log_prob(call)) return false;
   const int64_t kind = call.int_attr(0);
-  FLOW_CHECK(call, kind >= 0 && kind <= 2 && call.n_in == (kind == 2 ? 2 : 1), "kind: got %lld with %d inputs", ll(kind),
-             call.n_in);
-  FLOW_CHECK(call, out.dtype == DType::f64 && out.count() == z.rows && out.contiguous(),
-             "output: expected float64 with %lld values side by side, got %s %lld × %lld", ll(z.rows), name_of(out.dtype),
-             ll(out.rows), ll(out.cols));
-  if (kind == 2) {
-    FLOW_CHECK_SAME_SHAPE(call, call.in[1], z, "x");
-    FLOW_CHECK_SAME_DTYPE(call, call.in[1], z, "x");
-  }
-  return with_float(call, z, "z", [&](auto zero) {
+  return with_float(call, call.in[0], "z", [&](auto zero) {
     using T = decltype(zero);
     return kind == 0 ? run_kind<0, T>(call) : kind == 1 ? run_kind<1, T>(call) : run_kind<2, T>(call);
   });

@@ -1,4 +1,4 @@
-// logistic_mixture_log_prob: log p of levels by a mixture of discretised logistics (native/ops/discrete.h), summed over the rows of a
+// logistic_mixture_log_prob: log p of levels by a mixture of discretised logistics (native/ops/discrete_operands.h), summed over the rows of a
 // sample in float64; −∞ where x is no level. in: params, x [rows, C] of the type of params; out: [samples] float64.
 // Attributes: levels, least logarithm of a scale, rows a sample.
 //
@@ -29,12 +29,10 @@ struct LogProb {
 };
 
 bool logistic_mixture_log_prob(const Call& call) {
-  const Operand &params = call.in[0], &x = call.in[1];
   LogisticMixture m{};
   int64_t positions = 1;
-  if (!read_mixture(call, params, x.cols, 0, m) || !check_shape(call, x, "x", params.rows, x.cols, params.dtype) ||
-      !check_samples(call, call.out[0], "output", x.rows, 2, positions))
-    return false;
+  if (!check_logistic_mixture_log_prob(call, m, positions)) return false;
+  const Operand &params = call.in[0], &x = call.in[1];
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);
     return sum_samples(call, x.rows / positions, positions, LogProb<T>{matrix<const T>(params), matrix<const T>(x), m, positions},

@@ -41,7 +41,7 @@ struct Gradient {
         g[m.log_scale(c) + k] = clamped || share == T(0) ? T(0) : bin.by_log_scale * share;
         for (int64_t j = 0; j < c; ++j) {
           const T t = tanh(p[m.coefficient(c, j) + k]);
-          g[m.coefficient(c, j) + k] = by_mean * m.value(level[j]) * (T(1) - t * t);
+          g[m.coefficient(c, j) + k] = by_mean * value_of(m, level[j]) * (T(1) - t * t);
         }
       }
     }
@@ -49,13 +49,10 @@ struct Gradient {
 };
 
 bool logistic_mixture_log_prob_grad(const Call& call) {
-  const Operand &params = call.in[0], &x = call.in[1];
   LogisticMixture m{};
   int64_t positions = 1;
-  if (!read_mixture(call, params, x.cols, 0, m) || !check_shape(call, x, "x", params.rows, x.cols, params.dtype) ||
-      !check_samples(call, call.in[2], "d", x.rows, 2, positions) ||
-      !check_shape(call, call.out[0], "dL_dparams", params.rows, params.cols, params.dtype))
-    return false;
+  if (!check_logistic_mixture_log_prob_grad(call, m, positions)) return false;
+  const Operand &params = call.in[0], &x = call.in[1];
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);
     return walk_samples(call, x.rows, 1,

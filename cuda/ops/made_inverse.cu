@@ -228,12 +228,9 @@ bool made_inverse(const Call& call) {
         return run(call, act, act_param, SplineStep<decltype(tag)::value, T>{shape}, zero);
       });
     if (roots)
-      return with_monotone<T>(
-          call,
-          [&](const auto& family) {
-            return run(call, act, act_param, MonotoneStep<std::remove_cvref_t<decltype(family)>, T>{family}, zero);
-          },
-          5);
+      return with_monotone<T>(call, 5, [&](const auto& family) {
+        return run(call, act, act_param, MonotoneStep<std::remove_cvref_t<decltype(family)>, T>{family}, zero);
+      });
     return run(call, act, act_param, AffineStep<T>{static_cast<ScaleMap>(static_cast<int>(call.attr[2])), static_cast<T>(call.attr[3])}, zero);
   });
 }

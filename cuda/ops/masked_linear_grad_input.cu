@@ -12,7 +12,7 @@ bool masked_linear_grad_input(const Call& call) {
   const Operand &dL_dy = call.in[0], &weight = call.in[1], &extents = call.in[2], &dL_dx = call.out[0];
   const int64_t rows = dL_dy.rows, units = weight.rows, inputs = weight.cols;
   if (!check_shape(call, dL_dy, "dL_dy", rows, units, dL_dy.dtype) || !check_shape(call, weight, "weight", units, inputs, dL_dy.dtype) ||
-      !check_shape(call, dL_dx, "dL_dx", rows, inputs, dL_dy.dtype) || !check_extents(call, extents, units))
+      !check_shape(call, dL_dx, "dL_dx", rows, inputs, dL_dy.dtype) || !check_extents(call, extents, units, inputs))
     return false;
   return with_float(call, dL_dy, "dL_dy", [&](auto zero) {
     using T = decltype(zero);

@@ -12,7 +12,7 @@ bool masked_linear_grad_weight(const Call& call) {
   const Operand &dL_dy = call.in[0], &x = call.in[1], &extents = call.in[2], &dL_dW = call.out[0];
   const int64_t units = dL_dy.cols, inputs = x.cols;
   if (!check_shape(call, x, "x", dL_dy.rows, inputs, dL_dy.dtype) || !check_shape(call, dL_dW, "dL_dW", units, inputs, dL_dy.dtype) ||
-      !check_extents(call, extents, units))
+      !check_extents(call, extents, units, inputs))
     return false;
   return with_float(call, dL_dy, "dL_dy", [&](auto zero) {
     using T = decltype(zero);

@@ -31,14 +31,10 @@ bool monotone_grad(const Call& call) {
   const Operand &dL_dx = call.out[0], &dL_dparams = call.out[1];
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    return with_monotone<T>(call, [&](const auto& family) {
+    return with_monotone<T>(call, 0, [&](const auto& family) {
       using Family = std::remove_cvref_t<decltype(family)>;
       const int64_t P = family.params(), cols = x.cols, count = x.rows * cols;
-      if (!check_like(call, params, "params", x, cols * P) || !check_like(call, dL_dx, "dL_dx", x, cols) ||
-          !check_like(call, dL_dparams, "dL_dparams", x, cols * P))
-        return false;
-      if (!dL_dy.absent() && !check_like(call, dL_dy, "dL_dy", x, cols)) return false;
-      if (!dL_dlogdet.absent() && !check_log_det(call, dL_dlogdet, "dL_dlogDet", x.rows)) return false;
+      if (!check_monotone_grad(call, P)) return false;
       if (count == 0) return true;
       MonotoneSpace<T> space;
       if (!space.make(call, family.work(), count, 0)) return false;

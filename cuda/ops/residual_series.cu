@@ -13,9 +13,9 @@
 // lies on the device: the launches of those that are not there find it, multiply nothing and fill with zeros what nobody reads.
 #include "cuda/core/conv.h"
 #include "cuda/core/lanes.h"
-#include "cuda/core/mlp.h"
 #include "cuda/core/samples.h"
 #include "cuda/core/shared.h"
+#include "ops/mlp_operands.h"
 
 namespace flow::cuda {
 namespace {

@@ -41,14 +41,8 @@ __global__ void __launch_bounds__(block_threads, 4) scale_layers(const LayerTabl
 }
 
 bool scale_weights(const Call& call) {
-  const int n = call.n_in / 4;
-  FLOW_CHECK(call, n > 0 && call.n_in == 4 * n && call.n_out == 2 * n, "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  for (int k = 0; k < n; ++k) {
-    const Operand *in = call.in + 4 * k, *out = call.out + 2 * k;
-    if (!check_scaled_layer(call, in) || !check_shape(call, out[0], "scaled weight", in[0].rows, in[0].cols, in[0].dtype)) return false;
-    FLOW_CHECK(call, in[1].absent() == out[1].absent(), "bias: expected one in and out, or neither");
-    if (!out[1].absent() && !check_rows(call, out[1], "scaled bias", in[0])) return false;
-  }
+  int n = 0;
+  if (!check_scale_weights(call, n)) return false;
   const auto make = [&](int k) {
     const Operand* out = call.out + 2 * k;
     return Scaled{{}, out[0].as<char>(), out[1].as<char>(), out[0].ld};

@@ -1,10 +1,16 @@
 // spatial_lstm: the states of an LSTM over images. in: gates, weight; out: h [N·height·width, hidden], and, or left out both, the gates
-// after their functions [.., 4·hidden] and the cells [.., hidden]. Attributes: height, width, direction (native/ops/spatial_lstm.h).
+// after their functions [.., 4·hidden] and the cells [.., hidden]. Attributes: height, width, direction (native/math/spatial_lstm.h).
 //
 // Floor: the steps depend on each other, so their number times the way to memory and back; 8·taps·hidden² operations a pixel. One
 // launch: a block takes an image through all steps with a barrier between two, a thread a unit of a pixel. States come back from the
 // first-level cache or L2, where the weight stays too.
-#include "cuda/ops/spatial_lstm.h"
+#include "cuda/core/check.h"
+#include "cuda/core/context.h"
+#include "cuda/core/pack.h"
+#include "cuda/core/scalar.h"
+// After the checks and functions that they call.
+#include "math/lstm_cell.h"
+#include "ops/spatial_lstm_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -59,16 +65,8 @@ __global__ void __launch_bounds__(block_threads) scan_states(SpatialLstm g, Matr
 bool spatial_lstm(const Call& call) {
   const Operand &gates = call.in[0], &weight = call.in[1], &h = call.out[0], &kept = call.out[1], &cells = call.out[2];
   SpatialLstm g;
-  if (!read_spatial_lstm(call, weight, gates.rows, g)) return false;
+  if (!check_spatial_lstm(call, g)) return false;
   const int64_t rows = gates.rows;
-  if (!check_shape(call, gates, "gates", rows, 4 * g.hidden, gates.dtype) ||
-      !check_shape(call, weight, "weight", weight.rows, weight.cols, gates.dtype) ||
-      !check_shape(call, h, "h", rows, g.hidden, gates.dtype))
-    return false;
-  FLOW_CHECK(call, kept.absent() == cells.absent(), "outputs: expected gates and cells, or neither");
-  if (!kept.absent() && (!check_shape(call, kept, "kept gates", rows, 4 * g.hidden, gates.dtype) ||
-                         !check_shape(call, cells, "cells", rows, g.hidden, gates.dtype)))
-    return false;
   return with_float(call, gates, "gates", [&](auto zero) {
     using T = decltype(zero);
     const int64_t images = rows / g.pixels();

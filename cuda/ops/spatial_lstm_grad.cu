@@ -2,7 +2,13 @@
 // the cells of spatial_lstm; out: dL_dgates [N·height·width, 4·hidden]. Attributes as of spatial_lstm.
 //
 // Floor and way as of spatial_lstm: a block an image, a thread a unit of a pixel; what later states give comes from their dL_dgates.
-#include "cuda/ops/spatial_lstm.h"
+#include "cuda/core/check.h"
+#include "cuda/core/context.h"
+#include "cuda/core/pack.h"
+#include "cuda/core/scalar.h"
+// After the checks and functions that they call.
+#include "math/lstm_cell.h"
+#include "ops/spatial_lstm_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -51,14 +57,8 @@ __global__ void __launch_bounds__(block_threads) scan_back(SpatialLstm g, Matrix
 bool spatial_lstm_grad(const Call& call) {
   const Operand &dL_dh = call.in[0], &weight = call.in[1];
   SpatialLstm g;
-  if (!read_spatial_lstm(call, weight, dL_dh.rows, g)) return false;
+  if (!check_spatial_lstm_grad(call, g)) return false;
   const int64_t rows = dL_dh.rows;
-  if (!check_shape(call, dL_dh, "dL_dh", rows, g.hidden, dL_dh.dtype) ||
-      !check_shape(call, weight, "weight", weight.rows, weight.cols, dL_dh.dtype) ||
-      !check_shape(call, call.in[2], "gates", rows, 4 * g.hidden, dL_dh.dtype) ||
-      !check_shape(call, call.in[3], "cells", rows, g.hidden, dL_dh.dtype) ||
-      !check_shape(call, call.out[0], "dL_dgates", rows, 4 * g.hidden, dL_dh.dtype))
-    return false;
   return with_float(call, dL_dh, "dL_dh", [&](auto zero) {
     using T = decltype(zero);
     const int64_t images = rows / g.pixels();

@@ -5,6 +5,7 @@
 // Floor: x and y, once. A thread writes up to 16 bytes of a run; neighbours write side by side and read runs.
 #include "cuda/core/divide.h"
 #include "cuda/core/pack.h"
+#include "ops/squeeze_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -36,24 +37,16 @@ __global__ void __launch_bounds__(block_threads) move_runs(Matrix<const T> x, Ma
 
 bool squeeze(const Call& call) {
   const Operand &x = call.in[0], &y = call.out[0];
-  FLOW_CHECK_SAME_SHAPE(call, y, x, "output");
-  FLOW_CHECK_SAME_DTYPE(call, y, x, "output");
-  for (int i = 0; i < 3; ++i)
-    FLOW_CHECK(call, call.attr[i] >= 1 && call.attr[i] <= 1e6, "attribute %d: expected 1 or more, got %g", i, call.attr[i]);
-  const int64_t height = call.int_attr(0), width = call.int_attr(1), channels = call.int_attr(2);
-  const bool back = call.attr[3] == 1;
-  FLOW_CHECK(call, height % 2 == 0 && width % 2 == 0, "image: expected an even height and width, got %lld × %lld",
-             ll(height), ll(width));
-  FLOW_CHECK(call, height * width * channels == x.cols, "x: expected %lld columns for %lld × %lld × %lld, got %lld",
-             ll(height * width * channels), ll(height), ll(width), ll(channels), ll(x.cols));
+  SqueezeShape s;
+  if (!read_squeeze(call, s)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    return Width<T>().of(x).of(y).columns(2 * channels).choose([&](auto tag) {
+    return Width<T>().of(x).of(y).columns(2 * s.channels).choose([&](auto tag) {
       constexpr int W = decltype(tag)::value;
-      const int64_t line = width * channels / W, pair = 2 * channels / W, count = x.rows * (x.cols / W);
+      const int64_t line = s.width * s.channels / W, pair = 2 * s.channels / W, count = x.rows * (x.cols / W);
       if (count == 0) return true;
       FLOW_LAUNCH((move_runs<W, T>), blocks_for(count), block_threads, 0, matrix<const T>(x), matrix<T>(y), count, Divisor(x.cols / W),
-                  Divisor(2 * line), Divisor(line), Divisor(pair), line, pair, back);
+                  Divisor(2 * line), Divisor(line), Divisor(pair), line, pair, s.back);
       return launched(call);
     });
   });

@@ -14,13 +14,14 @@
 #include "cuda/core/upload.h"
 #include "cuda/core/wave.h"
 #include "cuda/ops/discrete.h"
+#include "ops/wave_generate_operands.h"
 // The formulas come after the functions that they call.
 #include "math/gated_activation.h"
 
 namespace flow::cuda {
 namespace {
 
-constexpr int first_layer = 9;
+constexpr int first_layer = generator_first_layer;
 
 template <class T>
 struct GeneratorLayer {
@@ -144,7 +145,7 @@ __global__ void __launch_bounds__(block_threads, 1) generate(Generator<T> net, T
         }
         if (thread % warp_threads == 0) {
           *net.x.at(n, t) = value;
-          previous[warp] = net.kind == 1 ? net.mixture.value(value) : value;
+          previous[warp] = net.kind == 1 ? value_of(net.mixture, value) : value;
         }
       }
       __syncthreads();
@@ -191,40 +192,12 @@ bool run(const Call& call, Generator<T> net) {
 }
 
 bool wave_generate(const Call& call) {
-  FLOW_CHECK(call, call.n_attr >= 5 && call.n_in > first_layer, "operands: expected nine and the layers, got %d", call.n_in);
-  const Operand *in = call.in, &x = call.out[0];
-  FLOW_CHECK(call, whole_attr(call, 0, 0, 3), "kind: expected 0 to 3, got %g", call.attr[0]);
-  const int kind = static_cast<int>(call.int_attr(0));
-  FLOW_CHECK(call, whole_attr(call, 1, kind < 2 ? 2 : 1, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",
-             call.attr[1]);
-  FLOW_CHECK(call, call.attr[2] > -80 && call.attr[2] < 80, "least log-scale: expected a number within ±80, got %g", call.attr[2]);
-  FLOW_CHECK(call, whole_attr(call, 3, 1, int64_t{1} << 40) && x.rows < (int64_t{1} << 40),
-             "length: expected a whole number above 0, got %g", call.attr[3]);
-  const int64_t levels = call.int_attr(1), length = call.int_attr(3);
-  const Operand &noise = in[0], &embedding = in[2], &given = in[8];
-  const int64_t channels = kind == 0 ? embedding.cols : embedding.rows;
-  const DType dtype = x.dtype;
-  WaveShape v{};
-  // Shapes are checked as if there were an input of the layers.
-  const Operand rows{nullptr, dtype, x.rows * length, channels, channels};
-  if (!read_wave_shape(call, rows, in[1], first_layer, wave_weights, 2, v, 3)) return false;
-  const int64_t outputs = kind == 0 ? levels : kind == 1 ? in[6].rows : 2, hidden = in[4].rows;
-  FLOW_CHECK(call, kind != 1 || (outputs > 0 && outputs % 3 == 0), "last layer: expected 3 outputs a component, got %lld", ll(outputs));
-  if (!check_shape(call, x, "x", x.rows, length, dtype) ||
-      !check_shape(call, noise, "noise", x.rows, length * (kind == 1 ? 2 : 1), dtype) ||
-      !check_shape(call, embedding, "input weight", kind == 0 ? levels + 1 : channels, kind == 0 ? channels : 1, dtype) ||
-      (kind != 0 && !check_shape(call, in[3], "input bias", 1, channels, dtype)) ||
-      !check_shape(call, in[4], "hidden weight", hidden, v.skips, dtype) || !check_shape(call, in[5], "hidden bias", 1, hidden, dtype) ||
-      !check_shape(call, in[6], "last weight", outputs, hidden, dtype) || !check_shape(call, in[7], "last bias", 1, outputs, dtype))
-    return false;
-  FLOW_CHECK(call, given.absent() || (given.dtype == dtype && given.rows == x.rows && given.cols <= length),
-             "beginning: expected %lld rows of up to %lld numbers, got %lld × %lld", ll(x.rows), ll(length), ll(given.rows),
-             ll(given.cols));
-  for (int64_t l = 0; l < v.layers; ++l) {
-    const Operand* layer = in + first_layer + wave_weights * l;
-    if (!check_shape(call, layer[1], "bias", 1, 2 * v.gated, dtype) || !check_shape(call, layer[3], "output bias", 1, v.outputs(l), dtype))
-      return false;
-  }
+  WaveGenerator read{};
+  if (!read_wave_generate(call, read)) return false;
+  const WaveShape& v = read.shape;
+  const int kind = read.kind;
+  const int64_t levels = read.levels, length = read.length, outputs = read.outputs, hidden = read.hidden, channels = v.channels;
+  const Operand *in = call.in, &x = call.out[0], &noise = in[0], &embedding = in[2], &given = in[8];
   int64_t queues = 0;
   for (int64_t l = 0; l < v.layers; ++l) queues += min_of(call.int_attr(4 + static_cast<int>(l)), length);
   constexpr int64_t most = 1 << 28;

@@ -10,8 +10,6 @@
 namespace flow::cuda {
 namespace {
 
-constexpr int kept = 4;  // W, Wo, gates, h
-
 /** [dL_dskip | dL_dh] of row p: what reaches the outputs behind the gate. */
 template <class T>
 struct OutputGradients {
@@ -149,7 +147,7 @@ bool run(const Call& call, const WaveShape& v) {
   void* const parts = memory + z_bytes + h_bytes;
 
   for (int64_t l = v.layers - 1; l >= lowest; --l) {
-    const Operand *in = call.in + 3 + kept * l, *out = outputs_of(l);
+    const Operand *in = call.in + 3 + wave_kept * l, *out = outputs_of(l);
     const Operand &W = in[0], &Wo = in[1], &gates = in[2], &h = l == 0 ? x : in[3];
     const bool top = l + 1 == v.layers;
     const int64_t dilation = min_of(call.int_attr(1 + static_cast<int>(l)), v.length);
@@ -192,29 +190,13 @@ bool run(const Call& call, const WaveShape& v) {
 }
 
 bool wave_stack_grad(const Call& call) {
-  const Operand &dL_dskip = call.in[0], &x = call.in[1], &condition = call.in[2];
-  const Operand &dL_dx = call.out[0], &dL_dc = call.out[1];
   WaveShape v{};
-  if (!read_wave_shape(call, x, condition, 3, kept, 1, v)) return false;
-  FLOW_CHECK(call, call.n_out == 2 + wave_weights * v.layers, "outputs: expected %lld, got %d", ll(2 + wave_weights * v.layers), call.n_out);
-  if (!check_shape(call, dL_dskip, "dL_dskip", v.rows, v.skips, x.dtype)) return false;
-  if (!dL_dx.absent() && !check_shape(call, dL_dx, "dL_dx", v.rows, v.channels, x.dtype)) return false;
-  FLOW_CHECK(call, dL_dc.absent() || v.condition > 0, "dL_dcondition: there is no condition");
-  if (!dL_dc.absent() && !check_shape(call, dL_dc, "dL_dcondition", v.rows, v.condition, x.dtype)) return false;
-  for (int64_t l = 0; l < v.layers; ++l) {
-    const Operand *in = call.in + 3 + kept * l, *out = call.out + 2 + wave_weights * l;
-    const int64_t sizes[wave_weights][2] = {{2 * v.gated, v.inputs()}, {1, 2 * v.gated}, {v.outputs(l), v.gated}, {1, v.outputs(l)}};
-    for (int i = 0; i < wave_weights; ++i)
-      if (!out[i].absent() && !check_shape(call, out[i], "gradient of a weight", sizes[i][0], sizes[i][1], x.dtype)) return false;
-    if (!check_shape(call, in[2], "gates", v.rows, 2 * v.gated, x.dtype) ||
-        (l > 0 && !check_shape(call, in[3], "layer input", v.rows, v.channels, x.dtype)))
-      return false;
-  }
-  return with_float(call, x, "x", [&](auto zero) { return run<decltype(zero)>(call, v); });
+  if (!read_wave_stack_grad(call, v)) return false;
+  return with_float(call, call.in[1], "x", [&](auto zero) { return run<decltype(zero)>(call, v); });
 }
 
 }  // namespace
 
-FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + kept * most_wave_layers, -1, -1};
+FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + wave_kept * most_wave_layers, -1, -1};
 
 }  // namespace flow::cuda

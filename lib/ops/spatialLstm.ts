@@ -16,7 +16,7 @@ import { contiguous } from './reshape';
  */
 export type SpatialDirection = 'down' | 'right' | 'left';
 
-/** As native/ops/spatial_lstm.h: steps from a state to those it is made of, and to the cell before. */
+/** As native/math/spatial_lstm.h: steps from a state to those it is made of, and to the cell before. */
 const directions: Record<
   SpatialDirection,
   { code: number; taps: readonly (readonly [number, number])[]; cell: readonly [number, number] }

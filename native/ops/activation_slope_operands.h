@@ -1,7 +1,6 @@
-// What activation_slope and its gradient read of their operands, on either device. Comes after math/activation_slope.h, and ll and
-// same_shape of the device.
+// What activation_slope and its gradient read of their operands, on either device. Comes after math/activation_slope.h.
 #pragma once
-#include "core/op.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 

@@ -1,6 +1,6 @@
 // What block_inverse reads of its network, on either device. Comes after math/block_network.h and the check_shape of the device.
 #pragma once
-#include "core/op.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 

@@ -37,14 +37,9 @@ bool run_type(const Call& call, int64_t levels, int64_t positions) {
 }
 
 bool categorical_log_prob(const Call& call) {
-  const Operand &logits = call.in[0], &x = call.in[1], &stats = call.out[1];
   int64_t positions = 1;
-  FLOW_CHECK(call, whole_attr(call, 0, 1, most_levels) && logits.cols == x.cols * call.int_attr(0) && logits.rows == x.rows,
-             "logits: expected %lld × %lld·%g, got %lld × %lld", ll(x.rows), ll(x.cols), call.attr[0], ll(logits.rows),
-             ll(logits.cols));
-  if (!check_samples(call, call.out[0], "output", x.rows, 1, positions)) return false;
-  if (!stats.absent() && !check_like(call, stats, "sums", logits, 2 * x.cols)) return false;
-  return with_float(call, logits, "logits",
+  if (!check_categorical_log_prob(call, positions)) return false;
+  return with_float(call, call.in[0], "logits",
                     [&](auto zero) { return run_type<decltype(zero)>(call, call.int_attr(0), positions); });
 }
 

@@ -10,22 +10,17 @@ bool conv_stack(const Call& call) {
   const Operand &x = call.in[0], &addend = call.in[1];
   const int64_t count = stack_count(call, 2);
   if (count == 0) return false;
-  FLOW_CHECK(call, call.n_out == count, "outputs: expected one a layer, %lld, got %d", static_cast<long long>(count),
+  FLOW_CHECK(call, call.n_out == count, "outputs: expected one a layer, %lld, got %d", ll(count),
              call.n_out);
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    StackLayer<T> layers[kMostStackLayers];
-    if (!read_stack(call, count, 2, x.rows, x.cols, layers)) return false;
+    StackLayer<T> layers[max_stack_layers];
+    if (!read_stack(call, count, 2, x.rows, x.cols, layers) || !check_stack_outputs(call, count, layers)) return false;
     for (int64_t k = 0; k < count; ++k) {
-      const Operand &bias = call.in[3 + 2 * k], &y = call.out[k];
-      const int64_t outputs = layers[k].shape.outputs;
-      if (!bias.absent() && !check_shape(call, bias, "bias", 1, outputs, x.dtype)) return false;
-      if (!check_shape(call, y, "y", x.rows, outputs, x.dtype)) return false;
-      layers[k].bias = bias.as<T>();
-      layers[k].y = y.as<T>();
-      layers[k].y_ld = y.ld;
+      layers[k].bias = call.in[3 + 2 * k].as<T>();
+      layers[k].y = call.out[k].as<T>();
+      layers[k].y_ld = call.out[k].ld;
     }
-    if (!addend.absent() && !check_shape(call, addend, "addend", x.rows, layers[0].shape.outputs, x.dtype)) return false;
     conv_stack_forward<T>(layers, count, x.as<T>(), x.ld, addend.as<T>(), addend.ld);
     return true;
   });
@@ -33,6 +28,6 @@ bool conv_stack(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(conv_stack) = {"conv_stack", conv_stack, 4, 2 + 2 * kMostStackLayers, -1, -1};
+FLOW_DEFINE_OP(conv_stack) = {"conv_stack", conv_stack, 4, 2 + 2 * max_stack_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA

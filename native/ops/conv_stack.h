@@ -1,54 +1,26 @@
-// What conv_stack and its gradient share: the layers in the attributes, which are their number and for each layer the number of
-// live taps, then what ops/conv2d.h lists.
+// What conv_stack and its gradient (ops/conv_stack_operands.h) share: the layers as simd/conv_stack.h takes them.
 #pragma once
 #include "ops/conv2d.h"
 #include "simd/conv_stack.h"
+// After the constant of the device.
+#include "ops/conv_stack_operands.h"
 
 namespace flow::FLOW_ISA {
 
-// Shapes and activations of the layers; weight k is input `first` + 2k. Layer k has the outputs of layer k − 1 as inputs.
+// Weight k is input `first` + 2k.
 template <class T>
 inline bool read_stack(const Call& call, int64_t count, int first, int64_t rows, int64_t inputs, StackLayer<T>* layers) {
   ConvTap* taps = tap_space(call.n_attr / 3);
-  int at = 1;
-  for (int64_t k = 0; k < count; ++k) {
-    FLOW_CHECK(call, at + 1 + conv_header <= call.n_attr, "attributes: expected %lld layers, got %d numbers",
-               static_cast<long long>(count), call.n_attr);
-    FLOW_CHECK(call, whole_between(call.attr[at], 0, (call.n_attr - at - 1 - conv_header) / 3),
-               "attributes: expected three numbers a live tap, got %g taps", call.attr[at]);
-    const int64_t live = call.int_attr(at++);
-    const Operand& weight = call.in[first + 2 * k];
-    StackLayer<T>& layer = layers[k];
-    if (!read_conv(call, at, live, rows, weight.rows, weight.cols, taps, layer.shape) ||
-        !read_activation(call, at + 3, layer.act, layer.act_param) ||
-        !check_shape(call, weight, "weight", weight.rows, layer.shape.blocks * inputs, call.in[0].dtype))
-      return false;
-    FLOW_CHECK(call, layer.shape.height == layers[0].shape.height && layer.shape.width == layers[0].shape.width,
-               "image: expected %lld × %lld in all layers, got %lld × %lld",
-               static_cast<long long>(layers[0].shape.height), static_cast<long long>(layers[0].shape.width),
-               static_cast<long long>(layer.shape.height), static_cast<long long>(layer.shape.width));
+  return read_stack_layers(call, count, first, inputs, layers, [&](StackLayer<T>& layer, int at, int64_t live, const Operand& weight) {
     layer.w = weight.as<T>();
     layer.w_ld = weight.ld;
     layer.bias = nullptr;
     layer.y = nullptr;
     layer.y_ld = 0;
-    inputs = layer.shape.outputs;
+    ConvTap* own = taps;
     taps += live;
-    at += conv_header + static_cast<int>(3 * live);
-  }
-  FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
-  return true;
-}
-
-// The number of layers, or 0 after call.fail(): there are `fixed` inputs and two a layer.
-inline int64_t stack_count(const Call& call, int fixed) {
-  const double count = call.n_attr > 0 ? call.attr[0] : 0;
-  if (!whole_between(count, 1, kMostStackLayers) || call.n_in != fixed + 2 * static_cast<int>(count)) {
-    call.fail("layers: expected 1 to %d with two inputs each, got %g and %d inputs", static_cast<int>(kMostStackLayers),
-              count, call.n_in);
-    return 0;
-  }
-  return static_cast<int64_t>(count);
+    return read_conv(call, at, live, rows, weight.rows, weight.cols, own, layer.shape);
+  });
 }
 
 }  // namespace flow::FLOW_ISA

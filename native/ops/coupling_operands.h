@@ -1,7 +1,7 @@
-// What the affine couplings read of their operands and attributes, on either device. Comes after math/affine_coupling.h, and ll and
-// check_like of the device.
+// What the affine couplings read of their operands and attributes, on either device. Comes after math/affine_coupling.h and max_of of the
+// device.
 #pragma once
-#include "core/op.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 
@@ -20,27 +20,22 @@ struct CouplingTag {
 
 /** Reads and checks attributes and shapes; `gain` is the learned factor of tanh, or absent. */
 inline bool read_coupling(const Call& call, const Operand& x, const Operand& params, const Operand& gain, Coupling& out) {
-  auto whole = [&](int at, int64_t low, int64_t high) {
-    const double value = call.attr[at];
-    return value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
-           value == static_cast<double>(static_cast<int64_t>(value));
-  };
-  FLOW_CHECK(call, whole(0, 0, coupling_scale_count - 1), "scale map: expected a code from 0 to %d, got %g",
+  FLOW_CHECK(call, whole_attr(call, 0, 0, coupling_scale_count - 1), "scale map: expected a code from 0 to %d, got %g",
              coupling_scale_count - 1, call.attr[0]);
   FLOW_CHECK(call, call.attr[1] > 0 && call.attr[1] < 1e300, "scale bound: expected a number above 0, got %g", call.attr[1]);
   const bool additive = call.attr[0] == 0;
   FLOW_CHECK(call, additive || params.cols % 2 == 0, "params: expected an even number of columns, got %lld", ll(params.cols));
   out.count = additive ? params.cols : params.cols / 2;
-  FLOW_CHECK(call, out.count <= x.cols && whole(2, 0, x.cols - out.count),
+  FLOW_CHECK(call, out.count <= x.cols && whole_attr(call, 2, 0, x.cols - out.count),
              "columns: expected a range of %lld within 0 to %lld, got %g", ll(out.count), ll(x.cols), call.attr[2]);
   out.start = call.int_attr(2);
-  FLOW_CHECK(call, whole(3, 1, max_of(1, x.rows)) && x.rows % call.int_attr(3) == 0,
+  FLOW_CHECK(call, whole_attr(call, 3, 1, max_of(1, x.rows)) && x.rows % call.int_attr(3) == 0,
              "positions: expected a divisor of the %lld rows, got %g", ll(x.rows), call.attr[3]);
   out.positions = call.int_attr(3);
-  FLOW_CHECK(call, whole(4, 0, out.positions) && (call.attr[4] == 0 || out.positions % call.int_attr(4) == 0),
+  FLOW_CHECK(call, whole_attr(call, 4, 0, out.positions) && (call.attr[4] == 0 || out.positions % call.int_attr(4) == 0),
              "width: expected a divisor of the %lld positions, or 0, got %g", ll(out.positions), call.attr[4]);
   out.width = call.int_attr(4);
-  FLOW_CHECK(call, whole(5, 0, 1), "parity: expected 0 or 1, got %g", call.attr[5]);
+  FLOW_CHECK(call, whole_attr(call, 5, 0, 1), "parity: expected 0 or 1, got %g", call.attr[5]);
   out.parity = call.int_attr(5);
   FLOW_CHECK(call, !out.checkerboard() || out.count == x.cols, "params: a checkerboard transforms all %lld columns, got %lld",
              ll(x.cols), ll(out.count));

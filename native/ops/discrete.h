@@ -1,22 +1,14 @@
-// What the ops of discrete variables share: levels 0 … L − 1 in rows of C channels, P rows a sample, and what describes their
-// distribution.
-//
-// categorical: logits [rows, C·L], channel by channel.
-// mixture of K discretised logistics (Salimans et al. 2017): [rows, K·(1 + 2C + C(C − 1)/2)] in blocks of K columns:
-//   logits of the mixtures, C means, C logarithms of scales, and for each pair of channels j < c, in the order (1,0), (2,0),
-//   (2,1), …, the coefficient, through tanh, by which the value of channel j moves the mean of channel c. Values are levels on
-//   [−1, 1]: v = 2x/(L − 1) − 1.
+// What the ops of discrete variables (ops/discrete_operands.h) share.
 #pragma once
 #include "ops/elementwise.h"
 #include "ops/lanes.h"
+#include "ops/discrete_operands.h"
 #include "ops/log_det.h"
 #include "simd/math.h"
 // The formulas come after the functions that they call.
 #include "math/discrete.h"
 
 namespace flow::FLOW_ISA {
-
-inline constexpr int64_t most_levels = 1 << 24;  // whole numbers in float32
 
 // The levels of an operand that may hold floating or whole numbers.
 struct Levels {
@@ -36,20 +28,6 @@ struct Levels {
 // Whether `level` is one of 0 … levels − 1.
 inline bool is_level(double level, int64_t levels) {
   return level >= 0 && level < static_cast<double>(levels) && level == static_cast<double>(static_cast<int64_t>(level));
-}
-
-inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
-  const double value = call.attr[at];
-  return value >= static_cast<double>(low) && value <= static_cast<double>(high) &&
-         value == static_cast<double>(static_cast<int64_t>(value));
-}
-
-// Checks d or log p, [samples] float64, and the number of rows a sample.
-inline bool check_samples(const Call& call, const Operand& sums, const char* what, int64_t rows, int at, int64_t& positions) {
-  FLOW_CHECK(call, whole_attr(call, at, 1, max_of(1, rows)) && rows % call.int_attr(at) == 0,
-             "positions: expected a divisor of the %lld rows, got %g", ll(rows), call.attr[at]);
-  positions = call.int_attr(at);
-  return check_log_det(call, sums, what, rows / positions);
 }
 
 // ---- categorical --------------------------------------------------------------------------------------
@@ -112,34 +90,6 @@ inline T draw_bit(T l, T u) {
 }
 
 // ---- mixtures of logistics ----------------------------------------------------------------------------
-
-struct LogisticMixture {
-  int64_t components, channels, levels;
-  double least_log_scale;
-
-  int64_t pairs() const { return channels * (channels - 1) / 2; }
-  int64_t columns() const { return components * (1 + 2 * channels + pairs()); }
-  // Columns of block b: logits are block 0, then means, log-scales, coefficients.
-  int64_t mean(int64_t c) const { return (1 + c) * components; }
-  int64_t log_scale(int64_t c) const { return (1 + channels + c) * components; }
-  int64_t coefficient(int64_t c, int64_t j) const { return (1 + 2 * channels + c * (c - 1) / 2 + j) * components; }
-};
-
-// Attributes from `at` on: levels, least logarithm of a scale. params [rows, …] of x [rows, channels].
-inline bool read_mixture(const Call& call, const Operand& params, int64_t channels, int at, LogisticMixture& out) {
-  FLOW_CHECK(call, whole_attr(call, at, 2, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",
-             call.attr[at]);
-  FLOW_CHECK(call, channels >= 1 && channels <= 64, "x: expected 1 to 64 channels, got %lld", ll(channels));
-  FLOW_CHECK(call, call.attr[at + 1] > -80 && call.attr[at + 1] < 80, "least log-scale: expected a number within ±80, got %g",
-             call.attr[at + 1]);
-  out = {1, channels, call.int_attr(at), call.attr[at + 1]};
-  const int64_t blocks = out.columns();
-  FLOW_CHECK(call, params.cols >= blocks && params.cols % blocks == 0,
-             "params: expected a multiple of %lld columns for %lld channels, got %lld", ll(blocks), ll(channels),
-             ll(params.cols));
-  out.components = params.cols / blocks;
-  return true;
-}
 
 // `live` rows of `cols` numbers from p as columns of registers: tile[c] holds column c of the rows, zeros above.
 template <class T>

@@ -11,14 +11,10 @@ namespace {
 
 bool discrete_sample(const Call& call) {
   const Operand &params = call.in[0], &u = call.in[1], &out = call.out[0];
-  const bool mixture = call.attr[0] == 1, bits = call.attr[0] == 2;
-  FLOW_CHECK(call, whole_attr(call, 0, 0, 2), "kind: expected 0 to 2, got %g", call.attr[0]);
-  LogisticMixture m{1, out.cols, 0, 0};
-  if (mixture && !read_mixture(call, params, out.cols, 1, m)) return false;
-  FLOW_CHECK(call, mixture || (whole_attr(call, 1, 1, most_levels) && params.cols == out.cols * (bits ? 1 : call.int_attr(1))),
-             "logits: expected %lld·%g columns, got %lld", ll(out.cols), call.attr[1], ll(params.cols));
-  if (!check_like(call, u, "u", params, out.cols + (mixture ? 1 : 0)) || !check_like(call, out, "output", params, out.cols))
-    return false;
+  DiscreteKind kind{};
+  LogisticMixture m;
+  if (!read_discrete_sample(call, kind, m)) return false;
+  const bool mixture = kind == DiscreteKind::mixture, bits = kind == DiscreteKind::bernoulli;
   const int64_t levels = call.int_attr(1);
   return with_float(call, params, "params", [&](auto zero) {
     using T = decltype(zero);

@@ -1,6 +1,7 @@
 // log_prob: one log-density a row, summed in float64. Attribute: kind.
 //   0 normal: in z · 1 logistic: in z · 2 Bernoulli: in logits, x
 // Output: float64, one value a row, side by side.
+#include "ops/log_prob_operands.h"
 #include "ops/reduce.h"
 #include "simd/math.h"
 #include "math/log_prob.h"
@@ -34,18 +35,8 @@ bool run_type(const Call& call) {
 }
 
 bool log_prob(const Call& call) {
-  const Operand &z = call.in[0], &out = call.out[0];
-  int64_t kind = call.int_attr(0);
-  FLOW_CHECK(call, kind >= 0 && kind <= 2 && call.n_in == (kind == 2 ? 2 : 1), "kind: got %lld with %d inputs", ll(kind),
-             call.n_in);
-  FLOW_CHECK(call, out.dtype == DType::f64 && out.count() == z.rows && out.contiguous(),
-             "output: expected float64 with %lld values side by side, got %s %lld × %lld", ll(z.rows), name_of(out.dtype),
-             ll(out.rows), ll(out.cols));
-  if (kind == 2) {
-    FLOW_CHECK_SAME_SHAPE(call, call.in[1], z, "x");
-    FLOW_CHECK_SAME_DTYPE(call, call.in[1], z, "x");
-  }
-  return with_float(call, z, "z", [&](auto zero) { return run_type<decltype(zero)>(call); });
+  if (!check_log_prob(call)) return false;
+  return with_float(call, call.in[0], "z", [&](auto zero) { return run_type<decltype(zero)>(call); });
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // log_prob_grad: dL_dz = d[row]·f'(z), and for Bernoulli also dL_dx = d[row]·logits. Inputs: z (or logits), d (float64,
 // one value a row), and for Bernoulli x. Outputs: dL_dz, dL_dx (left out but for Bernoulli). Attribute: kind, as of log_prob.
 #include "ops/elementwise.h"
+#include "ops/log_prob_operands.h"
 #include "simd/math.h"
 #include "math/log_prob.h"
 
@@ -38,24 +39,8 @@ bool run_type(const Call& call) {
 }
 
 bool log_prob_grad(const Call& call) {
-  const Operand &z = call.in[0], &d = call.in[1];
-  int64_t kind = call.int_attr(0);
-  FLOW_CHECK(call, kind >= 0 && kind <= 2 && call.n_in == (kind == 2 ? 3 : 2), "kind: got %lld with %d inputs", ll(kind),
-             call.n_in);
-  FLOW_CHECK(call, d.dtype == DType::f64 && d.count() == z.rows && d.contiguous(),
-             "d: expected float64 with %lld values side by side, got %s %lld × %lld", ll(z.rows), name_of(d.dtype),
-             ll(d.rows), ll(d.cols));
-  if (kind == 2) {
-    FLOW_CHECK_SAME_SHAPE(call, call.in[2], z, "x");
-    FLOW_CHECK_SAME_DTYPE(call, call.in[2], z, "x");
-  }
-  FLOW_CHECK(call, kind == 2 || call.out[1].absent(), "dL_dx: only Bernoulli has one");
-  for (int i = 0; i < 2; ++i) {
-    if (call.out[i].absent()) continue;
-    FLOW_CHECK_SAME_SHAPE(call, call.out[i], z, "output");
-    FLOW_CHECK_SAME_DTYPE(call, call.out[i], z, "output");
-  }
-  return with_float(call, z, "z", [&](auto zero) { return run_type<decltype(zero)>(call); });
+  if (!check_log_prob_grad(call)) return false;
+  return with_float(call, call.in[0], "z", [&](auto zero) { return run_type<decltype(zero)>(call); });
 }
 
 }  // namespace

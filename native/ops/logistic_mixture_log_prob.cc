@@ -31,13 +31,10 @@ bool run_type(const Call& call, const LogisticMixture& m, int64_t positions) {
 }
 
 bool logistic_mixture_log_prob(const Call& call) {
-  const Operand &params = call.in[0], &x = call.in[1];
-  LogisticMixture m;
+  LogisticMixture m{};
   int64_t positions = 1;
-  if (!read_mixture(call, params, x.cols, 0, m) || !check_like(call, x, "x", params, x.cols) ||
-      !check_samples(call, call.out[0], "output", x.rows, 2, positions))
-    return false;
-  return with_float(call, params, "params", [&](auto zero) { return run_type<decltype(zero)>(call, m, positions); });
+  if (!check_logistic_mixture_log_prob(call, m, positions)) return false;
+  return with_float(call, call.in[0], "params", [&](auto zero) { return run_type<decltype(zero)>(call, m, positions); });
 }
 
 }  // namespace

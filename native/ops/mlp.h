@@ -1,46 +1,19 @@
-// What mlp and mlp_grad share: the layers of a network, and the blocks of rows that go through all of them.
+// What mlp and mlp_grad (ops/mlp_operands.h) share: the blocks of rows that go through all layers.
 //
-// A network is h_l = act(h_(l−1)·W_lᵀ + b_l), the first layer with an addend, the last one without activation; unit o of a layer
-// with extents sees the inputs i < extents[o] only. For networks whose weights fit a core's cache: the weights are packed once,
-// then each task takes a block of rows through the whole network.
+// For networks whose weights fit a core's cache: the weights are packed once, then each task takes a block of rows through the whole
+// network.
 #pragma once
 #include "ops/linear.h"
+#include "ops/mlp_operands.h"
 #include "simd/gemm_packed.h"
 #include "simd/prefetch.h"
 
 namespace flow::FLOW_ISA {
 
-inline constexpr int64_t max_layers = 32;
-
-struct MlpLayer {
-  int64_t units, inputs;
-  const Operand* weight;
-  const Operand* extents;  // null: dense
-
-  const int32_t* extent() const { return extents ? extents->as<int32_t>() : nullptr; }
-  template <class T>
-  PackSource<T> source(bool backward) const {
-    const MaskKind mask = !extents ? MaskKind::none : backward ? MaskKind::depth : MaskKind::columns;
-    return {weight->as<T>(), weight->ld, !backward, mask, extent()};
-  }
-};
-
-struct MlpNetwork {
-  int64_t rows, layers;
-  DType dtype;
-  Activation act;
-  double act_param;
-  MlpLayer layer[max_layers];
-};
-
-inline bool read_layer(const Call& call, MlpNetwork& net, const Operand& weight, const Operand& extents) {
-  MlpLayer& layer = net.layer[net.layers];
-  const int64_t inputs = net.layers == 0 ? weight.cols : net.layer[net.layers - 1].units;
-  layer = {weight.rows, inputs, &weight, extents.absent() ? nullptr : &extents};
-  if (!check_shape(call, weight, "weight", weight.rows, inputs, net.dtype)) return false;
-  if (layer.extents && !check_extents(call, extents, layer.units, inputs)) return false;
-  ++net.layers;
-  return true;
+template <class T>
+PackSource<T> pack_source(const MlpLayer& layer, bool backward) {
+  const MaskKind mask = !layer.extents ? MaskKind::none : backward ? MaskKind::depth : MaskKind::columns;
+  return {layer.weight->as<T>(), layer.weight->ld, !backward, mask, layer.extent()};
 }
 
 // Blocks of rows, made of whole tiles.
@@ -109,7 +82,7 @@ void pack_weights(const MlpNetwork& net, int64_t first, bool backward, T* packed
     const MlpLayer& layer = net.layer[l];
     const int64_t n = backward ? layer.inputs : layer.units, k = backward ? layer.units : layer.inputs;
     for (int64_t panel = 0; panel < packed_panels<T>(n); ++panel)
-      pack_b_panel<T>(layer.source<T>(backward), n, k, panel, packed + at[l]);
+      pack_b_panel<T>(pack_source<T>(layer, backward), n, k, panel, packed + at[l]);
   }
 }
 

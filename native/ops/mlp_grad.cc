@@ -232,32 +232,10 @@ bool pays_in_parts(const MlpNetwork& net) {
 }
 
 bool mlp_grad(const Call& call) {
+  const Operand &dL_dy = call.in[0], &x = call.in[1], &d_x = call.out[0];
   MlpNetwork net{};
-  const Operand &dL_dy = call.in[0], &x = call.in[1], &so_far = call.in[2];
-  if (!read_activation(call, 0, net.act, net.act_param)) return false;
-  FLOW_CHECK(call, net.act != Activation::gelu, "activation: the derivative of gelu is no function of its output");
-  const int64_t layers = (call.n_in - 2) / 3;
-  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 2 + 3 * layers && call.n_out == 2 + 2 * layers,
-             "operands: expected 2 + 3 a layer in and 2 + 2 a layer out, got %d and %d", call.n_in, call.n_out);
-  net.rows = x.rows;
-  net.dtype = x.dtype;
-  const Operand* values = call.in + 3 + 2 * layers;
-  for (int64_t l = 0; l < layers; ++l) {
-    const Operand* in = call.in + 3 + 2 * l;
-    if (!read_layer(call, net, in[0], in[1])) return false;
-    const MlpLayer& layer = net.layer[l];
-    if (l + 1 < layers && !check_shape(call, values[l], "values", x.rows, layer.units, x.dtype)) return false;
-    const Operand &d_weight = call.out[2 + 2 * l], &d_bias = call.out[3 + 2 * l];
-    if (!d_weight.absent() && !check_shape(call, d_weight, "dL_dweight", layer.units, layer.inputs, x.dtype)) return false;
-    if (!d_bias.absent() && !check_shape(call, d_bias, "dL_dbias", 1, layer.units, x.dtype)) return false;
-  }
-  const Operand &d_x = call.out[0], &d_addend = call.out[1];
-  if (!check_shape(call, dL_dy, "dL_dy", x.rows, net.layer[layers - 1].units, x.dtype) ||
-      !check_shape(call, x, "x", x.rows, net.layer[0].inputs, x.dtype))
-    return false;
-  if (!d_x.absent() && !check_shape(call, d_x, "dL_dx", x.rows, x.cols, x.dtype)) return false;
-  if (!so_far.absent() && !check_shape(call, so_far, "gradient so far", x.rows, x.cols, x.dtype)) return false;
-  if (!d_addend.absent() && !check_shape(call, d_addend, "dL_daddend", x.rows, net.layer[0].units, x.dtype)) return false;
+  const Operand* values = nullptr;
+  if (!read_mlp_grad(call, net, values)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     const bool in_parts = pays_in_parts(net), serial = is_small(net);

@@ -13,9 +13,7 @@ bool monotone(const Call& call) {
     using V = Vec<T>;
     return with_monotone<V>(call, 0, [&](const auto& family) {
       const int64_t P = family.params(), cols = x.cols;
-      if (!check_like(call, y, "y", x, cols) || !check_like(call, params, "params", x, cols * P) ||
-          !check_log_det(call, call.out[1], "logDet", x.rows))
-        return false;
+      if (!check_monotone(call, "y", P)) return false;
       const VectorView<double> sums = vector_view<double>(call.out[1]);
       const Numbers<T> numbers{cols, P};
       monotone_tasks<T>(x.rows, cols, P, 1, P + family.work(), [&](int64_t first, int64_t last, T* memory) {

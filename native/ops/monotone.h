@@ -1,7 +1,5 @@
 // Increasing functions of one number with P parameters a number: the choice of the family, and passes over the numbers of
 // a batch, a register of them side by side.
-//
-// Attributes from `at`: family (monotone_kinds), two sizes, bound, least slope.
 #pragma once
 #include "ops/elementwise.h"
 #include "ops/incremental.h"
@@ -11,29 +9,9 @@
 #include "math/monotone_dsf.h"
 #include "math/monotone_logistic.h"
 #include "math/monotone_polynomials.h"
+#include "ops/monotone_operands.h"
 
 namespace flow::FLOW_ISA {
-
-inline constexpr int monotone_attributes = 5;
-
-// Calls body(family) with the functions of a register V.
-template <class V, class F>
-bool with_monotone(const Call& call, int at, const F& body) {
-  using T = lane_t<V>;
-  const double kind = call.attr[at], bound = call.attr[at + 3], least = call.attr[at + 4];
-  const int64_t first = call.int_attr(at + 1), second = call.int_attr(at + 2);
-  FLOW_CHECK(call, first >= 1 && first <= 4096 && second >= 0 && second <= 4096, "sizes: expected 1 to 4096, got %lld and %lld",
-             ll(first), ll(second));
-  FLOW_CHECK(call, bound > 0 && least > 0, "bound, least slope: expected numbers above 0, got %g and %g", bound, least);
-  if (kind == 0) {
-    FLOW_CHECK(call, second >= 1, "layers: expected 1 or more, got %lld", ll(second));
-    return body(Dsf<V>{first, second, static_cast<T>(least)});
-  }
-  if (kind == 1) return body(SumOfSquares<V>{first, second, static_cast<T>(bound), static_cast<T>(least)});
-  if (kind == 2) return body(Bernstein<V>{first, static_cast<T>(bound), static_cast<T>(least)});
-  if (kind == 3) return body(LogisticMixture<V>{first, static_cast<T>(bound)});
-  return call.fail("family: expected a code from 0 to 3, got %g", kind);
-}
 
 // The numbers of x [N, D] and their parameters [N, D·P], number e = n·D + i.
 template <class T>

@@ -14,11 +14,7 @@ bool monotone_grad(const Call& call) {
     using V = Vec<T>;
     return with_monotone<V>(call, 0, [&](const auto& family) {
       const int64_t P = family.params(), cols = x.cols;
-      if (!check_like(call, params, "params", x, cols * P) || !check_like(call, dL_dx, "dL_dx", x, cols) ||
-          !check_like(call, dL_dparams, "dL_dparams", x, cols * P))
-        return false;
-      if (!dL_dy.absent() && !check_like(call, dL_dy, "dL_dy", x, cols)) return false;
-      if (!dL_dlogdet.absent() && !check_log_det(call, dL_dlogdet, "dL_dlogDet", x.rows)) return false;
+      if (!check_monotone_grad(call, P)) return false;
       const VectorView<double> by_log_det = vector_view<double>(dL_dlogdet);
       const Numbers<T> numbers{cols, P};
       monotone_tasks<T>(x.rows, cols, P, 3, 2 * P + family.work(), [&](int64_t first, int64_t last, T* memory) {

@@ -15,9 +15,7 @@ bool monotone_inverse(const Call& call) {
     return with_monotone<V>(call, 0, [&](const auto& family) {
       const int64_t P = family.params(), cols = y.cols;
       SolveOutputs report;
-      if (!check_like(call, x, "x", y, cols) || !check_like(call, params, "params", y, cols * P) ||
-          !check_log_det(call, call.out[1], "logDet", y.rows) || !read_report(call, 2, y.rows, report))
-        return false;
+      if (!check_monotone(call, "x", P) || !read_report(call, 2, y.rows, report)) return false;
       const VectorView<double> sums = vector_view<double>(call.out[1]);
       const Numbers<T> numbers{cols, P};
       monotone_tasks<T>(y.rows, cols, P, 10, P + family.work(), [&](int64_t first, int64_t last, T* memory) {

@@ -33,6 +33,14 @@ inline bool with_float(const Call& call, const Operand& operand, const char* wha
   FLOW_CHECK(call, broadcasts(a, out), what ": %lld × %lld does not broadcast to %lld × %lld", ll((a).rows), \
              ll((a).cols), ll((out).rows), ll((out).cols))
 
+/** Whether a number is whole, from `low` to `high`; and whether an attribute is. */
+inline bool whole_between(double value, double low, double high) {
+  return value >= low && value <= high && value == static_cast<double>(static_cast<int64_t>(value));
+}
+inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
+  return whole_between(call.attr[at], static_cast<double>(low), static_cast<double>(high));
+}
+
 /** The rows of x, `columns` of them side by side, of the type of x. */
 inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
   FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype), name_of(operand.dtype));

@@ -1,7 +1,7 @@
 // The scale map of autoregressive affine ops and their inverses through a MADE, on either device. Comes after
 // math/autoregressive_affine.h.
 #pragma once
-#include "core/op.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 

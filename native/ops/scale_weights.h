@@ -6,6 +6,7 @@
 // Sums and scales are float64, and rounded once.
 #pragma once
 #include "ops/linear.h"
+#include "ops/scale_weights_operands.h"
 #include "ops/tensor_list.h"
 #include "simd/math.h"
 
@@ -24,20 +25,6 @@ struct ScaledLayer {
     return log_scale->absent() ? 1 : exp(factor * static_cast<double>(log_scale->as<T>()[o]));
   }
 };
-
-inline bool check_rows(const Call& call, const Operand& o, const char* what, const Operand& weight) {
-  FLOW_CHECK(call, o.dtype == weight.dtype && o.count() == weight.rows && o.rows <= 1, "%s: expected %s [%lld], got %s %lld × %lld",
-             what, name_of(weight.dtype), static_cast<long long>(weight.rows), name_of(o.dtype), static_cast<long long>(o.rows),
-             static_cast<long long>(o.cols));
-  return true;
-}
-
-inline bool check_scaled_layer(const Call& call, const Operand* in) {
-  if (!check_float_list(call, "weight", in, 1)) return false;
-  if (!in[1].absent() && !check_rows(call, in[1], "bias", in[0])) return false;
-  if (!in[2].absent() && !check_rows(call, in[2], "log_scale", in[0])) return false;
-  return in[3].absent() || check_rows(call, in[3], "gain", in[0]);
-}
 
 // Σ a·b of a row, in float64.
 FLOW_INLINE double row_dot(const float* a, const float* b, int64_t count) {

@@ -39,22 +39,8 @@ void differentiate_row(const ScaledLayer& layer, const Operand* d, const Operand
 }
 
 bool scale_weights_grad(const Call& call) {
-  const int n = call.n_in / 6;
-  FLOW_CHECK(call, n > 0 && call.n_in == 6 * n && call.n_out == 4 * n, "operands: got %d inputs and %d outputs", call.n_in, call.n_out);
-  static const char* const names[4] = {"dL_dweight", "dL_dbias", "dL_dlog_scale", "dL_dgain"};
-  for (int k = 0; k < n; ++k) {
-    const Operand *in = call.in + 6 * k, *out = call.out + 4 * k;
-    const Operand& weight = in[0];
-    if (!check_scaled_layer(call, in) || !check_shape(call, in[4], "dL_dscaled weight", weight.rows, weight.cols, weight.dtype) ||
-        !check_shape(call, out[0], names[0], weight.rows, weight.cols, weight.dtype))
-      return false;
-    FLOW_CHECK(call, in[5].absent() || !in[1].absent(), "dL_dscaled bias: expected none without a bias");
-    if (!in[5].absent() && !check_rows(call, in[5], "dL_dscaled bias", weight)) return false;
-    for (int j = 1; j < 4; ++j) {
-      FLOW_CHECK(call, out[j].absent() || !in[j].absent(), "%s: expected none", names[j]);
-      if (!out[j].absent() && !check_rows(call, out[j], names[j], weight)) return false;
-    }
-  }
+  int n = 0;
+  if (!check_scale_weights_grad(call, n)) return false;
   for_weight_rows(call.in, 6, n, [&](int k, int64_t o) {
     const ScaledLayer layer(call.in + 6 * k, call.attr[0]);
     if (layer.weight->dtype == DType::f32)

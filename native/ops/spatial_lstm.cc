@@ -1,4 +1,4 @@
-// spatial_lstm: the states of an LSTM over images (spatial_lstm.h). in: gates, weight; out: h [N·height·width, hidden], and, or
+// spatial_lstm: the states of an LSTM over images (math/spatial_lstm.h). in: gates, weight; out: h [N·height·width, hidden], and, or
 // left out both, the gates after their functions [.., 4·hidden] and the cells [.., hidden], where the states stand.
 #include "ops/spatial_lstm.h"
 
@@ -38,8 +38,8 @@ bool run_type(const Call& call, const SpatialLstm& g) {
       for (int64_t k = 0; k < rows; ++k) {
         int64_t r, c;
         g.pixel(s, k % of_image, r, c);
-        for (int64_t t = 0; t < g.taps; ++t) {
-          const int64_t rr = r + g.tap[t].dy, cc = c + g.tap[t].dx;
+        for (int t = 0; t < g.taps; ++t) {
+          const int64_t rr = r + g.dy(t), cc = c + g.dx(t);
           T* to = columns + k * depth + t * hidden;
           if (g.inside(rr, cc))
             __builtin_memcpy(to, h_of + (k / of_image * pixels + rr * g.width + cc) * h.ld, static_cast<size_t>(hidden) * sizeof(T));
@@ -56,7 +56,7 @@ bool run_type(const Call& call, const SpatialLstm& g) {
         int64_t r, c;
         g.pixel(s, k % of_image, r, c);
         const int64_t image = k / of_image * pixels, at = image + r * g.width + c;
-        const int64_t cr = r + g.cell.dy, cc = c + g.cell.dx;
+        const int64_t cr = r + g.dy(g.cell_tap()), cc = c + g.dx(g.cell_tap());
         lstm_row(hidden, hidden, z_of + (at - g.shift * g.width) * gates.ld, sums + k * 4 * hidden,
                  g.inside(cr, cc) ? cell_of + (image + cr * g.width + cc) * cell_ld : nullptr,
                  kept.absent() ? nullptr : kept.as<T>() + (first * pixels + at) * kept.ld, cell_of + at * cell_ld,
@@ -68,19 +68,9 @@ bool run_type(const Call& call, const SpatialLstm& g) {
 }
 
 bool spatial_lstm(const Call& call) {
-  const Operand &gates = call.in[0], &weight = call.in[1], &kept = call.out[1], &cells = call.out[2];
   SpatialLstm g;
-  if (!read_spatial_lstm(call, weight, gates.rows, g)) return false;
-  const int64_t rows = gates.rows;
-  if (!check_shape(call, gates, "gates", rows, 4 * g.hidden, gates.dtype) ||
-      !check_shape(call, weight, "weight", weight.rows, weight.cols, gates.dtype) ||
-      !check_shape(call, call.out[0], "h", rows, g.hidden, gates.dtype))
-    return false;
-  FLOW_CHECK(call, kept.absent() == cells.absent(), "outputs: expected gates and cells, or neither");
-  if (!kept.absent() && (!check_shape(call, kept, "kept gates", rows, 4 * g.hidden, gates.dtype) ||
-                         !check_shape(call, cells, "cells", rows, g.hidden, gates.dtype)))
-    return false;
-  return with_float(call, gates, "gates", [&](auto zero) { return run_type<decltype(zero)>(call, g); });
+  if (!check_spatial_lstm(call, g)) return false;
+  return with_float(call, call.in[0], "gates", [&](auto zero) { return run_type<decltype(zero)>(call, g); });
 }
 
 }  // namespace

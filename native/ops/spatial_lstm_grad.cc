@@ -13,7 +13,7 @@ bool run_type(const Call& call, const SpatialLstm& g) {
   const int64_t hidden = g.hidden, depth = g.taps * 4 * hidden, pixels = g.pixels(), images = dL_dh.rows / pixels;
   // B [(tap, gate), hidden]: the rows of the weight, tap after tap.
   T* packed = static_cast<T*>(scratch(static_cast<size_t>(packed_b_elements<T>(hidden, depth)) * sizeof(T), 4));
-  for (int64_t t = 0; t < g.taps; ++t)
+  for (int t = 0; t < g.taps; ++t)
     pack_b_depth(weight.as<T>() + t * hidden, weight.ld, hidden, depth, t * 4 * hidden, (t + 1) * 4 * hidden, packed);
 
   const int64_t together = images_together(images);
@@ -34,9 +34,9 @@ bool run_type(const Call& call, const SpatialLstm& g) {
       for (int64_t k = 0; k < rows; ++k) {
         int64_t r, c;
         g.pixel(s, k % of_image, r, c);
-        for (int64_t t = 0; t < g.taps; ++t) {
+        for (int t = 0; t < g.taps; ++t) {
           // The pixel that this one is tap t of.
-          const int64_t rr = r - g.tap[t].dy, cc = c - g.tap[t].dx;
+          const int64_t rr = r - g.dy(t), cc = c - g.dx(t);
           T* to = columns + k * depth + t * 4 * hidden;
           const size_t bytes = static_cast<size_t>(4 * hidden) * sizeof(T);
           if (g.inside(rr, cc))
@@ -54,7 +54,7 @@ bool run_type(const Call& call, const SpatialLstm& g) {
         int64_t r, c;
         g.pixel(s, k % of_image, r, c);
         const int64_t image = k / of_image * pixels, at = image + r * g.width + c;
-        const int64_t cr = r + g.cell.dy, cc = c + g.cell.dx;
+        const int64_t cr = r + g.dy(g.cell_tap()), cc = c + g.dx(g.cell_tap());
         const bool has_before = g.inside(cr, cc);
         const int64_t before_at = image + cr * g.width + cc;
         const T *z = kept.as<T>() + (first * pixels + at) * kept.ld, *cell = cells.as<T>() + (first * pixels + at) * cells.ld;
@@ -81,17 +81,9 @@ bool run_type(const Call& call, const SpatialLstm& g) {
 }
 
 bool spatial_lstm_grad(const Call& call) {
-  const Operand &dL_dh = call.in[0], &weight = call.in[1];
   SpatialLstm g;
-  if (!read_spatial_lstm(call, weight, dL_dh.rows, g)) return false;
-  const int64_t rows = dL_dh.rows;
-  if (!check_shape(call, dL_dh, "dL_dh", rows, g.hidden, dL_dh.dtype) ||
-      !check_shape(call, weight, "weight", weight.rows, weight.cols, dL_dh.dtype) ||
-      !check_shape(call, call.in[2], "gates", rows, 4 * g.hidden, dL_dh.dtype) ||
-      !check_shape(call, call.in[3], "cells", rows, g.hidden, dL_dh.dtype) ||
-      !check_shape(call, call.out[0], "dL_dgates", rows, 4 * g.hidden, dL_dh.dtype))
-    return false;
-  return with_float(call, dL_dh, "dL_dh", [&](auto zero) { return run_type<decltype(zero)>(call, g); });
+  if (!check_spatial_lstm_grad(call, g)) return false;
+  return with_float(call, call.in[0], "dL_dh", [&](auto zero) { return run_type<decltype(zero)>(call, g); });
 }
 
 }  // namespace

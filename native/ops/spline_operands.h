@@ -1,6 +1,6 @@
-// What spline and its gradient read of their operands and attributes, on either device. Comes after math/spline.h and ll of the device.
+// What spline and its gradient read of their operands and attributes, on either device. Comes after math/spline.h.
 #pragma once
-#include "core/op.h"
+#include "ops/operands.h"
 
 namespace flow::FLOW_ISA {
 

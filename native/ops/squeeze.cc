@@ -2,6 +2,7 @@
 // the four pixels of a 2 × 2 block: top left, top right, bottom left, bottom right; so a block is two runs of 2·C numbers.
 // Attributes: height, width, channels (before), back (0 or 1). The gradient of one way is the other.
 #include "ops/elementwise.h"
+#include "ops/squeeze_operands.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -32,27 +33,19 @@ void pixels_of(const T* blocks, T* top, T* bottom, int64_t count, int64_t run) {
 
 bool squeeze(const Call& call) {
   const Operand &x = call.in[0], &y = call.out[0];
-  FLOW_CHECK_SAME_SHAPE(call, y, x, "output");
-  FLOW_CHECK_SAME_DTYPE(call, y, x, "output");
-  for (int i = 0; i < 3; ++i)
-    FLOW_CHECK(call, call.attr[i] >= 1 && call.attr[i] <= 1e6, "attribute %d: expected 1 or more, got %g", i, call.attr[i]);
-  const int64_t height = call.int_attr(0), width = call.int_attr(1), channels = call.int_attr(2);
-  const bool back = call.attr[3] == 1;
-  FLOW_CHECK(call, height % 2 == 0 && width % 2 == 0, "image: expected an even height and width, got %lld × %lld",
-             ll(height), ll(width));
-  FLOW_CHECK(call, height * width * channels == x.cols, "x: expected %lld columns for %lld × %lld × %lld, got %lld",
-             ll(height * width * channels), ll(height), ll(width), ll(channels), ll(x.cols));
+  SqueezeShape s;
+  if (!read_squeeze(call, s)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    const int64_t line = width * channels, pairs = height / 2;
+    const int64_t line = s.width * s.channels, pairs = s.height / 2;
     // A task is some pairs of rows of pixels, which stay where they are in the image.
     parallel_rows(x.rows * pairs, 4 * line * int64_t{sizeof(T)}, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
         const int64_t start = i % pairs * 2 * line;
         const T* source = x.as<T>() + i / pairs * x.ld + start;
         T* target = y.as<T>() + i / pairs * y.ld + start;
-        if (back) pixels_of(source, target, target + line, width / 2, 2 * channels);
-        else blocks_of(source, source + line, target, width / 2, 2 * channels);
+        if (s.back) pixels_of(source, target, target + line, s.width / 2, 2 * s.channels);
+        else blocks_of(source, source + line, target, s.width / 2, 2 * s.channels);
       }
     });
     return true;

@@ -13,12 +13,13 @@
 // Before the start the input is 0, of kind 0 the row L.
 #include "ops/discrete.h"
 #include "ops/wave_stack.h"
+#include "ops/wave_generate_operands.h"
 #include "simd/row_product.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-constexpr int first_layer = 9;
+constexpr int first_layer = generator_first_layer;
 constexpr int64_t group_rows = 8;  // sequences that go together
 
 // W [outputs, inputs] as [inputs][outputs], the outputs filled up with zeros to whole registers; and a bias.
@@ -186,47 +187,15 @@ struct Generator {
 };
 
 bool wave_generate(const Call& call) {
-  FLOW_CHECK(call, call.n_attr >= 5 && call.n_in > first_layer, "operands: expected nine and the layers, got %d", call.n_in);
-  const Operand *in = call.in, &x = call.out[0];
-  FLOW_CHECK(call, whole_attr(call, 0, 0, 3), "kind: expected 0 to 3, got %g", call.attr[0]);
-  const int kind = static_cast<int>(call.int_attr(0));
-  FLOW_CHECK(call, whole_attr(call, 1, kind < 2 ? 2 : 1, most_levels), "levels: expected a whole number from 2 to 2^24, got %g",
-             call.attr[1]);
-  FLOW_CHECK(call, call.attr[2] > -80 && call.attr[2] < 80, "least log-scale: expected a number within ±80, got %g", call.attr[2]);
-  FLOW_CHECK(call, whole_attr(call, 3, 1, int64_t{1} << 40) && x.rows < (int64_t{1} << 40),
-             "length: expected a whole number above 0, got %g", call.attr[3]);
-  const int64_t levels = call.int_attr(1), length = call.int_attr(3);
-  const Operand &noise = in[0], &embedding = in[2];
-  const int64_t channels = kind == 0 ? embedding.cols : embedding.rows;
-  const DType dtype = x.dtype;
-  WaveShape v{};
-  // Shapes are checked as if there were an input of the layers.
-  const Operand rows{nullptr, dtype, x.rows * length, channels, channels};
-  if (!read_wave_shape(call, rows, in[1], first_layer, wave_weights, 2, v, 3)) return false;
-  const int64_t outputs = kind == 0 ? levels : kind == 1 ? in[6].rows : 2;
-  FLOW_CHECK(call, kind != 1 || (outputs > 0 && outputs % 3 == 0), "last layer: expected 3 outputs a component, got %lld", ll(outputs));
-  if (!check_shape(call, x, "x", x.rows, length, dtype) ||
-      !check_shape(call, noise, "noise", x.rows, length * (kind == 1 ? 2 : 1), dtype) ||
-      !check_shape(call, embedding, "input weight", kind == 0 ? levels + 1 : channels, kind == 0 ? channels : 1, dtype) ||
-      (kind != 0 && !check_shape(call, in[3], "input bias", 1, channels, dtype)) ||
-      !check_shape(call, in[4], "hidden weight", in[4].rows, v.skips, dtype) ||
-      !check_shape(call, in[5], "hidden bias", 1, in[4].rows, dtype) ||
-      !check_shape(call, in[6], "last weight", outputs, in[4].rows, dtype) ||
-      !check_shape(call, in[7], "last bias", 1, outputs, dtype))
-    return false;
-  const Operand& given = in[8];
-  FLOW_CHECK(call, given.absent() || (given.dtype == dtype && given.rows == x.rows && given.cols <= length),
-             "beginning: expected %lld rows of up to %lld numbers, got %lld × %lld", ll(x.rows), ll(length), ll(given.rows),
-             ll(given.cols));
+  WaveGenerator net{};
+  if (!read_wave_generate(call, net)) return false;
+  const WaveShape& v = net.shape;
+  const int kind = net.kind;
+  const int64_t levels = net.levels, length = net.length, outputs = net.outputs;
+  const Operand *in = call.in, &x = call.out[0], &noise = in[0], &embedding = in[2], &given = in[8];
   for (int64_t i = 0; kind == 0 && !given.absent() && i < given.count(); ++i)
     FLOW_CHECK(call, is_level(Levels{given}.at(i / given.cols, i % given.cols), levels),
                "beginning: expected levels from 0 to %lld, got another number", ll(levels - 1));
-  for (int64_t l = 0; l < v.layers; ++l) {
-    const Operand* layer = in + first_layer + wave_weights * l;
-    if (!check_shape(call, layer[1], "bias", 1, 2 * v.gated, dtype) ||
-        !check_shape(call, layer[3], "output bias", 1, v.outputs(l), dtype))
-      return false;
-  }
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     Layer<T>* layers = static_cast<Layer<T>*>(scratch(static_cast<size_t>(v.layers) * sizeof(Layer<T>), 4));

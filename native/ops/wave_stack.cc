@@ -8,22 +8,9 @@ namespace flow::FLOW_ISA {
 namespace {
 
 bool wave_stack(const Call& call) {
-  const Operand &x = call.in[0], &condition = call.in[1], &skip = call.out[0];
   WaveShape v{};
-  if (!read_wave_shape(call, x, condition, 2, wave_weights, 2, v)) return false;
-  FLOW_CHECK(call, call.n_out == 2 * v.layers, "outputs: expected %lld, got %d", static_cast<long long>(2 * v.layers), call.n_out);
-  if (!check_shape(call, skip, "skip", v.rows, v.skips, x.dtype)) return false;
-  for (int64_t l = 0; l < v.layers; ++l) {
-    const Operand *in = call.in + 2 + wave_weights * l, &gates = call.out[1 + l];
-    if (!check_shape(call, in[1], "bias", 1, 2 * v.gated, x.dtype) ||
-        !check_shape(call, in[3], "output bias", 1, v.outputs(l), x.dtype) ||
-        (!gates.absent() && !check_shape(call, gates, "gates", v.rows, 2 * v.gated, x.dtype)))
-      return false;
-    if (l == 0) continue;
-    const Operand& h = call.out[v.layers + l];
-    FLOW_CHECK(call, h.absent() == call.out[v.layers + 1].absent(), "outputs: expected all inputs of the layers or none");
-    if (!h.absent() && !check_shape(call, h, "layer input", v.rows, v.channels, x.dtype)) return false;
-  }
+  if (!read_wave_stack(call, v)) return false;
+  const Operand &x = call.in[0], &condition = call.in[1], &skip = call.out[0];
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     WaveLayer<T>* layers = wave_layers<T>(v);

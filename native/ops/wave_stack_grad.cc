@@ -7,34 +7,17 @@
 namespace flow::FLOW_ISA {
 namespace {
 
-constexpr int kept = 4;  // W, Wo, gates, h
-
 bool wave_stack_grad(const Call& call) {
   const Operand &dL_dskip = call.in[0], &x = call.in[1], &condition = call.in[2];
   const Operand &dL_dx = call.out[0], &dL_dc = call.out[1];
   WaveShape v{};
-  if (!read_wave_shape(call, x, condition, 3, kept, 1, v)) return false;
-  FLOW_CHECK(call, call.n_out == 2 + wave_weights * v.layers, "outputs: expected %lld, got %d",
-             static_cast<long long>(2 + wave_weights * v.layers), call.n_out);
-  if (!check_shape(call, dL_dskip, "dL_dskip", v.rows, v.skips, x.dtype)) return false;
-  if (!dL_dx.absent() && !check_shape(call, dL_dx, "dL_dx", v.rows, v.channels, x.dtype)) return false;
-  FLOW_CHECK(call, dL_dc.absent() || v.condition > 0, "dL_dcondition: there is no condition");
-  if (!dL_dc.absent() && !check_shape(call, dL_dc, "dL_dcondition", v.rows, v.condition, x.dtype)) return false;
-  for (int64_t l = 0; l < v.layers; ++l) {
-    const Operand *in = call.in + 3 + kept * l, *out = call.out + 2 + wave_weights * l;
-    const int64_t sizes[wave_weights][2] = {{2 * v.gated, v.inputs()}, {1, 2 * v.gated}, {v.outputs(l), v.gated}, {1, v.outputs(l)}};
-    for (int i = 0; i < wave_weights; ++i)
-      if (!out[i].absent() && !check_shape(call, out[i], "gradient of a weight", sizes[i][0], sizes[i][1], x.dtype)) return false;
-    if (!check_shape(call, in[2], "gates", v.rows, 2 * v.gated, x.dtype) ||
-        (l > 0 && !check_shape(call, in[3], "layer input", v.rows, v.channels, x.dtype)))
-      return false;
-  }
+  if (!read_wave_stack_grad(call, v)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     WaveLayer<T>* layers = wave_layers<T>(v);
     auto* gradients = reinterpret_cast<WaveGradient<T>*>(layers + v.layers);
     for (int64_t l = 0; l < v.layers; ++l) {
-      const Operand *in = call.in + 3 + kept * l, *out = call.out + 2 + wave_weights * l;
+      const Operand *in = call.in + 3 + wave_kept * l, *out = call.out + 2 + wave_weights * l;
       layers[l] = {call.int_attr(1 + static_cast<int>(l)), wave_matrix<const T>(in[0]), nullptr, wave_matrix<const T>(in[1]),
                    nullptr, wave_matrix<T>(in[2]), wave_matrix<T>(l == 0 ? x : in[3])};
       gradients[l] = {wave_matrix<T>(out[0]), out[1].as<T>(), wave_matrix<T>(out[2]), out[3].as<T>()};
@@ -47,6 +30,6 @@ bool wave_stack_grad(const Call& call) {
 
 }  // namespace
 
-FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + kept * most_wave_layers, -1, -1};
+FLOW_DEFINE_OP(wave_stack_grad) = {"wave_stack_grad", wave_stack_grad, 7, 3 + wave_kept * most_wave_layers, -1, -1};
 
 }  // namespace flow::FLOW_ISA

@@ -17,7 +17,7 @@ inline bool is_level(double x, int64_t levels) { return x >= 0 && x < levels && 
 // Not std::fmax: GCC 12 for arm64 fails inside itself when it vectorises the largest of floats that were cast.
 inline double larger(double most, double x) { return x > most ? x : most; }
 
-/** Columns of a row of parameters: native/ops/discrete.h. */
+/** Columns of a row of parameters: native/ops/discrete_operands.h. */
 struct Mixture {
   int64_t k, c, levels;
   double least;

@@ -1,4 +1,4 @@
-// Where the states of an LSTM over images stand: native/ops/spatial_lstm.h.
+// Where the states of an LSTM over images stand: native/math/spatial_lstm.h.
 #pragma once
 #include <vector>
 

@@ -46,9 +46,9 @@ void conv_stack_forward(const StackLayer<T>* layers, int64_t count, const T* x, 
                         int64_t addend_ld) {
   const ConvShape& first = layers[0].shape;
   if (first.pixels() <= 0) return;
-  Convolution<T> whole[kMostStackLayers];
-  ConvOrder orders[kMostStackLayers];
-  int64_t starts[kMostStackLayers + 1] = {0};
+  Convolution<T> whole[max_stack_layers];
+  ConvOrder orders[max_stack_layers];
+  int64_t starts[max_stack_layers + 1] = {0};
   for (int64_t k = 0; k < count; ++k) {
     const StackLayer<T>& l = layers[k];
     Epilogue<T> epilogue;
@@ -91,10 +91,10 @@ void conv_stack_backward(const StackLayer<T>* layers, int64_t count, const T* x,
   if (!dL_dx && !dL_daddend)
     while (lowest < count - 1 && !gradients[lowest].dL_dW && !gradients[lowest].dL_db) ++lowest;
 
-  Convolution<T> whole[kMostStackLayers];  // gradients by the layers' inputs
-  ConvOrder orders[kMostStackLayers];
-  int64_t starts[kMostStackLayers + 1] = {0};
-  int64_t sizes[kMostStackLayers + 1] = {0};  // where the sums of the weights' gradients stand
+  Convolution<T> whole[max_stack_layers];  // gradients by the layers' inputs
+  ConvOrder orders[max_stack_layers];
+  int64_t starts[max_stack_layers + 1] = {0};
+  int64_t sizes[max_stack_layers + 1] = {0};  // where the sums of the weights' gradients stand
   int64_t widest = 1, outputs = 0;
   for (int64_t k = 0; k < count; ++k) {
     const StackLayer<T>& l = layers[k];

@@ -40,6 +40,6 @@ void conv_stack_backward(const StackLayer<T>* layers, int64_t count, const T* x,
                          int64_t dy_ld, const StackGradient<T>* gradients, T* dL_dx, int64_t dx_ld, T* dL_daddend,
                          int64_t daddend_ld);
 
-inline constexpr int64_t kMostStackLayers = 16;
+inline constexpr int64_t max_stack_layers = 16;
 
 }  // namespace flow::FLOW_ISA
