@@ -45,6 +45,38 @@ __device__ __forceinline__ T gated(T d, [[maybe_unused]] T y, [[maybe_unused]] T
   return d;
 }
 
+template <Activation act>
+struct ActivationTag {
+  static constexpr Activation value = act;
+};
+/** body(ActivationTag<act>{}) for the activation, if it is one that does something. */
+template <class F>
+__device__ __forceinline__ void with_activation(Activation act, const F& body) {
+  switch (act) {
+    case Activation::none: return;
+    case Activation::relu: return body(ActivationTag<Activation::relu>{});
+    case Activation::tanh: return body(ActivationTag<Activation::tanh>{});
+    case Activation::sigmoid: return body(ActivationTag<Activation::sigmoid>{});
+    case Activation::elu: return body(ActivationTag<Activation::elu>{});
+    case Activation::leaky_relu: return body(ActivationTag<Activation::leaky_relu>{});
+    case Activation::softplus: return body(ActivationTag<Activation::softplus>{});
+    case Activation::gelu: return body(ActivationTag<Activation::gelu>{});
+  }
+}
+/** The same, known when the kernel runs. */
+template <class T>
+__device__ __forceinline__ T activate_any(Activation act, T z, T param) {
+  T y = z;
+  with_activation(act, [&](auto tag) { y = activate<decltype(tag)::value>(z, param); });
+  return y;
+}
+template <class T>
+__device__ __forceinline__ T gated_any(Activation act, T d, T y, T param) {
+  T gradient = d;
+  with_activation(act, [&](auto tag) { gradient = gated<decltype(tag)::value>(d, y, param); });
+  return gradient;
+}
+
 /** Attributes [at] and [at + 1]: the code of an Activation and its parameter. */
 inline bool read_activation(const Call& call, int at, Activation& act, double& param) {
   const double code = call.attr[at];

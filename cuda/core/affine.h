@@ -19,13 +19,7 @@ inline bool run_linear(const Call& call, const Operand& x, const Operand& weight
   if (extents && !check_extents(call, *extents, units, inputs)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    Epilogue<T> epilogue{y.as<T>(), y.ld};
-    epilogue.bias = bias.as<const T>();
-    epilogue.addend = addend.as<const T>();
-    epilogue.addend_ld = addend.ld;
-    epilogue.act = act;
-    epilogue.act_param = static_cast<T>(param);
-    return linear_forward<T>(call, x, weight, extents, epilogue.settle());
+    return linear_forward<T>(call, x, weight, extents, affine_epilogue<T>(y, bias, &addend, act, param));
   });
 }
 

@@ -203,10 +203,7 @@ bool conv_grad_weight(const Call& call, const ConvShape& s, const Operand& dL_dy
   const PixelsByTap<T> b{x.as<const T>(), x.ld, static_cast<int>(s.height), static_cast<int>(s.width), Divisor(s.width),
                          Divisor(s.height), Divisor(s.inputs), s.by_block};
   const LiveTiles range{shape.k, shape.n, dL_dbias != nullptr, Divisor(s.inputs), s.by_block};
-  Epilogue<T> out{dL_dW.as<T>(), dL_dW.ld};
-  out.settle();
-  if (!dL_dbias) return product<T>(call, shape, a, b, range, out, NoRowSums{}, memory);
-  return product<T>(call, shape, a, b, range, out, RowSums<T>{dL_dbias, nullptr}, memory);
+  return weight_product<T>(call, shape, a, b, range, dL_dW, dL_dbias, memory);
 }
 
 }  // namespace flow::cuda

@@ -51,38 +51,16 @@ struct Epilogue {
 #pragma unroll
       for (int c = 0; c < 4; ++c) v[c] += c < live ? bias[j + c] : T(0);
     }
-    switch (act) {
-#define FLOW_CASE(kind)                                                                          \
-  case Activation::kind:                                                                         \
-    _Pragma("unroll") for (int c = 0; c < 4; ++c) v[c] = activate<Activation::kind>(v[c], act_param); \
-    break;
-      case Activation::none: break;
-      FLOW_CASE(relu)
-      FLOW_CASE(tanh)
-      FLOW_CASE(sigmoid)
-      FLOW_CASE(elu)
-      FLOW_CASE(leaky_relu)
-      FLOW_CASE(softplus)
-      FLOW_CASE(gelu)
-#undef FLOW_CASE
-    }
+    with_activation(act, [&](auto tag) {
+#pragma unroll
+      for (int c = 0; c < 4; ++c) v[c] = activate<decltype(tag)::value>(v[c], act_param);
+    });
     if (gate) {
       read(other, gate + i * gate_ld + j, live, together);
-      switch (gate_act) {
-#define FLOW_CASE(kind)                                                                                        \
-  case Activation::kind:                                                                                       \
-    _Pragma("unroll") for (int c = 0; c < 4; ++c) v[c] = gated<Activation::kind>(v[c], other[c], gate_param); \
-    break;
-        case Activation::none:
-        case Activation::gelu: break;
-        FLOW_CASE(relu)
-        FLOW_CASE(tanh)
-        FLOW_CASE(sigmoid)
-        FLOW_CASE(elu)
-        FLOW_CASE(leaky_relu)
-        FLOW_CASE(softplus)
-#undef FLOW_CASE
-      }
+      with_activation(gate_act, [&](auto tag) {
+#pragma unroll
+        for (int c = 0; c < 4; ++c) v[c] = gated<decltype(tag)::value>(v[c], other[c], gate_param);
+      });
     }
     T* to = y + batch * batch_step + i * ld + j;
     if (together) return store<4>(to, v);
@@ -91,6 +69,20 @@ struct Epilogue {
       if (c < live) to[c] = v[c];
   }
 };
+
+/** y = act(value + bias + addend); bias and addend may be absent. */
+template <class T>
+Epilogue<T> affine_epilogue(const Operand& y, const Operand& bias, const Operand* addend, Activation act, double param) {
+  Epilogue<T> epilogue{y.as<T>(), y.ld};
+  epilogue.bias = bias.as<const T>();
+  if (addend) {
+    epilogue.addend = addend->as<const T>();
+    epilogue.addend_ld = addend->ld;
+  }
+  epilogue.act = act;
+  epilogue.act_param = static_cast<T>(param);
+  return epilogue.settle();
+}
 
 /** The epilogue of a product that is in y already. Floor: y read and written once. */
 template <class T>

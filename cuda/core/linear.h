@@ -257,6 +257,16 @@ bool linear_grad_weight(const Call& call, const Operand& dL_dy, const Operand& x
   return with_grad_weight<T>(dL_dy, x, extents, dL_dW, RowSums<T>{dL_dbias, nullptr}, run);
 }
 
+/** dL_dW = a·b over a range, and with a bias the sums of the rows of a. */
+template <class T, class A, class B, class Range>
+bool weight_product(const Call& call, const ProductShape& shape, const A& a, const B& b, const Range& range, const Operand& dL_dW,
+                    T* dL_dbias, void* memory) {
+  Epilogue<T> out{dL_dW.as<T>(), dL_dW.ld};
+  out.settle();
+  if (!dL_dbias) return product<T>(call, shape, a, b, range, out, NoRowSums{}, memory);
+  return product<T>(call, shape, a, b, range, out, RowSums<T>{dL_dbias, nullptr}, memory);
+}
+
 /** Whether dL_dy·W is our own product, so that it can go with that of the weight's gradient. */
 inline bool is_own_product(const Operand& dL_dy, const Operand& weight, const Operand* extents) {
   return (extents && !extents->absent()) || dL_dy.rows * weight.rows * weight.cols <= small_product;

@@ -14,14 +14,13 @@
 #include "cuda/core/shared.h"
 // The formulas come after the functions that they call.
 #include "math/autoregressive_affine.h"
+#include "ops/made_operands.h"
 
 namespace flow::cuda {
 
 /** Scale maps that mean: not affine, but the increasing function (16; backward: the derivatives that the caller brings) or the spline (17) that
  *  the attributes behind them say. */
 inline constexpr double monotone_map = 16, spline_map = 17;
-inline constexpr int max_made_layers = 60;  // of a kernel: its arguments take 4 KB
-
 template <class T>
 struct MadeLayer {
   const T* weight;
@@ -50,26 +49,14 @@ struct MadeNetwork {
   int64_t samples;
 };
 
-// in[first], in[first + 1], … = weight [units, inputs], bias [units] or absent, extents int32 [units] of each layer, the output layer last, of
-// `each` units a feature.
+/** As check_made_layers, and that a kernel can count what they have. */
 inline bool check_network(const Call& call, int first, int operands, int64_t features, DType dtype, bool residual, int& layers,
                           int64_t each) {
-  FLOW_CHECK(call, operands >= 3 && operands % 3 == 0 && operands / 3 <= max_made_layers,
-             "layers: expected weight, bias and extents of 1 to %d layers, got %d operands", max_made_layers, operands);
-  layers = operands / 3;
-  int64_t inputs = features;
+  if (!check_made_layers(call, first, operands, features, dtype, residual, each, layers)) return false;
   for (int l = 0; l < layers; ++l) {
-    const Operand* own = call.in + first + 3 * l;
-    if (!check_shape(call, own[0], "weight", own[0].rows, inputs, dtype)) return false;
-    if (!own[1].absent() && !check_shape(call, own[1], "bias", 1, own[0].rows, dtype)) return false;
-    if (!check_extents(call, own[2], own[0].rows, inputs)) return false;
-    FLOW_CHECK(call, own[0].ld < (1 << 30) && own[0].rows < (1 << 30), "layer %d: it is too large", l);
-    if (residual && l > 0 && l + 1 < layers)
-      FLOW_CHECK(call, own[0].rows == call.in[first].rows, "layer %d: a residual network has layers of one width", l);
-    inputs = own[0].rows;
+    const Operand& weight = call.in[first + 3 * l];
+    FLOW_CHECK(call, weight.ld < (1 << 30) && weight.rows < (1 << 30), "layer %d: it is too large", l);
   }
-  FLOW_CHECK(call, inputs == each * features, "output layer: expected %lld units, got %lld", ll(each * features), ll(inputs));
-  FLOW_CHECK(call, !residual || layers % 2 == 0, "residual: expected an odd number of hidden layers, got %d", layers - 1);
   return true;
 }
 
@@ -119,40 +106,6 @@ struct MadeShared {
   }
 };
 
-template <class T>
-__device__ __forceinline__ T activate_any(Activation act, T z, T param) {
-  switch (act) {
-#define FLOW_CASE(kind) \
-  case Activation::kind: return activate<Activation::kind>(z, param);
-    case Activation::none: return z;
-    FLOW_CASE(relu)
-    FLOW_CASE(tanh)
-    FLOW_CASE(sigmoid)
-    FLOW_CASE(elu)
-    FLOW_CASE(leaky_relu)
-    FLOW_CASE(softplus)
-    FLOW_CASE(gelu)
-#undef FLOW_CASE
-  }
-  return z;
-}
-template <class T>
-__device__ __forceinline__ T gated_any(Activation act, T d, T y, T param) {
-  switch (act) {
-#define FLOW_CASE(kind) \
-  case Activation::kind: return gated<Activation::kind>(d, y, param);
-    case Activation::none:
-    case Activation::gelu: return d;
-    FLOW_CASE(relu)
-    FLOW_CASE(tanh)
-    FLOW_CASE(sigmoid)
-    FLOW_CASE(elu)
-    FLOW_CASE(leaky_relu)
-    FLOW_CASE(softplus)
-#undef FLOW_CASE
-  }
-  return d;
-}
 template <class T>
 __device__ __forceinline__ T log_scale_any(ScaleMap map, T raw, T bound) {
   switch (map) {

@@ -81,36 +81,38 @@ T* masked_weight(const Call& call, const Strips& strips, const Operand& weight, 
   return launched(call) ? to : nullptr;
 }
 
+/** product(strip, masked weight, ld) of each strip, then the epilogue. */
+template <class T, class F>
+bool multiply_strips(const Call& call, const Strips& strips, const Operand& weight, const Operand& extents, const Epilogue<T>& epilogue,
+                     int64_t rows, int64_t cols, void* memory, const F& product) {
+  const T* masked = masked_weight<T>(call, strips, weight, extents, memory);
+  if (!masked) return false;
+  for (int s = 0; s < strips.count; ++s)
+    if (!product(strips.strip[s], masked, masked_ld(weight.cols))) return false;
+  return apply_epilogue(call, epilogue, rows, cols);
+}
+
 /** epilogue(x·W'), a product a strip of units. */
 template <class T>
 bool strips_forward(const Call& call, const Strips& strips, const Operand& x, const Operand& weight, const Operand& extents,
                     const Epilogue<T>& epilogue, void* memory) {
-  const T* masked = masked_weight<T>(call, strips, weight, extents, memory);
-  if (!masked) return false;
-  const int64_t ld = masked_ld(weight.cols);
-  for (int s = 0; s < strips.count; ++s) {
-    const Strip& own = strips.strip[s];
-    if (!blas_gemm<T>(call, false, true, x.rows, own.u1 - own.u0, own.i1, x.as<const T>(), x.ld, masked + own.u0 * ld, ld,
-                      epilogue.y + own.u0, epilogue.ld))
-      return false;
-  }
-  return apply_epilogue(call, epilogue, x.rows, weight.rows);
+  return multiply_strips<T>(call, strips, weight, extents, epilogue, x.rows, weight.rows, memory,
+                            [&](const Strip& own, const T* masked, int64_t ld) {
+                              return blas_gemm<T>(call, false, true, x.rows, own.u1 - own.u0, own.i1, x.as<const T>(), x.ld,
+                                                  masked + own.u0 * ld, ld, epilogue.y + own.u0, epilogue.ld);
+                            });
 }
 
 /** epilogue(dL_dy·W), a product a strip of inputs. */
 template <class T>
 bool strips_grad_input(const Call& call, const Strips& strips, const Operand& dL_dy, const Operand& weight, const Operand& extents,
                        const Epilogue<T>& epilogue, void* memory) {
-  const T* masked = masked_weight<T>(call, strips, weight, extents, memory);
-  if (!masked) return false;
-  const int64_t ld = masked_ld(weight.cols);
-  for (int s = 0; s < strips.count; ++s) {
-    const Strip& own = strips.strip[s];
-    if (!blas_gemm<T>(call, false, false, dL_dy.rows, own.i1 - own.i0, own.u1 - own.u0, dL_dy.as<const T>() + own.u0, dL_dy.ld,
-                      masked + own.u0 * ld + own.i0, ld, epilogue.y + own.i0, epilogue.ld))
-      return false;
-  }
-  return apply_epilogue(call, epilogue, dL_dy.rows, weight.cols);
+  return multiply_strips<T>(call, strips, weight, extents, epilogue, dL_dy.rows, weight.cols, memory,
+                            [&](const Strip& own, const T* masked, int64_t ld) {
+                              return blas_gemm<T>(call, false, false, dL_dy.rows, own.i1 - own.i0, own.u1 - own.u0,
+                                                  dL_dy.as<const T>() + own.u0, dL_dy.ld, masked + own.u0 * ld + own.i0, ld,
+                                                  epilogue.y + own.i0, epilogue.ld);
+                            });
 }
 
 /** dL_dW = dL_dyᵀ·x, a product a strip of units, and then zeros outside of the mask. */

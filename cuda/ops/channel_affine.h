@@ -1,7 +1,8 @@
-// What channel_affine and its gradient share: parameters of either float type, and checks.
+// What channel_affine and its gradient share: parameters of either float type.
 #pragma once
 #include "cuda/core/columns.h"
 #include "cuda/core/scalar.h"
+#include "ops/channel_affine_operands.h"
 
 namespace flow::cuda {
 
@@ -20,24 +21,6 @@ struct Numbers {
 template <class T>
 __device__ __forceinline__ T channel_factor(double s, bool inverse) {
   return exp(static_cast<T>(inverse ? -s : s));
-}
-
-inline bool is_channel_vector(const Operand& v, int64_t cols) {
-  return v.count() == cols && v.contiguous() && (v.dtype == DType::f32 || v.dtype == DType::f64);
-}
-
-/** Attributes inverse (0 or 1) and positions, and the samples that the rows of x are. */
-inline bool check_channel_affine(const Call& call, const Operand& x, const Operand& samples) {
-  FLOW_CHECK(call, call.attr[0] == 0 || call.attr[0] == 1, "inverse: expected 0 or 1, got %g", call.attr[0]);
-  FLOW_CHECK(call, call.attr[1] >= 1 && call.attr[1] <= 1e15, "positions: expected 1 or more, got %g", call.attr[1]);
-  FLOW_CHECK(call,
-             samples.absent() || (samples.dtype == DType::f64 && samples.contiguous() && samples.count() * call.int_attr(1) == x.rows),
-             "log_det: expected float64 with one value for each %lld of %lld rows, got %s %lld × %lld", ll(call.int_attr(1)),
-             ll(x.rows), name_of(samples.dtype), ll(samples.rows), ll(samples.cols));
-  for (int i = 1; i < 3; ++i)
-    FLOW_CHECK(call, is_channel_vector(call.in[i], x.cols), "input %d: expected %lld floats side by side, got %s %lld × %lld", i,
-               ll(x.cols), name_of(call.in[i].dtype), ll(call.in[i].rows), ll(call.in[i].cols));
-  return true;
 }
 
 }  // namespace flow::cuda

@@ -16,13 +16,7 @@ bool conv2d(const Call& call) {
   if (!read_conv2d(call, shape, act, param)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
-    Epilogue<T> epilogue{y.as<T>(), y.ld};
-    epilogue.bias = bias.as<const T>();
-    epilogue.addend = addend.as<const T>();
-    epilogue.addend_ld = addend.ld;
-    epilogue.act = act;
-    epilogue.act_param = static_cast<T>(param);
-    return conv_forward<T>(call, shape, x, weight, epilogue.settle());
+    return conv_forward<T>(call, shape, x, weight, affine_epilogue<T>(y, bias, &addend, act, param));
   });
 }
 

@@ -18,15 +18,9 @@ bool conv_stack(const Call& call) {
     StackLayer layers[max_stack_layers];
     if (!read_stack(call, count, 2, x.rows, x.cols, layers) || !check_stack_outputs(call, count, layers)) return false;
     for (int64_t k = 0; k < count; ++k) {
-      Epilogue<T> epilogue{call.out[k].as<T>(), call.out[k].ld};
-      epilogue.bias = call.in[3 + 2 * k].as<const T>();
-      if (k == 0) {
-        epilogue.addend = addend.as<const T>();
-        epilogue.addend_ld = addend.ld;
-      }
-      epilogue.act = layers[k].act;
-      epilogue.act_param = static_cast<T>(layers[k].act_param);
-      if (!conv_forward<T>(call, layers[k].shape, k == 0 ? x : call.out[k - 1], *layers[k].weight, epilogue.settle())) return false;
+      const Epilogue<T> epilogue =
+          affine_epilogue<T>(call.out[k], call.in[3 + 2 * k], k == 0 ? &addend : nullptr, layers[k].act, layers[k].act_param);
+      if (!conv_forward<T>(call, layers[k].shape, k == 0 ? x : call.out[k - 1], *layers[k].weight, epilogue)) return false;
     }
     return true;
   });

@@ -150,19 +150,9 @@ bool made_inverse_grad(const Call& call) {
   int layers = 0;
   if (!check_network(call, 5, 3 * operands, features, x.dtype, residual, layers, each)) return false;
   const Operand* hidden = call.in + 5 + 3 * layers;
-  if (!check_like(call, call.in[1], "params", x, each * features) || !check_like(call, call.out[0], "dL_dy", x, features) ||
-      !check_like(call, call.out[1], "dL_dparams", x, each * features))
-    return false;
-  for (int l = 0; l + 1 < layers; ++l) {
-    const int64_t units = call.in[5 + 3 * l].rows;
-    if (!check_like(call, hidden[l], "hidden values", x, units) || !check_like(call, call.out[2 + l], "dL_dz", x, units)) return false;
+  if (!check_made_inverse_grad(call, layers, each, derivatives)) return false;
+  for (int l = 0; l + 1 < layers; ++l)
     FLOW_CHECK(call, hidden[l].ld < (1 << 30) && call.out[2 + l].ld < (1 << 30), "layer %d: it is too large", l);
-  }
-  if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dx", x, features)) return false;
-  if (!call.in[3].absent() && !(derivatives ? check_like(call, call.in[3], "dL_dparams of the log-determinant", x, each * features)
-                                            : check_log_det(call, call.in[3], "dL_dlogDet", samples)))
-    return false;
-  if (!direct.absent() && !check_shape(call, direct, "direct weight", each * features, features, x.dtype)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     MadeNetwork<T> net;

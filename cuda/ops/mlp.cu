@@ -17,19 +17,10 @@ bool mlp(const Call& call) {
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     for (int64_t l = 0; l < net.layers; ++l) {
-      const Operand& y = call.out[l];
-      Epilogue<T> epilogue{y.as<T>(), y.ld};
-      epilogue.bias = call.in[3 + 3 * l].as<const T>();
-      if (l == 0) {
-        epilogue.addend = addend.as<const T>();
-        epilogue.addend_ld = addend.ld;
-      }
-      if (l + 1 < net.layers) {
-        epilogue.act = net.act;
-        epilogue.act_param = static_cast<T>(net.act_param);
-      }
-      if (!linear_forward<T>(call, l == 0 ? x : call.out[l - 1], *net.layer[l].weight, net.layer[l].extents, epilogue.settle()))
-        return false;
+      const bool last = l + 1 == net.layers;
+      const Epilogue<T> epilogue = affine_epilogue<T>(call.out[l], call.in[3 + 3 * l], l == 0 ? &addend : nullptr,
+                                                      last ? Activation::none : net.act, last ? 0 : net.act_param);
+      if (!linear_forward<T>(call, l == 0 ? x : call.out[l - 1], *net.layer[l].weight, net.layer[l].extents, epilogue)) return false;
     }
     return true;
   });

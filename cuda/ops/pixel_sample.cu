@@ -133,26 +133,9 @@ struct Painter {
           T z = sum[0];
           if (node.addend >= 0) z += at(node.addend, r, column).of(q)[o];
           if (node.bias) z += node.bias[o];
-          at(k + 1, r, column).of(q)[o] = activated(node.act, z, node.act_param);
+          at(k + 1, r, column).of(q)[o] = activate_any(node.act, z, node.act_param);
         });
   }
-  static __device__ __forceinline__ T activated(Activation act, T z, T param) {
-    switch (act) {
-#define FLOW_CASE(kind) \
-  case Activation::kind: return activate<Activation::kind>(z, param);
-      case Activation::none: return z;
-      FLOW_CASE(relu)
-      FLOW_CASE(tanh)
-      FLOW_CASE(sigmoid)
-      FLOW_CASE(elu)
-      FLOW_CASE(leaky_relu)
-      FLOW_CASE(softplus)
-      FLOW_CASE(gelu)
-#undef FLOW_CASE
-    }
-    return z;
-  }
-
   /** The state of pixel (r, c), of the gates' inputs at (z_row, c); `top` is the first row that has states. */
   __device__ __forceinline__ void lstm(int k, const PixelNode<T>& node, int64_t r, int64_t c, int64_t z_row, int64_t g, int64_t top) const {
     const int64_t hidden = node.channels, cr = r + node.cell_dy, cc = c + node.cell_dx;

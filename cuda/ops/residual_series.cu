@@ -6,7 +6,7 @@
 //
 // in: v, q float64 [1 or N, K], then (weight, slopes before it or absent) a layer; out: weighted (perhaps absent), series [N] float64;
 // attributes: positions of a sample, then for each layer the number of live taps, 0 for a linear map, and behind it, for a
-// convolution, what core/conv.h lists.
+// convolution, what native/ops/conv2d_operands.h lists.
 //
 // Floor: 2·rows·Σ weights operations a term; v, the slopes and the results once. Linear maps of tables: one launch, a block takes 32 samples
 // (core/lanes.h) through all terms, and knows itself when it is done. Images: a launch a layer and one a term. How many terms there are
@@ -15,7 +15,7 @@
 #include "cuda/core/lanes.h"
 #include "cuda/core/samples.h"
 #include "cuda/core/shared.h"
-#include "ops/mlp_operands.h"
+#include "ops/residual_series_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -227,12 +227,7 @@ __global__ void __launch_bounds__(block_threads, 2)
   }
 }
 
-struct ImageLayer {
-  ConvShape shape;  // live 0: a linear map
-  const Operand* weight;
-  const Operand* slopes;
-  int64_t units, inputs;
-};
+using ImageLayer = ResidualLayer<ConvShape>;
 
 template <class T>
 bool run_images(const Call& call, const ImageLayer* layers, int64_t count, const Chances& chances, int64_t positions, int64_t widest) {
@@ -280,54 +275,19 @@ bool run_images(const Call& call, const ImageLayer* layers, int64_t count, const
 
 bool residual_series(const Call& call) {
   const Operand &v = call.in[0], &q = call.in[1], &weighted = call.out[0];
-  const int64_t count = (call.n_in - 2) / 2;
-  FLOW_CHECK(call, count >= 1 && count <= max_layers && call.n_in == 2 + 2 * count, "operands: expected 2 + 2 a layer, got %d", call.n_in);
-  FLOW_CHECK(call, call.n_attr >= 1 + count && whole_between(call.attr[0], 1, 1 << 30),
-             "attributes: expected positions and one number a layer at least, got %d", call.n_attr);
-  const int64_t rows = v.rows, positions = call.int_attr(0);
-  FLOW_CHECK(call, rows % positions == 0, "v: expected a multiple of %lld rows, got %lld", ll(positions), ll(rows));
-  const int64_t samples = rows / positions;
-  FLOW_CHECK(call, q.dtype == DType::f64 && (q.rows == 1 || q.rows == samples), "q: expected float64 of 1 or %lld rows, got %s of %lld",
-             ll(samples), name_of(q.dtype), ll(q.rows));
+  ResidualLayers<ConvShape> s{};
+  const auto read = [&](ImageLayer& layer, int at, int64_t live) {
+    return read_conv(call, at, live, s.rows, layer.units, layer.weight->cols, layer.shape);
+  };
+  if (!read_residual_series(call, s, read)) return false;
   FLOW_CHECK(call, q.cols < (1 << 20), "q: expected fewer terms, got %lld", ll(q.cols));
-  if (!check_log_det(call, call.out[1], "series", samples)) return false;
-  if (!weighted.absent() && !check_shape(call, weighted, "weighted", rows, v.cols, v.dtype)) return false;
-  ImageLayer layers[max_layers];
-  int at = 1;
-  bool images = positions > 1;
-  int64_t inputs = v.cols, widest = 1;
-  for (int64_t l = 0; l < count; ++l) {
-    ImageLayer& layer = layers[l];
-    layer.weight = &call.in[2 + 2 * l];
-    layer.slopes = call.in[3 + 2 * l].absent() ? nullptr : &call.in[3 + 2 * l];
-    layer.inputs = inputs;
-    layer.units = layer.weight->rows;
-    FLOW_CHECK(call, at < call.n_attr && whole_between(call.attr[at], 0, call.n_attr / 3),
-               "attributes: expected the taps of %lld layers, got %d numbers", ll(count), call.n_attr);
-    const int64_t live = call.int_attr(at++);
-    int64_t blocks = 1;
-    if (live > 0) {
-      FLOW_CHECK(call, at + conv_header + 3 * live <= call.n_attr, "attributes: expected three numbers a live tap, got %d in all",
-                 call.n_attr);
-      if (!read_conv(call, at, live, rows, layer.units, layer.weight->cols, layer.shape)) return false;
-      FLOW_CHECK(call, layer.shape.height * layer.shape.width == positions, "image: expected %lld positions, got %lld × %lld",
-                 ll(positions), ll(layer.shape.height), ll(layer.shape.width));
-      blocks = layer.shape.blocks;
-      at += conv_header + static_cast<int>(3 * live);
-      images = true;
-    }
-    if (!check_shape(call, *layer.weight, "weight", layer.units, blocks * inputs, v.dtype)) return false;
-    if (layer.slopes && !check_shape(call, *layer.slopes, "slopes", rows, inputs, v.dtype)) return false;
-    widest = max_of(widest, max_of(inputs, layer.units));
-    inputs = layer.units;
-  }
-  FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
-  FLOW_CHECK(call, inputs == v.cols, "layers: expected %lld outputs of the last, as inputs of the first, got %lld", ll(v.cols), ll(inputs));
+  const int64_t count = s.layers, rows = s.rows, samples = s.samples, widest = s.widest;
+  const ImageLayer* const layers = s.layer;
   if (rows == 0) return true;
   return with_float(call, v, "v", [&](auto zero) {
     using T = decltype(zero);
     const Chances chances{q.as<const double>(), q.rows == 1 ? 0 : q.ld, q.cols};
-    if (images) return run_images<T>(call, layers, count, chances, positions, widest);
+    if (s.images) return run_images<T>(call, layers, count, chances, s.positions, widest);
     FLOW_CHECK(call, widest < (1 << 24), "layers: they are too wide for a block");
     for (int64_t l = 0; l < count; ++l) FLOW_CHECK(call, layers[l].weight->ld < (1 << 30), "layer %lld: it is too large", ll(l));
     LinearSeries<T> net{};

@@ -34,9 +34,7 @@ bool spline(const Call& call) {
   const Operand &in = call.in[0], &params = call.in[1], &out = call.out[0], &log_det = call.out[1];
   return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
-    if (!check_spline_params(call, params, in, shape.count(kind)) || !check_like(call, out, "output", in, in.cols) ||
-        !check_log_det(call, log_det, "logDet", in.rows))
-      return false;
+    if (!check_spline(call, shape.count(kind))) return false;
     return with_float(call, in, "x", [&](auto zero) {
       using T = decltype(zero);
       const Elements<T> e{matrix<const T>(in), matrix<const T>(params), matrix<T>(out), in.rows * in.cols, in.cols, params.rows == 1};

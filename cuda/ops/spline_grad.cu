@@ -42,12 +42,7 @@ bool spline_grad(const Call& call) {
   const Operand &in = call.in[0], &params = call.in[1], &d_out = call.in[2], &d_log_det = call.in[3];
   return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
-    const int64_t count = shape.count(kind);
-    if (!check_spline_params(call, params, in, count) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||
-        !check_like(call, call.out[1], "dL_dparams", in, count * in.cols))
-      return false;
-    if (!d_out.absent() && !check_like(call, d_out, "dL_dout", in, in.cols)) return false;
-    if (!d_log_det.absent() && !check_log_det(call, d_log_det, "dL_dlogDet", in.rows)) return false;
+    if (!check_spline_grad(call, shape.count(kind))) return false;
     return with_float(call, in, "x", [&](auto zero) {
       using T = decltype(zero);
       const Elements<T> e{matrix<const T>(in),      matrix<const T>(params),    matrix<const T>(d_out), vector<const double>(d_log_det),

@@ -5,17 +5,9 @@
 #include "cuda/core/thread_rows.h"
 // The formulas come after the functions that they call.
 #include "math/sylvester.h"
+#include "ops/sylvester_operands.h"
 
 namespace flow::cuda {
-
-inline bool check_sylvester_params(const Call& call, const Operand& params, const Operand& v) {
-  const int64_t count = SylvesterLayout{v.cols}.count();
-  FLOW_CHECK(call, v.cols >= 1, "v: expected one column at least");
-  FLOW_CHECK(call, params.dtype == v.dtype, "params: expected %s, got %s", name_of(v.dtype), name_of(params.dtype));
-  FLOW_CHECK(call, params.cols == count && (params.rows == v.rows || params.rows == 1),
-             "params: expected %lld × %lld, or one row, got %lld × %lld", ll(v.rows), ll(count), ll(params.rows), ll(params.cols));
-  return true;
-}
 
 /** A row that is read or written in place. */
 template <class T>

@@ -28,11 +28,7 @@ send_samples(SylvesterLayout at, Matrix<const T> in, Matrix<const T> params, boo
 
 bool sylvester_grad(const Call& call) {
   const Operand &in = call.in[0], &params = call.in[1];
-  if (!check_sylvester_params(call, params, in) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||
-      !check_like(call, call.out[1], "dL_dparams", in, params.cols))
-    return false;
-  if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dout", in, in.cols)) return false;
-  if (!call.in[3].absent() && !check_log_det(call, call.in[3], "dL_dlogDet", in.rows)) return false;
+  if (!check_sylvester_grad(call)) return false;
   return with_float(call, in, "v", [&](auto zero) {
     using T = decltype(zero);
     if (in.rows == 0) return true;

@@ -108,15 +108,6 @@ struct ReaderWeights {
   __device__ __forceinline__ T load(Row j, Depth p) const { return p[j]; }
 };
 
-/** A matrix product whose result is a gradient of weights, and the sums of the rows of A, that of their bias. */
-template <class T, class A, class B>
-bool weight_gradient(const Call& call, const ProductShape& shape, const A& a, const B& b, const Operand& d_weight, T* d_bias, void* parts) {
-  Epilogue<T> out{d_weight.as<T>(), d_weight.ld};
-  out.settle();
-  if (!d_bias) return product<T>(call, shape, a, b, WholeDepth{shape.k}, out, NoRowSums{}, parts);
-  return product<T>(call, shape, a, b, WholeDepth{shape.k}, out, RowSums<T>{d_bias, nullptr}, parts);
-}
-
 template <class T>
 bool run(const Call& call, const WaveShape& v) {
   const Operand &dL_dskip = call.in[0], &x = call.in[1], &condition = call.in[2], &dL_dx = call.out[0], &dL_dc = call.out[1];
@@ -156,15 +147,15 @@ bool run(const Call& call, const WaveShape& v) {
                     UngateOut<T>{dz.as<T>(), gates.as<const T>(), gates.ld, G}, NoRowSums{}, parts))
       return false;
     if (!out[0].absent()) {
-      if (!weight_gradient<T>(call, w_shape, ByColumns<T>{dz.as<const T>(), dz.ld},
-                              WaveColumns<T>{WaveInputs<T>(v, h, condition, dilation)}, out[0], out[1].as<T>(), parts))
+      if (!weight_product<T>(call, w_shape, ByColumns<T>{dz.as<const T>(), dz.ld}, WaveColumns<T>{WaveInputs<T>(v, h, condition, dilation)},
+                             WholeDepth{w_shape.k}, out[0], out[1].as<T>(), parts))
         return false;
     } else if (!out[1].absent() && !column_sums<T>(call, dz, w_shape, out[1].as<T>())) {
       return false;
     }
     if (!out[2].absent()) {
-      if (!weight_gradient<T>(call, wo_shape(l), OutputGradientColumns<T>{d_out}, GateColumns<T>{gates.as<const T>(), gates.ld, G}, out[2],
-                              out[3].as<T>(), parts))
+      if (!weight_product<T>(call, wo_shape(l), OutputGradientColumns<T>{d_out}, GateColumns<T>{gates.as<const T>(), gates.ld, G},
+                             WholeDepth{rows}, out[2], out[3].as<T>(), parts))
         return false;
     } else if (!out[3].absent()) {
       if (!column_sums<T>(call, dL_dskip, wo_shape(l), out[3].as<T>())) return false;

@@ -3,16 +3,15 @@
 // only one triangle counts. Pixels of equal a·h + b·w do not need each other: they are a front. A zero on the diagonal is not
 // told: the result is infinite or NaN.
 // in: y [images·height·width, C], weight [C, kernel taps·C]; out: x; attributes: a, b, lower (1: channel o sees i ≤ o of its own pixel),
-// transpose, then cuda/core/conv.h.
+// transpose, then native/ops/conv2d_operands.h.
 //
 // Floor: y and x once, taps·C² operations a pixel. A block an image, front after front; within one a thread a number, then a thread a pixel
 // for the triangle. The weights stay in the cache.
 #include "cuda/core/conv.h"
+#include "ops/wavefront_operands.h"
 
 namespace flow::cuda {
 namespace {
-
-constexpr int own_attributes = 4;
 
 struct Wave {
   ConvShape shape;
@@ -69,32 +68,12 @@ __global__ void __launch_bounds__(block_threads) solve(Wave wave, Matrix<const T
 
 bool wavefront_solve(const Call& call) {
   const Operand &y = call.in[0], &weight = call.in[1], &x = call.out[0];
-  constexpr double most = 1 << 15;
-  FLOW_CHECK(call, call.n_attr >= own_attributes + conv_header && (call.n_attr - own_attributes - conv_header) % 3 == 0,
-             "attributes: expected direction, triangle, transpose and a geometry, got %d numbers", call.n_attr);
-  FLOW_CHECK(call, whole_between(call.attr[0], -most, most) && whole_between(call.attr[1], -most, most),
-             "direction: expected whole numbers, got (%g, %g)", call.attr[0], call.attr[1]);
-  Wave wave;
-  wave.a = call.int_attr(0), wave.b = call.int_attr(1);
-  wave.lower = call.attr[2] != 0, wave.transpose = call.attr[3] != 0;
-  const int64_t live = (call.n_attr - own_attributes - conv_header) / 3;
-  if (!read_conv(call, own_attributes, live, y.rows, weight.rows, weight.cols, wave.shape)) return false;
-  if (!check_shape(call, weight, "weight", y.cols, wave.shape.blocks * y.cols, y.dtype) ||
-      !check_shape(call, x, "x", y.rows, y.cols, y.dtype))
-    return false;
-  wave.live = static_cast<int>(live);
-  wave.centre = -1;
-  for (int t = 0; t < wave.live; ++t) {
-    const ConvTap& tap = wave.shape.taps.tap[t];
-    if (tap.dy == 0 && tap.dx == 0) {
-      FLOW_CHECK(call, wave.centre < 0, "taps: expected the own pixel once, got it at %d and %d", wave.centre, t);
-      wave.centre = t;
-      continue;
-    }
-    FLOW_CHECK(call, wave.a * tap.dy + wave.b * tap.dx < 0, "tap (%d, %d): expected a step back along (%lld, %lld)", tap.dy, tap.dx,
-               ll(wave.a), ll(wave.b));
-  }
-  FLOW_CHECK(call, wave.centre >= 0, "taps: expected the own pixel among them, got %lld others", ll(live));
+  Wave wave{};
+  const auto read = [&](int at, int64_t live) {
+    wave.live = static_cast<int>(live);
+    return read_conv(call, at, live, y.rows, weight.rows, weight.cols, wave.shape);
+  };
+  if (!read_wavefront(call, wave, read, [&](int t) -> const ConvTap& { return wave.shape.taps.tap[t]; })) return false;
   if (y.count() == 0) return true;
   const int64_t along = wave.a * (wave.shape.height - 1), across = wave.b * (wave.shape.width - 1);
   wave.least = min_of(0, along) + min_of(0, across);

@@ -118,26 +118,15 @@ bool run_affine_coupling(const Call& call) {
   });
 }
 
-// in: x on the side of the data (the input of the forward map, the output of the inverse), params, gain or absent, gradient by
-// the map's output or absent, gradient by its log-determinant or absent; out, each present or absent: gradients by the map's
-// input, by params and by gain.
+// The operands: read_coupling_grad.
 template <bool inverse>
 bool run_affine_coupling_grad(const Call& call) {
   const Operand &x = call.in[0], &params = call.in[1], &gain = call.in[2];
   const Operand &d_out = call.in[3], &d_log_det = call.in[4];
   const Operand &d_in = call.out[0], &d_params = call.out[1], &d_gain = call.out[2];
   Coupling coupling;
-  if (!read_coupling(call, x, params, gain, coupling)) return false;
+  if (!read_coupling_grad(call, coupling)) return false;
   const int64_t count = coupling.count;
-  if (!d_out.absent() && !check_like(call, d_out, "dL_dout", x, x.cols)) return false;
-  if (!d_log_det.absent() && !check_log_det(call, d_log_det, "dL_dlogDet", x.rows / coupling.positions)) return false;
-  if (!d_in.absent() && !check_like(call, d_in, "dL_din", x, x.cols)) return false;
-  if (!d_params.absent() && !check_like(call, d_params, "dL_dparams", x, params.cols)) return false;
-  if (!d_gain.absent()) {
-    FLOW_CHECK(call, !gain.absent(), "dL_dgain: there is no gain");
-    FLOW_CHECK(call, d_gain.dtype == x.dtype && d_gain.rows == 1 && d_gain.cols == count,
-               "dL_dgain: expected 1 × %lld of %s", static_cast<long long>(count), name_of(x.dtype));
-  }
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     using V = Vec<T>;

@@ -109,8 +109,7 @@ bool run_autoregressive_affine(const Call& call) {
   });
 }
 
-// in: params, y (the output of the forward map, the input of the inverse), gradient by the map's output or absent,
-// gradient by its log-determinant or absent; out: gradient by the map's input, gradient by params.
+// The operands: check_autoregressive_affine_grad.
 template <bool inverse>
 bool run_autoregressive_affine_grad(const Call& call) {
   const Operand& params = call.in[0];
@@ -119,11 +118,7 @@ bool run_autoregressive_affine_grad(const Call& call) {
   const Operand& d_log_det = call.in[3];
   const Operand& d_in = call.out[0];
   const Operand& d_params = call.out[1];
-  if (!check_like(call, params, "params", y, 2 * y.cols) || !check_like(call, d_in, "dL_din", y, y.cols) ||
-      !check_like(call, d_params, "dL_dparams", y, 2 * y.cols))
-    return false;
-  if (!d_out.absent() && !check_like(call, d_out, "dL_dout", y, y.cols)) return false;
-  if (!d_log_det.absent() && !check_log_det(call, d_log_det, "dL_dlogDet", y.rows)) return false;
+  if (!check_autoregressive_affine_grad(call)) return false;
   return with_float(call, y, "y", [&](auto zero) {
     using T = decltype(zero);
     using V = Vec<T>;

@@ -43,11 +43,8 @@ void run_type(const Call& call) {
 }
 
 bool channel_affine(const Call& call) {
-  const Operand &x = call.in[0], &y = call.out[0], &log_det = call.out[1];
-  FLOW_CHECK_SAME_SHAPE(call, y, x, "y");
-  FLOW_CHECK_SAME_DTYPE(call, y, x, "y");
-  FLOW_CHECK_CHANNEL_AFFINE(call, x, log_det);
-  return with_float(call, x, "x", [&](auto zero) {
+  if (!check_channel_affine(call)) return false;
+  return with_float(call, call.in[0], "x", [&](auto zero) {
     run_type<decltype(zero)>(call);
     return true;
   });

@@ -221,19 +221,7 @@ bool made_inverse_grad(const Call& call) {
   FLOW_CHECK(call, each >= 1, "params: expected %lld columns a dimension", static_cast<long long>(each));
   if (!read_network(call, 5, 3 * layers, features, x.dtype, residual, network, each)) return false;
   const Operand* hidden = call.in + 5 + 3 * layers;
-  if (!check_like(call, call.in[1], "params", x, each * features) ||
-      !check_like(call, call.out[0], "dL_dy", x, features) ||
-      !check_like(call, call.out[1], "dL_dparams", x, each * features))
-    return false;
-  for (int l = 0; l + 1 < layers; ++l)
-    if (!check_like(call, hidden[l], "hidden values", x, network.units(l)) ||
-        !check_like(call, call.out[2 + l], "dL_dz", x, network.units(l)))
-      return false;
-  if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dx", x, features)) return false;
-  if (!call.in[3].absent() && !(linear ? check_like(call, call.in[3], "dL_dparams of the log-determinant", x, each * features)
-                                       : check_log_det(call, call.in[3], "dL_dlogDet", samples)))
-    return false;
-  if (!direct.absent() && !check_shape(call, direct, "direct weight", each * features, features, x.dtype)) return false;
+  if (!check_made_inverse_grad(call, layers, each, linear)) return false;
   return with_float(call, x, "x", [&](auto zero) {
     using T = decltype(zero);
     const auto run = [&](const auto& back) {

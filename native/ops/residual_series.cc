@@ -6,31 +6,23 @@
 //
 // in: v, q float64 [1 or N, K], then (weight, slopes before it or absent) a layer; out: weighted (perhaps absent), series [N]
 // float64; attributes: positions of a sample, then for each layer the number of live taps, 0 for a linear map, and behind it, for
-// a convolution, what ops/conv2d.h lists.
+// a convolution, what ops/conv2d_operands.h lists.
 //
 // Linear layers run block of rows by block, with weights that were packed once, through all terms; convolutions term by term.
 #include "ops/conv2d.h"
 #include "ops/lanes.h"
 #include "ops/log_det.h"
 #include "ops/mlp.h"
+#include "ops/residual_series_operands.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-struct SeriesLayer {
-  ConvShape shape;  // live 0: a linear map
-  const Operand* weight;
-  const Operand* slopes;  // null: none
-  int64_t units, inputs;
-};
-
-struct Series {
-  int64_t rows, positions, layers, widest;
+struct Series : ResidualLayers<ConvShape> {
   const Operand* v;
   const Operand* q;
   const Operand* weighted;
   VectorView<double> sums;
-  SeriesLayer layer[max_layers];
 
   double q_of(int64_t sample, int64_t term) const {
     return q->as<double>()[(q->rows == 1 ? 0 : sample) * q->ld + term];
@@ -116,7 +108,7 @@ void run_linear(const Series& s) {
     for (int64_t term = 1; term <= terms; ++term) {
       add_weighted(s, r0, r1, term, w, ld);
       for (int64_t l = s.layers - 1; l >= 0; --l, turn ^= 1) {
-        const SeriesLayer& layer = s.layer[l];
+        const ResidualLayer<ConvShape>& layer = s.layer[l];
         PackedProduct<T> p;
         p.m = rows, p.n = layer.inputs, p.k = layer.units;
         p.a = w, p.lda = ld;
@@ -144,7 +136,7 @@ void run_images(const Series& s) {
     parallel_rows(samples, bytes,
                   [&](int64_t first, int64_t last) { add_weighted(s, first, last, term, w + first * s.positions * ld, ld); });
     for (int64_t l = s.layers - 1; l >= 0; --l, turn ^= 1) {
-      const SeriesLayer& layer = s.layer[l];
+      const ResidualLayer<ConvShape>& layer = s.layer[l];
       Epilogue<T> epilogue;
       if (layer.slopes) epilogue.gate = layer.slopes->as<T>(), epilogue.gate_ld = layer.slopes->ld;
       T* to = own + turn * s.rows * s.widest;
@@ -163,68 +155,22 @@ void run_images(const Series& s) {
 }
 
 bool residual_series(const Call& call) {
-  const Operand &v = call.in[0], &q = call.in[1], &weighted = call.out[0];
-  const int64_t layers = (call.n_in - 2) / 2;
-  FLOW_CHECK(call, layers >= 1 && layers <= max_layers && call.n_in == 2 + 2 * layers,
-             "operands: expected 2 + 2 a layer, got %d", call.n_in);
-  FLOW_CHECK(call, call.n_attr >= 1 + layers && whole_between(call.attr[0], 1, 1 << 30),
-             "attributes: expected positions and one number a layer at least, got %d", call.n_attr);
+  const Operand& v = call.in[0];
   Series s{};
-  s.rows = v.rows;
-  s.positions = call.int_attr(0);
-  s.layers = layers;
-  s.v = &v, s.q = &q, s.weighted = &weighted;
-  FLOW_CHECK(call, s.rows % s.positions == 0, "v: expected a multiple of %lld rows, got %lld",
-             static_cast<long long>(s.positions), static_cast<long long>(s.rows));
-  const int64_t samples = s.rows / s.positions;
-  FLOW_CHECK(call, q.dtype == DType::f64 && (q.rows == 1 || q.rows == samples),
-             "q: expected float64 of 1 or %lld rows, got %s of %lld", static_cast<long long>(samples), name_of(q.dtype),
-             static_cast<long long>(q.rows));
-  if (!check_log_det(call, call.out[1], "series", samples)) return false;
-  if (!weighted.absent() && !check_shape(call, weighted, "weighted", v.rows, v.cols, v.dtype)) return false;
-  s.sums = vector_view<double>(call.out[1]);
   ConvTap* taps = tap_space(call.n_attr / 3);
-  int at = 1;
-  bool images = false;
-  int64_t inputs = v.cols;
-  for (int64_t l = 0; l < layers; ++l) {
-    SeriesLayer& layer = s.layer[l];
-    layer.weight = &call.in[2 + 2 * l];
-    layer.slopes = call.in[3 + 2 * l].absent() ? nullptr : &call.in[3 + 2 * l];
-    layer.inputs = inputs;
-    layer.units = layer.weight->rows;
-    FLOW_CHECK(call, at < call.n_attr && whole_between(call.attr[at], 0, call.n_attr / 3),
-               "attributes: expected the taps of %lld layers, got %d numbers", static_cast<long long>(layers), call.n_attr);
-    const int64_t live = call.int_attr(at++);
-    int64_t blocks = 1;
-    if (live > 0) {
-      FLOW_CHECK(call, at + conv_header + 3 * live <= call.n_attr, "attributes: expected three numbers a live tap, got %d in all",
-                 call.n_attr);
-      if (!read_conv(call, at, live, s.rows, layer.units, layer.weight->cols, taps, layer.shape)) return false;
-      FLOW_CHECK(call, layer.shape.height * layer.shape.width == s.positions, "image: expected %lld positions, got %lld × %lld",
-                 static_cast<long long>(s.positions), static_cast<long long>(layer.shape.height),
-                 static_cast<long long>(layer.shape.width));
-      blocks = layer.shape.blocks;
-      taps += live;
-      at += conv_header + static_cast<int>(3 * live);
-      images = true;
-    }
-    if (!check_shape(call, *layer.weight, "weight", layer.units, blocks * inputs, v.dtype)) return false;
-    if (layer.slopes && !check_shape(call, *layer.slopes, "slopes", s.rows, inputs, v.dtype)) return false;
-    s.widest = max_of(s.widest, max_of(inputs, layer.units));
-    inputs = layer.units;
-  }
-  FLOW_CHECK(call, at == call.n_attr, "attributes: expected %d numbers, got %d", at, call.n_attr);
-  FLOW_CHECK(call, inputs == v.cols, "layers: expected %lld outputs of the last, as inputs of the first, got %lld",
-             static_cast<long long>(v.cols), static_cast<long long>(inputs));
+  const auto read = [&](ResidualLayer<ConvShape>& layer, int at, int64_t live) {
+    ConvTap* own = taps;
+    taps += live;
+    return read_conv(call, at, live, s.rows, layer.units, layer.weight->cols, own, layer.shape);
+  };
+  if (!read_residual_series(call, s, read)) return false;
+  s.v = &v, s.q = &call.in[1], s.weighted = &call.out[0];
+  s.sums = vector_view<double>(call.out[1]);
   if (s.rows == 0) return true;
   return with_float(call, v, "v", [&](auto zero) {
     using T = decltype(zero);
-    if (images || s.positions > 1) {
-      run_images<T>(s);
-    } else {
-      run_linear<T>(s);
-    }
+    if (s.images) run_images<T>(s);
+    else run_linear<T>(s);
     return true;
   });
 }

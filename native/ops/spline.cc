@@ -46,9 +46,7 @@ bool spline(const Call& call) {
   return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
     const int64_t count = shape.count(kind);
-    if (!check_spline_params(call, call.in[1], in, count) || !check_like(call, call.out[0], "output", in, in.cols) ||
-        !check_log_det(call, call.out[1], "logDet", in.rows))
-      return false;
+    if (!check_spline(call, count)) return false;
     return with_float(call, in, "x", [&](auto zero) {
       using T = decltype(zero);
       const bool inverse = call.attr[8] != 0;

@@ -41,11 +41,7 @@ bool spline_grad(const Call& call) {
   return with_spline(call, 0, [&](auto tag, const SplineShape& shape) {
     constexpr SplineKind kind = decltype(tag)::value;
     const int64_t count = shape.count(kind);
-    if (!check_spline_params(call, call.in[1], in, count) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||
-        !check_like(call, call.out[1], "dL_dparams", in, count * in.cols))
-      return false;
-    if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dout", in, in.cols)) return false;
-    if (!call.in[3].absent() && !check_log_det(call, call.in[3], "dL_dlogDet", in.rows)) return false;
+    if (!check_spline_grad(call, count)) return false;
     return with_float(call, in, "x", [&](auto zero) {
       using T = decltype(zero);
       const bool inverse = call.attr[8] != 0;

@@ -43,4 +43,18 @@ inline bool check_spline_params(const Call& call, const Operand& params, const O
   return true;
 }
 
+// P numbers a feature: those of in[0] and its map.
+inline bool check_spline(const Call& call, int64_t P) {
+  const Operand& in = call.in[0];
+  return check_spline_params(call, call.in[1], in, P) && check_like(call, call.out[0], "output", in, in.cols) &&
+         check_log_det(call, call.out[1], "logDet", in.rows);
+}
+inline bool check_spline_grad(const Call& call, int64_t P) {
+  const Operand &in = call.in[0], &d_out = call.in[2], &d_log_det = call.in[3];
+  return check_spline_params(call, call.in[1], in, P) && check_like(call, call.out[0], "dL_din", in, in.cols) &&
+         check_like(call, call.out[1], "dL_dparams", in, P * in.cols) &&
+         (d_out.absent() || check_like(call, d_out, "dL_dout", in, in.cols)) &&
+         (d_log_det.absent() || check_log_det(call, d_log_det, "dL_dlogDet", in.rows));
+}
+
 }  // namespace flow::FLOW_ISA

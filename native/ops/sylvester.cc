@@ -57,38 +57,13 @@ void run_tile(const Call& call, int64_t first, int64_t live) {
 }
 
 bool sylvester(const Call& call) {
-  const Operand &in = call.in[0], &params = call.in[1];
-  const bool inverse = call.attr[0] != 0;
-  FLOW_CHECK(call, in.cols >= 1, "v: expected one column at least");
-  FLOW_CHECK(call, call.n_out == (inverse ? 5 : 2), "outputs: expected %d, got %d", inverse ? 5 : 2, call.n_out);
-  if (!check_sylvester_params(call, params, in) || !check_like(call, call.out[0], "output", in, in.cols) ||
-      !check_log_det(call, call.out[1], "logDet", in.rows))
-    return false;
-  if (inverse) {
-    for (int k = 2; k < 5; ++k) {
-      const Operand& report = call.out[k];
-      if (report.absent()) continue;
-      if (k == 3 && !check_log_det(call, report, "residual", in.rows)) return false;
-      FLOW_CHECK(call, k == 3 || (report.dtype == DType::i32 && is_vector(report, in.rows)),
-                 "report: expected int32 [%lld]", static_cast<long long>(in.rows));
-    }
-  }
+  if (!check_sylvester(call)) return false;
+  const Operand& in = call.in[0];
   return with_float(call, in, "v", [&](auto zero) {
     using T = decltype(zero);
-    constexpr int64_t w = Vec<T>::width;
-    const int64_t tiles = ceil_div(in.rows, w);
-    const bool shared = params.rows == 1 && in.rows != 1;
     // Four tiles a task or more, as the work of a tile says: M² products, or the roots.
-    parallel_rows(tiles, w * (SylvesterLayout{in.cols}.count() + (inverse ? 200 : 40) * in.cols) * int64_t{sizeof(T)},
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t tile = begin; tile < end; ++tile) {
-                      const int64_t first = tile * w, live = min_of(w, in.rows - first);
-                      if (inverse)
-                        shared ? run_tile<true, true, T>(call, first, live) : run_tile<true, false, T>(call, first, live);
-                      else
-                        shared ? run_tile<false, true, T>(call, first, live) : run_tile<false, false, T>(call, first, live);
-                    }
-                  });
+    sylvester_tiles<T>(call, SylvesterLayout{in.cols}.count() + (call.attr[0] != 0 ? 200 : 40) * in.cols,
+                       [&]<bool inverse, bool shared>(int64_t first, int64_t live) { run_tile<inverse, shared, T>(call, first, live); });
     return true;
   });
 }

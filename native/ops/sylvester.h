@@ -1,9 +1,10 @@
-// What sylvester and its gradient share: parameters, and the log-determinants of a register of samples.
+// What sylvester and its gradient share: tiles, and the log-determinants of a register of samples.
 #pragma once
 #include "ops/lane_rows.h"
 #include "simd/math.h"
 // The formulas come after the functions that they call.
 #include "math/sylvester.h"
+#include "ops/sylvester_operands.h"
 
 namespace flow::FLOW_ISA {
 
@@ -21,13 +22,22 @@ struct LaneSum {
   FLOW_INLINE void operator()(Vec<double> a) { store(sum, load<Vec<double>>(sum) + a); }
 };
 
-inline bool check_sylvester_params(const Call& call, const Operand& params, const Operand& v) {
-  const int64_t count = SylvesterLayout{v.cols}.count();
-  FLOW_CHECK(call, params.dtype == v.dtype, "params: expected %s, got %s", name_of(v.dtype), name_of(params.dtype));
-  FLOW_CHECK(call, params.cols == count && (params.rows == v.rows || params.rows == 1),
-             "params: expected %lld × %lld, or one row, got %lld × %lld", static_cast<long long>(v.rows),
-             static_cast<long long>(count), static_cast<long long>(params.rows), static_cast<long long>(params.cols));
-  return true;
+// run.template operator()<inverse, shared>(first sample, live samples) for tiles of a register of samples of in[0]; `shared`: all have the
+// parameters of one row. `cost`: numbers that a sample costs.
+template <class T, class F>
+void sylvester_tiles(const Call& call, int64_t cost, const F& run) {
+  constexpr int64_t w = Vec<T>::width;
+  const int64_t samples = call.in[0].rows;
+  const bool inverse = call.attr[0] != 0, shared = call.in[1].rows == 1 && samples != 1;
+  parallel_rows(ceil_div(samples, w), w * cost * int64_t{sizeof(T)}, [&](int64_t begin, int64_t end) {
+    for (int64_t tile = begin; tile < end; ++tile) {
+      const int64_t first = tile * w, live = min_of(w, samples - first);
+      if (inverse)
+        shared ? run.template operator()<true, true>(first, live) : run.template operator()<true, false>(first, live);
+      else
+        shared ? run.template operator()<false, true>(first, live) : run.template operator()<false, false>(first, live);
+    }
+  });
 }
 
 }  // namespace flow::FLOW_ISA

@@ -41,28 +41,12 @@ void run_tile(const Call& call, int64_t first, int64_t live) {
 }
 
 bool sylvester_grad(const Call& call) {
-  const Operand &in = call.in[0], &params = call.in[1];
-  const bool inverse = call.attr[0] != 0;
-  FLOW_CHECK(call, in.cols >= 1, "v: expected one column at least");
-  if (!check_sylvester_params(call, params, in) || !check_like(call, call.out[0], "dL_din", in, in.cols) ||
-      !check_like(call, call.out[1], "dL_dparams", in, params.cols))
-    return false;
-  if (!call.in[2].absent() && !check_like(call, call.in[2], "dL_dout", in, in.cols)) return false;
-  if (!call.in[3].absent() && !check_log_det(call, call.in[3], "dL_dlogDet", in.rows)) return false;
+  if (!check_sylvester_grad(call)) return false;
+  const Operand& in = call.in[0];
   return with_float(call, in, "v", [&](auto zero) {
     using T = decltype(zero);
-    constexpr int64_t w = Vec<T>::width;
-    const bool shared = params.rows == 1 && in.rows != 1;
-    parallel_rows(ceil_div(in.rows, w), w * (3 * SylvesterLayout{in.cols}.count() + 60 * in.cols) * int64_t{sizeof(T)},
-                  [&](int64_t begin, int64_t end) {
-                    for (int64_t tile = begin; tile < end; ++tile) {
-                      const int64_t first = tile * w, live = min_of(w, in.rows - first);
-                      if (inverse)
-                        shared ? run_tile<true, true, T>(call, first, live) : run_tile<true, false, T>(call, first, live);
-                      else
-                        shared ? run_tile<false, true, T>(call, first, live) : run_tile<false, false, T>(call, first, live);
-                    }
-                  });
+    sylvester_tiles<T>(call, 3 * SylvesterLayout{in.cols}.count() + 60 * in.cols,
+                       [&]<bool inverse, bool shared>(int64_t first, int64_t live) { run_tile<inverse, shared, T>(call, first, live); });
     return true;
   });
 }

@@ -1,7 +1,7 @@
 // wave_stack: the residual layers of a WaveNet; see simd/wave_stack.h for the formulas.
 // in: x [sequences·length, R], condition [.., C] or absent, then W [2G, 2R + C], b [2G], Wo [S + R, G] (of the last layer
 // [S, G]), bo of each layer; out: skip [.., S], then the factors [.., 2G] of each layer's gate, perhaps absent, then what the
-// layers after the first read [.., R], all or none of them there; attributes: ops/wave_stack.h.
+// layers after the first read [.., R], all or none of them there; attributes: ops/wave_operands.h.
 #include "ops/wave_stack.h"
 
 namespace flow::FLOW_ISA {

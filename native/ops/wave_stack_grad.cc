@@ -1,7 +1,7 @@
 // wave_stack_grad: the gradients of wave_stack by all that it takes.
 // in: dL_dskip, x, condition or absent, then W, Wo, gates and h (what the layer reads; absent for the first, which reads x) of each
 // layer; out, each perhaps absent: dL_dx, dL_dcondition, then dL_dW, dL_db, dL_dWo, dL_dbo of each layer; attributes:
-// ops/wave_stack.h.
+// ops/wave_operands.h.
 #include "ops/wave_stack.h"
 
 namespace flow::FLOW_ISA {

@@ -8,11 +8,11 @@
 #include "ops/conv2d.h"
 #include "ops/mlp.h"
 #include "ops/triangular.h"
+#include "ops/wavefront_operands.h"
 
 namespace flow::FLOW_ISA {
 namespace {
 
-constexpr int own_attributes = 4;
 constexpr int64_t most_tasks = 8;
 
 struct Wave {
@@ -82,7 +82,7 @@ bool solve(const Call& call, const Wave& wave) {
   for (int64_t block = 0; block < diagonal.block_count(); ++block) diagonal.pack_block(view, block);
   const int64_t zero = diagonal.set_diagonal([&](int64_t j) { return view.base[j * (view.step_j + view.step_k)]; });
   FLOW_CHECK(call, zero < 0, "weight: expected no zero on the diagonal of the tap (0, 0), got 0 at [%lld]: the map is singular",
-             static_cast<long long>(backward ? channels - 1 - zero : zero));
+             ll(backward ? channels - 1 - zero : zero));
   int64_t widest = 0;
   for (int64_t f = 0; f < wave.fronts; ++f) widest = max_of(widest, wave.starts[f + 1] - wave.starts[f]);
   const int64_t images = wave.shape.images, group = ceil_div(images, most_tasks);
@@ -136,36 +136,15 @@ bool solve(const Call& call, const Wave& wave) {
 }
 
 bool wavefront_solve(const Call& call) {
-  const Operand &y = call.in[0], &weight = call.in[1], &x = call.out[0];
-  constexpr double most = 1 << 15;
-  FLOW_CHECK(call, call.n_attr >= own_attributes + conv_header && (call.n_attr - own_attributes - conv_header) % 3 == 0,
-             "attributes: expected direction, triangle, transpose and a geometry, got %d numbers", call.n_attr);
-  FLOW_CHECK(call, whole_between(call.attr[0], -most, most) && whole_between(call.attr[1], -most, most),
-             "direction: expected whole numbers, got (%g, %g)", call.attr[0], call.attr[1]);
+  const Operand &y = call.in[0], &weight = call.in[1];
   Wave wave{};
-  wave.a = call.int_attr(0), wave.b = call.int_attr(1);
-  wave.lower = call.attr[2] != 0, wave.transpose = call.attr[3] != 0;
-  const int64_t live = (call.n_attr - own_attributes - conv_header) / 3;
-  if (!read_conv(call, own_attributes, live, y.rows, weight.rows, weight.cols, tap_space(live), wave.shape)) return false;
-  if (!check_shape(call, weight, "weight", y.cols, wave.shape.blocks * y.cols, y.dtype) ||
-      !check_shape(call, x, "x", y.rows, y.cols, y.dtype))
-    return false;
-  wave.centre = -1;
-  for (int64_t t = 0; t < live; ++t) {
-    const ConvTap& tap = wave.shape.taps[t];
-    if (tap.dy == 0 && tap.dx == 0) {
-      FLOW_CHECK(call, wave.centre < 0, "taps: expected the own pixel once, got it at %lld and %lld",
-                 static_cast<long long>(wave.centre), static_cast<long long>(t));
-      wave.centre = t;
-      continue;
-    }
-    FLOW_CHECK(call, wave.a * tap.dy + wave.b * tap.dx < 0, "tap (%d, %d): expected a step back along (%lld, %lld)", tap.dy,
-               tap.dx, static_cast<long long>(wave.a), static_cast<long long>(wave.b));
-  }
-  FLOW_CHECK(call, wave.centre >= 0, "taps: expected the own pixel among them, got %lld others", static_cast<long long>(live));
+  const auto read = [&](int at, int64_t live) {
+    return read_conv(call, at, live, y.rows, weight.rows, weight.cols, tap_space(live), wave.shape);
+  };
+  if (!read_wavefront(call, wave, read, [&](int t) -> const ConvTap& { return wave.shape.taps[t]; })) return false;
   if (y.count() == 0) return true;
   FLOW_CHECK(call, wave.pixels() < int64_t{1} << 31, "image: expected fewer than 2^31 pixels, got %lld × %lld",
-             static_cast<long long>(wave.shape.height), static_cast<long long>(wave.shape.width));
+             ll(wave.shape.height), ll(wave.shape.width));
   FLOW_CHECK(call, wave.shape.height * (1 + (wave.a < 0 ? -wave.a : wave.a)) + wave.shape.width * (1 + (wave.b < 0 ? -wave.b : wave.b)) < (1 << 30),
              "image: expected fewer fronts");
   sort_fronts(wave);
