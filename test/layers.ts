@@ -211,7 +211,8 @@ export function cudaViolations(root: string): string[] {
     const { project, system } = includesOf(readFileSync(join(root, file), 'utf8'));
     for (const target of project) {
       const isOwn = target.startsWith('cuda/');
-      const isShared = /^(core|math)\/|^ops\/(registry\.def|operands\.h|\w+_(graph|operands)\.h)$/.test(target);
+      const isShared =
+        /^(core|math)\/|^ops\/(registry\.def|operands\.h|\w+_(graph|operands)\.h)$/.test(target);
       const isControl = target === 'emulation_control.h' && file === 'cuda/core/plugin.cc';
       if (isOwn || isShared) {
         edges.push({ file, from, to: isOwn ? layerOf(target, 'cuda') : 'native', target });
