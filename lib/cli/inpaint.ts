@@ -8,6 +8,7 @@ import {
   outputKind,
   readDatasetFor,
   readDescription,
+  refuseOverwrite,
   takeSamples,
 } from './dataset';
 import { modelPath } from './folder';
@@ -56,6 +57,7 @@ export async function inpaintImages(
   options: InpaintCommandOptions,
 ): Promise<number> {
   const kind = outputKind(options.out, ['png', 'npy']);
+  await refuseOverwrite(options.out, data);
   refuseMixed(options);
   if (options.threads) setThreads(options.threads);
   const flow = await Flow.load(await modelPath(model));

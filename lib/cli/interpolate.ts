@@ -4,7 +4,14 @@ import { writeNpy } from '../data/writers/npy';
 import { alongDirection, attributeDirections, Flow, interpolate } from '../flows';
 import { setThreads } from '../runtime';
 import type { Tensor } from '../tensor/tensor';
-import { type Dataset, outputKind, readDatasetFor, readDescription, takeSamples } from './dataset';
+import {
+  type Dataset,
+  outputKind,
+  readDatasetFor,
+  readDescription,
+  refuseOverwrite,
+  takeSamples,
+} from './dataset';
 import { modelPath } from './folder';
 import type { InterpolateCommandOptions } from './grammar/interpolate';
 import { classContext, type LabelledTable } from './imageData';
@@ -20,6 +27,7 @@ export async function interpolateRows(
   options: InterpolateCommandOptions,
 ): Promise<number> {
   const kind = outputKind(options.out, ['png', 'npy', 'csv']);
+  await refuseOverwrite(options.out, data);
   if (options.pairs && options.attribute !== undefined) {
     throw new UsageError('choose one of --pairs and --attribute');
   }

@@ -102,9 +102,11 @@ export function describeDataset(
 /** −1300.52 ± 1.10 nats, 1.234 bits/dim (logit space …). */
 export function likelihoodLine(name: string, likelihood: Likelihood): string {
   const { nats, standardError, bitsPerDim, natsPerMoment, rows } = likelihood;
+  // One row has no spread.
+  const error = Number.isFinite(standardError) ? ` ± ${standardError.toFixed(2)}` : '';
   const moment = natsPerMoment === undefined ? '' : ` (${natsPerMoment.toFixed(4)} a moment)`;
   return (
-    `${name}: ${nats.model.toFixed(2)} ± ${standardError.toFixed(2)} nats in the model's space, ` +
+    `${name}: ${nats.model.toFixed(2)}${error} nats in the model's space, ` +
     `${nats.data.toFixed(2)} in the data's units${moment}, ${bitsPerDim.toFixed(3)} bits/dim (${grouped(rows)} rows)`
   );
 }

@@ -13,6 +13,7 @@ import {
   type Matrix,
   outputKind,
   readDescription,
+  refuseOverwrite,
 } from './dataset';
 import { modelPath } from './folder';
 import type { SampleCommandOptions } from './grammar/sample';
@@ -28,6 +29,7 @@ export async function sample(
 ): Promise<number> {
   const kind =
     options.out === undefined ? null : outputKind(options.out, ['csv', 'npy', 'png', 'wav']);
+  await refuseOverwrite(options.out, options.contextFile);
   if (options.threads) setThreads(options.threads);
   const flow = await loadModel(await modelPath(model));
   try {

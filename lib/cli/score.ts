@@ -3,7 +3,7 @@ import { writeCsv } from '../data/writers/csv';
 import { writeNpy } from '../data/writers/npy';
 import { type GenerativeModel, loadModel } from '../models';
 import { setThreads } from '../runtime';
-import { type Dataset, outputKind, readDatasetFor } from './dataset';
+import { type Dataset, outputKind, readDatasetFor, refuseOverwrite } from './dataset';
 import { modelPath } from './folder';
 import type { ScoreOptions } from './grammar/score';
 import { inputOf, prepareRows } from './preprocess';
@@ -17,6 +17,7 @@ export async function score(
   options: ScoreOptions,
 ): Promise<number> {
   const kind = options.out === undefined ? null : outputKind(options.out, ['csv', 'npy']);
+  await refuseOverwrite(options.out, data);
   if (options.threads) setThreads(options.threads);
   const flow = await loadModel(await modelPath(model));
   try {

@@ -10,6 +10,7 @@ const PIECE = 2 ** 30;
 const REMEDIES: Record<string, [got: string, remedy: string]> = {
   ENOENT: ['no such file or folder', 'check the path'],
   ENOTDIR: ['a part of the path that is a file', 'check the path'],
+  EEXIST: ['a file of that name', 'choose another path'],
   EISDIR: ['a folder', 'give the path of a file'],
   EACCES: ['a path without permission', 'change its permissions or choose another path'],
   EPERM: ['a path without permission', 'change its permissions or choose another path'],

@@ -211,6 +211,12 @@ const cases: [what: string, words: string, status: number, sentence: RegExp][] =
     2,
     /--model made has no --transforms/,
   ],
+  [
+    'scores over the data',
+    'score $/run $/good.csv --out $/good.csv',
+    2,
+    /this is the file that is read: choose another name/,
+  ],
   ['an unknown ending', 'sample $/run --out $/x.xlsx', 2, /must end with \.csv, \.npy, \.png/],
   ['a picture of a table', 'sample $/run --out $/x.png', 2, /rows are no images/],
   ['a context for a model without', 'sample $/run --context 1,2', 2, /the model takes none, got 2/],
