@@ -7,6 +7,7 @@
 #include "cuda/core/columns.h"
 #include "cuda/core/scalar.h"
 #include "math/batch_norm.h"
+#include "ops/batch_norm_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -140,25 +141,8 @@ bool run_type(const Call& call) {
 }
 
 bool batch_norm_grad(const Call& call) {
-  const Operand &x = call.in[0], &dL_dy = call.in[4], &d_log_det = call.in[5];
-  for (int i = 1; i < 4; ++i) {
-    const Operand& in = call.in[i];
-    const DType wanted = i < 3 ? DType::f64 : x.dtype;
-    FLOW_CHECK(call, in.count() == x.cols && in.contiguous() && in.dtype == wanted,
-               "input %d: expected %s with %lld values side by side, got %s %lld × %lld", i, name_of(wanted), ll(x.cols),
-               name_of(in.dtype), ll(in.rows), ll(in.cols));
-  }
-  FLOW_CHECK(call, dL_dy.absent() || (same_shape(dL_dy, x) && dL_dy.dtype == x.dtype), "dL_dy: is not like x");
-  FLOW_CHECK(call, d_log_det.absent() || (d_log_det.count() == 1 && d_log_det.dtype == DType::f64),
-             "dL_dlogDet: expected one float64");
-  for (int i = 0; i < 3; ++i) {
-    const Operand& out = call.out[i];
-    if (out.absent()) continue;
-    const bool fits = i == 0 ? same_shape(out, x) : out.count() == x.cols && out.contiguous();
-    FLOW_CHECK(call, fits && out.dtype == x.dtype, "output %d: got %s %lld × %lld for x of %s %lld × %lld", i,
-               name_of(out.dtype), ll(out.rows), ll(out.cols), name_of(x.dtype), ll(x.rows), ll(x.cols));
-  }
-  return with_float(call, x, "x", [&](auto zero) { return run_type<decltype(zero)>(call); });
+  if (!check_batch_norm_grad(call)) return false;
+  return with_float(call, call.in[0], "x", [&](auto zero) { return run_type<decltype(zero)>(call); });
 }
 
 }  // namespace

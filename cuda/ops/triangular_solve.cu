@@ -7,6 +7,7 @@
 // Floor: b and x once, n² operations a right-hand side. Up to 64 unknowns: one launch for the whole stack, a thread a right-hand side,
 // its unknowns in shared memory, four at a time; beyond, cuBLAS's trsm, a matrix after the other.
 #include "cuda/core/linear.h"
+#include "ops/triangular_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -16,39 +17,10 @@ constexpr int64_t shared_unknowns = 64;
 template <class T>
 constexpr int sides_of_block = 512 / static_cast<int>(sizeof(T));
 
-struct Form {
-  bool left, lower, transpose, unit;
-  int64_t n, sides, stacks;
-  int64_t t_step;  // rows of t from a matrix to the next: 0 where one serves all
-};
-
-bool read_form(const Call& call, Form& form) {
-  const Operand &t = call.in[0], &b = call.in[1];
-  for (int i = 0; i < 4; ++i)
-    FLOW_CHECK(call, call.attr[i] == 0 || call.attr[i] == 1, "attribute %d: expected 0 or 1, got %g", i, call.attr[i]);
-  form = {call.attr[0] != 0, call.attr[1] != 0, call.attr[2] != 0, call.attr[3] != 0, t.cols, 0, 1, 0};
-  const int64_t n = t.cols;
-  FLOW_CHECK(call, n > 0 && t.rows > 0 && t.rows % n == 0, "t: expected a stack of square matrices, got %lld × %lld", ll(t.rows), ll(n));
-  const int64_t matrices = t.rows / n;
-  if (form.left) {
-    FLOW_CHECK(call, b.rows % n == 0 && (matrices == 1 || b.rows == t.rows), "b: expected a multiple of %lld rows, got %lld", ll(n),
-               ll(b.rows));
-    form.stacks = b.rows / n;
-    form.sides = b.cols;
-  } else {
-    FLOW_CHECK(call, b.cols == n && b.rows % matrices == 0, "b: expected a multiple of %lld × %lld, got %lld × %lld", ll(matrices), ll(n),
-               ll(b.rows), ll(b.cols));
-    form.stacks = matrices;
-    form.sides = b.rows / matrices;
-  }
-  form.t_step = matrices > 1 ? n : 0;
-  return check_shape(call, b, "b", b.rows, b.cols, t.dtype) && check_shape(call, call.out[0], "x", b.rows, b.cols, t.dtype);
-}
-
 /** blockIdx.x: right-hand sides; blockIdx.y: the stack. */
 template <class T>
 __global__ void __launch_bounds__(sides_of_block<T>)
-    solve_sides(Form form, const T* t, int64_t t_ld, const T* b, int64_t b_ld, T* x, int64_t x_ld) {
+    solve_sides(TriangularForm form, const T* t, int64_t t_ld, const T* b, int64_t b_ld, T* x, int64_t x_ld) {
   FLOW_SHARED(memory);
   T* const unknowns = reinterpret_cast<T*>(memory);  // [n][sides_of_block + 1]
   constexpr int sides = sides_of_block<T>, pitch = sides + 1;
@@ -104,7 +76,7 @@ __global__ void __launch_bounds__(sides_of_block<T>)
 }
 
 template <class T>
-bool run(const Call& call, const Form& form) {
+bool run(const Call& call, const TriangularForm& form) {
   const Operand &t = call.in[0], &b = call.in[1], &x = call.out[0];
   if (form.n <= shared_unknowns) {
     const int64_t blocks = ceil_div(form.sides, sides_of_block<T>);
@@ -124,8 +96,8 @@ bool run(const Call& call, const Form& form) {
 }
 
 bool triangular_solve(const Call& call) {
-  Form form;
-  if (!read_form(call, form)) return false;
+  TriangularForm form;
+  if (!read_triangular_solve(call, form)) return false;
   return with_float(call, call.in[0], "t", [&](auto zero) {
     if (form.sides == 0 || form.stacks == 0) return true;
     return run<decltype(zero)>(call, form);

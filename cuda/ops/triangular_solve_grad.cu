@@ -5,6 +5,7 @@
 // Floor: x and g once, n² operations a right-hand side. One launch for the whole stack (a second one where the right-hand sides are cut);
 // tiles beyond the triangle write zeros and read nothing.
 #include "cuda/core/linear.h"
+#include "ops/triangular_operands.h"
 
 namespace flow::cuda {
 namespace {
@@ -51,18 +52,11 @@ struct TriangleOut {
 
 bool triangular_solve_grad(const Call& call) {
   const Operand &x = call.in[0], &g = call.in[1], &dt = call.out[0];
-  const bool left = call.attr[0] != 0, lower = call.attr[1] != 0, transpose = call.attr[2] != 0, unit = call.attr[3] != 0;
-  const int64_t n = dt.cols;
-  FLOW_CHECK(call, n > 0 && dt.rows > 0 && dt.rows % n == 0, "dL_dt: expected a stack of square matrices, got %lld × %lld", ll(dt.rows),
-             ll(n));
-  const int64_t matrices = dt.rows / n;
-  if (left)
-    FLOW_CHECK(call, x.rows % n == 0 && (matrices == 1 || x.rows == dt.rows), "x: expected a multiple of %lld rows, got %lld", ll(n),
-               ll(x.rows));
-  else
-    FLOW_CHECK(call, x.cols == n && x.rows % matrices == 0, "x: expected a multiple of %lld × %lld, got %lld × %lld", ll(matrices), ll(n),
-               ll(x.rows), ll(x.cols));
-  if (!check_shape(call, x, "x", x.rows, x.cols, dt.dtype) || !check_shape(call, g, "g", x.rows, x.cols, dt.dtype)) return false;
+  TriangularForm form;
+  int64_t matrices = 1;
+  if (!read_triangular_solve_grad(call, form, matrices)) return false;
+  const bool left = form.left, lower = form.lower, transpose = form.transpose, unit = form.unit;
+  const int64_t n = form.n;
   return with_float(call, dt, "dL_dt", [&](auto zero) {
     using T = decltype(zero);
     // dL_dt = a'·b (right) or a·b' (left).

@@ -1,6 +1,7 @@
 // batch_norm: y = (x − mean)/√(variance + eps)·exp(log_gamma) + beta by column, and its log-determinant, one number
 // (math/batch_norm.h). Inputs: x; mean, variance (float64); log_gamma, beta (type of x). Outputs: y, log_det (float64).
 // Attribute: eps.
+#include "ops/batch_norm_operands.h"
 #include "ops/elementwise.h"
 #include "simd/math.h"
 #include "math/batch_norm.h"
@@ -41,18 +42,8 @@ void run_type(const Call& call) {
 }
 
 bool batch_norm(const Call& call) {
-  const Operand &x = call.in[0], &y = call.out[0], &log_det = call.out[1];
-  FLOW_CHECK_SAME_SHAPE(call, y, x, "y");
-  FLOW_CHECK_SAME_DTYPE(call, y, x, "y");
-  FLOW_CHECK(call, log_det.dtype == DType::f64 && log_det.count() == 1, "log_det: expected one float64");
-  for (int i = 1; i < 5; ++i) {
-    const Operand& in = call.in[i];
-    DType wanted = i < 3 ? DType::f64 : x.dtype;
-    FLOW_CHECK(call, in.count() == x.cols && in.contiguous() && in.dtype == wanted,
-               "input %d: expected %s with %lld values side by side, got %s %lld × %lld", i, name_of(wanted), ll(x.cols),
-               name_of(in.dtype), ll(in.rows), ll(in.cols));
-  }
-  return with_float(call, x, "x", [&](auto zero) {
+  if (!check_batch_norm(call)) return false;
+  return with_float(call, call.in[0], "x", [&](auto zero) {
     run_type<decltype(zero)>(call);
     return true;
   });

@@ -1,6 +1,7 @@
 // batch_norm_grad: the gradients of batch_norm (math/batch_norm.h). Inputs: x; mean, variance (float64); log_gamma; dL_dy
 // (or left out: zero); dL_dlogDet (float64, or left out: zero). Outputs, each may be left out: dL_dx, dL_dlogGamma,
 // dL_dbeta. Attributes: eps, training (1: mean and variance are those of x and pass their gradient on; 0: constants).
+#include "ops/batch_norm_operands.h"
 #include "ops/reduce.h"
 #include "simd/math.h"
 #include "math/batch_norm.h"
@@ -87,25 +88,8 @@ void run_type(const Call& call) {
 }
 
 bool batch_norm_grad(const Call& call) {
-  const Operand &x = call.in[0], &dL_dy = call.in[4], &d_log_det = call.in[5];
-  for (int i = 1; i < 4; ++i) {
-    const Operand& in = call.in[i];
-    DType wanted = i < 3 ? DType::f64 : x.dtype;
-    FLOW_CHECK(call, in.count() == x.cols && in.contiguous() && in.dtype == wanted,
-               "input %d: expected %s with %lld values side by side, got %s %lld × %lld", i, name_of(wanted), ll(x.cols),
-               name_of(in.dtype), ll(in.rows), ll(in.cols));
-  }
-  FLOW_CHECK(call, dL_dy.absent() || (same_shape(dL_dy, x) && dL_dy.dtype == x.dtype), "dL_dy: is not like x");
-  FLOW_CHECK(call, d_log_det.absent() || (d_log_det.count() == 1 && d_log_det.dtype == DType::f64),
-             "dL_dlogDet: expected one float64");
-  for (int i = 0; i < 3; ++i) {
-    const Operand& out = call.out[i];
-    if (out.absent()) continue;
-    bool fits = i == 0 ? same_shape(out, x) : out.count() == x.cols && out.contiguous();
-    FLOW_CHECK(call, fits && out.dtype == x.dtype, "output %d: got %s %lld × %lld for x of %s %lld × %lld", i,
-               name_of(out.dtype), ll(out.rows), ll(out.cols), name_of(x.dtype), ll(x.rows), ll(x.cols));
-  }
-  return with_float(call, x, "x", [&](auto zero) {
+  if (!check_batch_norm_grad(call)) return false;
+  return with_float(call, call.in[0], "x", [&](auto zero) {
     run_type<decltype(zero)>(call);
     return true;
   });

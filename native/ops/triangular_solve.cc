@@ -5,6 +5,7 @@
 #include "ops/triangular.h"
 
 #include "ops/linear.h"
+#include "ops/triangular_operands.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -14,42 +15,8 @@ constexpr int64_t whole_unknowns = 256;
 constexpr int64_t block_unknowns = 256;
 constexpr int64_t rows_of_task = 192;  // of a blocked solve: their unknowns stay in the second-level cache
 
-struct Form {
-  bool left, lower, transpose, unit;
-  int64_t n, sides, stacks;
-  int64_t t_step;  // rows of t from a matrix to the next: 0 where one serves all
-
-  // Whether the rows of the panels are those of op(t) transposed.
-  bool turned() const { return transpose != left; }
-};
-
-bool read_form(const Call& call, Form& form) {
-  const Operand &t = call.in[0], &b = call.in[1];
-  for (int i = 0; i < 4; ++i)
-    FLOW_CHECK(call, call.attr[i] == 0 || call.attr[i] == 1, "attribute %d: expected 0 or 1, got %g", i, call.attr[i]);
-  form = {call.attr[0] != 0, call.attr[1] != 0, call.attr[2] != 0, call.attr[3] != 0, t.cols, 0, 1, 0};
-  const int64_t n = t.cols;
-  FLOW_CHECK(call, n > 0 && t.rows > 0 && t.rows % n == 0, "t: expected a stack of square matrices, got %lld × %lld",
-             static_cast<long long>(t.rows), static_cast<long long>(n));
-  const int64_t matrices = t.rows / n;
-  if (form.left) {
-    FLOW_CHECK(call, b.rows % n == 0 && (matrices == 1 || b.rows == t.rows), "b: expected a multiple of %lld rows, got %lld",
-               static_cast<long long>(n), static_cast<long long>(b.rows));
-    form.stacks = b.rows / n;
-    form.sides = b.cols;
-  } else {
-    FLOW_CHECK(call, b.cols == n && b.rows % matrices == 0, "b: expected a multiple of %lld × %lld, got %lld × %lld",
-               static_cast<long long>(matrices), static_cast<long long>(n), static_cast<long long>(b.rows),
-               static_cast<long long>(b.cols));
-    form.stacks = matrices;
-    form.sides = b.rows / matrices;
-  }
-  form.t_step = matrices > 1 ? n : 0;
-  return check_shape(call, b, "b", b.rows, b.cols, t.dtype) && check_shape(call, call.out[0], "x", b.rows, b.cols, t.dtype);
-}
-
 template <class T>
-bool run(const Call& call, const Form& form) {
+bool run(const Call& call, const TriangularForm& form) {
   const Operand &t = call.in[0], &b = call.in[1], &x = call.out[0];
   const int64_t n = form.n, matrices = form.t_step > 0 ? form.stacks : 1;
   const int64_t size = n <= whole_unknowns ? n : block_unknowns;  // of a diagonal block
@@ -177,8 +144,8 @@ bool run(const Call& call, const Form& form) {
 }
 
 bool triangular_solve(const Call& call) {
-  Form form;
-  if (!read_form(call, form)) return false;
+  TriangularForm form;
+  if (!read_triangular_solve(call, form)) return false;
   return with_float(call, call.in[0], "t", [&](auto zero) {
     if (form.sides == 0 || form.stacks == 0) return true;
     return run<decltype(zero)>(call, form);

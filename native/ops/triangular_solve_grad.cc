@@ -4,6 +4,7 @@
 // in: x, g; out: dL_dt, a stack of [n, n]; attributes: left, lower, transpose, unit diagonal.
 #include "ops/linear.h"
 #include "ops/lanes.h"
+#include "ops/triangular_operands.h"
 
 namespace flow::FLOW_ISA {
 namespace {
@@ -27,19 +28,11 @@ void finish_rows(T* dt, int64_t ld, int64_t n, int64_t r0, int64_t r1, bool lowe
 
 bool triangular_solve_grad(const Call& call) {
   const Operand &x = call.in[0], &g = call.in[1], &dt = call.out[0];
-  const bool left = call.attr[0] != 0, lower = call.attr[1] != 0, transpose = call.attr[2] != 0, unit = call.attr[3] != 0;
-  const int64_t n = dt.cols;
-  FLOW_CHECK(call, n > 0 && dt.rows > 0 && dt.rows % n == 0, "dL_dt: expected a stack of square matrices, got %lld × %lld",
-             static_cast<long long>(dt.rows), static_cast<long long>(n));
-  const int64_t matrices = dt.rows / n;
-  if (left)
-    FLOW_CHECK(call, x.rows % n == 0 && (matrices == 1 || x.rows == dt.rows), "x: expected a multiple of %lld rows, got %lld",
-               static_cast<long long>(n), static_cast<long long>(x.rows));
-  else
-    FLOW_CHECK(call, x.cols == n && x.rows % matrices == 0, "x: expected a multiple of %lld × %lld, got %lld × %lld",
-               static_cast<long long>(matrices), static_cast<long long>(n), static_cast<long long>(x.rows),
-               static_cast<long long>(x.cols));
-  if (!check_shape(call, x, "x", x.rows, x.cols, dt.dtype) || !check_shape(call, g, "g", x.rows, x.cols, dt.dtype)) return false;
+  TriangularForm form;
+  int64_t matrices = 1;
+  if (!read_triangular_solve_grad(call, form, matrices)) return false;
+  const bool left = form.left, lower = form.lower, transpose = form.transpose, unit = form.unit;
+  const int64_t n = form.n;
   return with_float(call, dt, "dL_dt", [&](auto zero) {
     using T = decltype(zero);
     // dL_dt = a'·b (right) or a·b' (left).
