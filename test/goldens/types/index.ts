@@ -27,7 +27,7 @@ import type {
   GoldenWaveCase,
 } from './models';
 import type { GoldenConvCase, GoldenConvNetCase } from './networks';
-import type { GoldenOptimCase } from './training';
+import type { GoldenOptimCase, GoldenTrainingCase } from './training';
 
 export type * from './autoregressive';
 export type * from './coupling';
@@ -59,6 +59,7 @@ export interface GoldenFiles {
   readonly pixels: GoldenPixelsCase;
   readonly residual: GoldenResidual;
   readonly splines: GoldenSpline | GoldenAmortized;
+  readonly training: GoldenTrainingCase;
   readonly vae: GoldenVae;
   readonly waveNet: GoldenWaveCase;
 }

@@ -1,5 +1,5 @@
 /** Golden optimizers. */
-import type { GoldenTensors } from './tensor';
+import type { GoldenTensor, GoldenTensors } from './tensor';
 
 /** Options of Adam. */
 export interface GoldenOptimizer {
@@ -20,4 +20,23 @@ export interface GoldenOptimCase {
   readonly gradients: readonly GoldenTensors[];
   readonly norms: readonly number[];
   readonly params: readonly GoldenTensors[];
+}
+
+/** training.json */
+export interface GoldenTrainingCase {
+  readonly name: string;
+  readonly optimizer: {
+    readonly kind: 'adam' | 'adamW';
+    readonly lr: number;
+    readonly weightDecay: number;
+  };
+  readonly clipNorm: number;
+  readonly x: GoldenTensor;
+  readonly context: GoldenTensor;
+  readonly initial: GoldenTensors;
+  /** Of each step. */
+  readonly losses: readonly number[];
+  readonly parameters: GoldenTensors;
+  /** Moving averages of the parameters. */
+  readonly average: GoldenTensors;
 }
