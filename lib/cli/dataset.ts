@@ -1,6 +1,3 @@
-/** From a data file to rows and context, and back from a model to the columns that it wants. */
-import { realpath } from 'node:fs/promises';
-import { extname } from 'node:path';
 import { isCifar10 } from '../data/readers/cifar10';
 import { readTable } from '../data/readers/readTable';
 import { type ColumnKey, columnLabel, type Table } from '../data/table';
@@ -387,27 +384,4 @@ export function placeOf(dataset: Dataset, position: number): string {
   const column = columnLabel(position % cols, dataset.columns ?? undefined);
   const kept = dataset.droppedRows > 0 ? ' among the rows that were kept' : '';
   return `${dataset.source}: row ${Math.floor(position / cols)} (counted from 0${kept}), ${column}`;
-}
-
-/** Throws UsageError where the output would overwrite what is read: results are no reason to lose the data. */
-export async function refuseOverwrite(
-  out: string | undefined,
-  ...inputs: readonly (string | undefined)[]
-): Promise<void> {
-  const real = (path: string) => realpath(path).catch(() => null);
-  const target = out === undefined ? null : await real(out);
-  if (target === null) return;
-  for (const input of inputs) {
-    if (input === undefined || (await real(input)) !== target) continue;
-    throw new UsageError(`--out ${out}: this is the file that is read: choose another name`);
-  }
-}
-
-/** The kind of an output file by its ending. @throws UsageError for one that is not written */
-export function outputKind<K extends string>(path: string, kinds: readonly K[]): K {
-  const ending = extname(path).slice(1).toLowerCase();
-  const kind = kinds.find((candidate) => candidate === ending);
-  if (kind) return kind;
-  const list = kinds.map((candidate) => `.${candidate}`).join(', ');
-  throw new UsageError(`--out ${path}: the name must end with ${list}`);
 }

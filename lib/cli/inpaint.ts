@@ -3,16 +3,10 @@ import { writeNpy } from '../data/writers/npy';
 import { Flow, inpaint } from '../flows';
 import { RandomStream } from '../ops';
 import { setThreads } from '../runtime';
-import {
-  type ImageShape,
-  outputKind,
-  readDatasetFor,
-  readDescription,
-  refuseOverwrite,
-  takeSamples,
-} from './dataset';
+import { type ImageShape, readDatasetFor, readDescription, takeSamples } from './dataset';
 import { modelPath } from './folder';
 import type { InpaintCommandOptions } from './grammar/inpaint';
+import { outputKind, refuseOverwrite } from './outFile';
 import { writeImages } from './outputs';
 import { inputOf, prepareRows } from './preprocess';
 import { exitStatus, type Terminal, UsageError } from './status';

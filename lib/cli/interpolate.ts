@@ -4,17 +4,11 @@ import { writeNpy } from '../data/writers/npy';
 import { alongDirection, attributeDirections, Flow, interpolate } from '../flows';
 import { setThreads } from '../runtime';
 import type { Tensor } from '../tensor/tensor';
-import {
-  type Dataset,
-  outputKind,
-  readDatasetFor,
-  readDescription,
-  refuseOverwrite,
-  takeSamples,
-} from './dataset';
+import { type Dataset, readDatasetFor, readDescription, takeSamples } from './dataset';
 import { modelPath } from './folder';
 import type { InterpolateCommandOptions } from './grammar/interpolate';
 import { classContext, type LabelledTable } from './imageData';
+import { outputKind, refuseOverwrite } from './outFile';
 import { writeImages } from './outputs';
 import { inputOf, prepareRows } from './preprocess';
 import { exitStatus, type Terminal, UsageError } from './status';

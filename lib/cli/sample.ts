@@ -6,17 +6,10 @@ import { writeNpy } from '../data/writers/npy';
 import { writeWav } from '../data/writers/wav';
 import { type GenerativeModel, loadModel, ParallelWaveNet, WaveNet } from '../models';
 import { setThreads } from '../runtime';
-import {
-  checkWidth,
-  floatMatrix,
-  type ImageShape,
-  type Matrix,
-  outputKind,
-  readDescription,
-  refuseOverwrite,
-} from './dataset';
+import { checkWidth, floatMatrix, type ImageShape, type Matrix, readDescription } from './dataset';
 import { modelPath } from './folder';
 import type { SampleCommandOptions } from './grammar/sample';
+import { outputKind, refuseOverwrite } from './outFile';
 import { writeImages } from './outputs';
 import { contextOfSound, holdsSound, type SoundDescription, samplesOf } from './sound';
 import { exitStatus, type Terminal, UsageError, write } from './status';
