@@ -1,22 +1,9 @@
 // The activations of a linear layer and their derivatives, one number at a time.
 #pragma once
 #include "cuda/core/scalar.h"
-#include "core/op.h"
+#include "math/activation.h"
 
 namespace flow::cuda {
-
-/** As in native/simd/gemm.h; mirrored by lib/ops/activation.ts. */
-enum class Activation : int32_t {
-  none = 0,
-  relu = 1,        // max(0, z), NaN stays NaN
-  tanh = 2,
-  sigmoid = 3,
-  elu = 4,         // z > 0 ? z : α·(exp(z) − 1), α = param
-  leaky_relu = 5,  // z > 0 ? z : slope·z, slope = param
-  softplus = 6,    // log(1 + exp(z))
-  gelu = 7,        // z·Φ(z), the exact form by erf
-};
-inline constexpr int activation_count = 8;
 
 template <Activation act, class T>
 __device__ __forceinline__ T activate(T z, [[maybe_unused]] T param) {
@@ -75,16 +62,6 @@ __device__ __forceinline__ T gated_any(Activation act, T d, T y, T param) {
   T gradient = d;
   with_activation(act, [&](auto tag) { gradient = gated<decltype(tag)::value>(d, y, param); });
   return gradient;
-}
-
-/** Attributes [at] and [at + 1]: the code of an Activation and its parameter. */
-inline bool read_activation(const Call& call, int at, Activation& act, double& param) {
-  const double code = call.attr[at];
-  FLOW_CHECK(call, code >= 0 && code < activation_count && code == static_cast<double>(static_cast<int>(code)),
-             "activation: expected a code from 0 to %d, got %g", activation_count - 1, code);
-  act = static_cast<Activation>(static_cast<int>(code));
-  param = call.attr[at + 1];
-  return true;
 }
 
 }  // namespace flow::cuda

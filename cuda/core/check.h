@@ -1,4 +1,4 @@
-// What op files share: checks of operands (native/ops/operands.h has those of either device), and the choice of the element type.
+// What op files share: the checks of native/ops/operands.h, and the choice of an element type that need not be a float.
 #pragma once
 #include "ops/operands.h"
 
@@ -14,13 +14,6 @@ bool with_type(DType dtype, const F& body) {
     case DType::u8: return body(uint8_t{});
   }
   return false;
-}
-
-inline bool check_shape(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
-  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows), ll(cols),
-             ll(operand.rows), ll(operand.cols));
-  return true;
 }
 
 }  // namespace flow::cuda

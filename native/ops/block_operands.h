@@ -1,4 +1,4 @@
-// What block_inverse reads of its network, on either device. Comes after math/block_network.h and the check_shape of the device.
+// What block_inverse reads of its network, on either device. Comes after math/block_network.h.
 #pragma once
 #include "ops/operands.h"
 

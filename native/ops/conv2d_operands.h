@@ -1,5 +1,4 @@
-// What the convolution ops read of their operands and attributes, on either device. Comes after Activation, read_activation and
-// check_shape of the device.
+// What the convolution ops read of their operands and attributes, on either device.
 //
 // Images are rows of pixels [images·height·width, channels]. attributes: height, width, taps of the whole kernel, activation, its
 // parameter, then three numbers a live tap: its place in the kernel (which block of inputs columns of the weight), dy, dx. Tap (dy, dx) of

@@ -1,40 +1,19 @@
-// What the linear ops share: the shapes of an affine map of rows, and its activation.
+// What the linear ops share: an affine map of rows, its mask and its activation.
 #pragma once
 #include "ops/kernel.h"
 #include "simd/gemm.h"
 
 namespace flow::FLOW_ISA {
 
-inline constexpr int activation_count = 8;
-
-// Attributes [at] and [at + 1]: the code of an Activation and its parameter.
-inline bool read_activation(const Call& call, int at, Activation& act, double& param) {
-  double code = call.attr[at];
-  FLOW_CHECK(call, code >= 0 && code < activation_count && code == static_cast<double>(static_cast<int>(code)),
-             "activation: expected a code from 0 to %d, got %g", activation_count - 1, code);
-  act = static_cast<Activation>(static_cast<int>(code));
-  param = call.attr[at + 1];
-  return true;
-}
-
 // Extents of a weight [units, inputs]: int32, one a unit, each between 0 and inputs.
 inline bool check_extents(const Call& call, const Operand& extents, int64_t units, int64_t inputs) {
   FLOW_CHECK(call, extents.dtype == DType::i32, "extents: expected int32, got %s", name_of(extents.dtype));
   FLOW_CHECK(call, extents.count() == units && extents.rows <= 1, "extents: expected shape [%lld], got %lld × %lld",
-             static_cast<long long>(units), static_cast<long long>(extents.rows), static_cast<long long>(extents.cols));
+             ll(units), ll(extents.rows), ll(extents.cols));
   const int32_t* extent = extents.as<int32_t>();
   for (int64_t o = 0; o < units; ++o)
     FLOW_CHECK(call, extent[o] >= 0 && extent[o] <= inputs, "extents[%lld]: expected 0 to %lld inputs, got %d",
-               static_cast<long long>(o), static_cast<long long>(inputs), extent[o]);
-  return true;
-}
-
-inline bool check_shape(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols,
-                        DType dtype) {
-  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what,
-             static_cast<long long>(rows), static_cast<long long>(cols), static_cast<long long>(operand.rows),
-             static_cast<long long>(operand.cols));
+               ll(o), ll(inputs), extent[o]);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// A matrix by its triangles, and what the lu ops read of it, on either device. Comes after check_shape of the device.
+// A matrix by its triangles, and what the lu ops read of it, on either device.
 //
 //   form 0, lu:     W = P·L·(U + diag(s))      form 1, lower:  W = L₀ + diag(s)      form 2, upper:  W = U + diag(s)
 //

@@ -1,4 +1,4 @@
-// What the incremental ops read of a MADE, on either device. Comes after check_shape and check_extents of the device.
+// What the incremental ops read of a MADE, on either device. Comes after check_extents of the device.
 #pragma once
 #include "ops/operands.h"
 

@@ -1,5 +1,4 @@
-// What mlp and mlp_grad read of their operands, on either device. Comes after Activation, read_activation, check_shape and check_extents
-// of the device.
+// What mlp and mlp_grad read of their operands, on either device. Comes after check_extents of the device.
 //
 // A network is h_l = act(h_(l−1)·W_lᵀ + b_l), the first layer with an addend, the last one without activation; unit o of a layer
 // with extents sees the inputs i < extents[o] only.

@@ -1,6 +1,7 @@
 // What ops check of their operands, in the same words on either device, and the choice of the element type.
 #pragma once
 #include "core/op.h"
+#include "math/activation.h"
 
 namespace flow::FLOW_ISA {
 
@@ -41,12 +42,16 @@ inline bool whole_attr(const Call& call, int at, int64_t low, int64_t high) {
   return whole_between(call.attr[at], static_cast<double>(low), static_cast<double>(high));
 }
 
+inline bool check_shape(const Call& call, const Operand& operand, const char* what, int64_t rows, int64_t cols, DType dtype) {
+  FLOW_CHECK(call, operand.dtype == dtype, "%s: expected %s, got %s", what, name_of(dtype), name_of(operand.dtype));
+  FLOW_CHECK(call, operand.rows == rows && operand.cols == cols, "%s: expected %lld × %lld, got %lld × %lld", what, ll(rows), ll(cols),
+             ll(operand.rows), ll(operand.cols));
+  return true;
+}
+
 /** The rows of x, `columns` of them side by side, of the type of x. */
 inline bool check_like(const Call& call, const Operand& operand, const char* what, const Operand& x, int64_t columns) {
-  FLOW_CHECK(call, operand.dtype == x.dtype, "%s: expected %s, got %s", what, name_of(x.dtype), name_of(operand.dtype));
-  FLOW_CHECK(call, operand.rows == x.rows && operand.cols == columns, "%s: expected %lld × %lld, got %lld × %lld", what,
-             ll(x.rows), ll(columns), ll(operand.rows), ll(operand.cols));
-  return true;
+  return check_shape(call, operand, what, x.rows, columns, x.dtype);
 }
 
 /** [n] of a type, side by side. */
@@ -77,6 +82,15 @@ inline bool check_flags(const Call& call, const Operand& operand, const char* wh
 inline bool check_report(const Call& call, int first, int64_t rows) {
   return check_flags(call, call.out[first], "iterations", rows) && check_log_det(call, call.out[first + 1], "residual", rows) &&
          check_flags(call, call.out[first + 2], "converged", rows);
+}
+
+/** Attributes [at] and [at + 1]: the code of an Activation and its parameter. */
+inline bool read_activation(const Call& call, int at, Activation& act, double& param) {
+  FLOW_CHECK(call, whole_attr(call, at, 0, activation_count - 1), "activation: expected a code from 0 to %d, got %g", activation_count - 1,
+             call.attr[at]);
+  act = static_cast<Activation>(static_cast<int>(call.attr[at]));
+  param = call.attr[at + 1];
+  return true;
 }
 
 }  // namespace flow::FLOW_ISA

@@ -1,4 +1,4 @@
-// What residual_series reads of its layers, on either device. Comes after max_of and check_shape of the device.
+// What residual_series reads of its layers, on either device. Comes after max_of of the device.
 //
 // in: v, q float64 [1 or N, K], then (weight, slopes before it or absent) a layer; out: weighted (perhaps absent), series [N]
 // float64; attributes: positions of a sample, then for each layer the number of live taps, 0 for a linear map, and behind it, for

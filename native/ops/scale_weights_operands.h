@@ -1,4 +1,4 @@
-// What scale_weights and its gradient read of their layers, on either device. Comes after check_shape of the device.
+// What scale_weights and its gradient read of their layers, on either device.
 #pragma once
 #include "ops/tensor_list_operands.h"
 

@@ -1,4 +1,4 @@
-// What spatial_lstm and its gradient read of their operands and attributes, on either device. Comes after check_shape of the device.
+// What spatial_lstm and its gradient read of their operands and attributes, on either device.
 //
 // gates [N·height·width, 4·hidden]: inputs of i, f, o, g; weight [4·hidden, taps·hidden]. Attributes: height, width, direction.
 #pragma once

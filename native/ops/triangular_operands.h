@@ -1,4 +1,4 @@
-// What triangular_solve and its gradient read of their operands and attributes, on either device. Comes after check_shape of the device.
+// What triangular_solve and its gradient read of their operands and attributes, on either device.
 //
 // Attributes, each 0 or 1: left, lower, transpose, unit.
 #pragma once

@@ -1,4 +1,4 @@
-// What wave_generate reads of its operands and attributes, on either device. Comes after check_shape and max_of of the device.
+// What wave_generate reads of its operands and attributes, on either device. Comes after max_of of the device.
 //
 // in: noise [N, T·k], condition [N·T, C] or absent, input weight and bias, weight and bias of the hidden and of the last layer
 // behind the skips, the beginning [N, T₀ ≤ T] of the sequences or absent, then W, b, Wo, bo of each layer as wave_stack takes them;

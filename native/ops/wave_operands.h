@@ -1,5 +1,5 @@
 // What wave_stack, its gradient and wave_generate read of their layers, on either device: operands, and attributes from `at` on, the length
-// of a sequence and the dilation of each layer. Comes after check_shape of the device.
+// of a sequence and the dilation of each layer.
 #pragma once
 #include "math/wave_shape.h"
 #include "ops/operands.h"

@@ -1,4 +1,4 @@
-// What wavefront_solve reads of its operands and attributes, on either device. Comes after check_shape of the device.
+// What wavefront_solve reads of its operands and attributes, on either device.
 //
 // in: y [images·height·width, C], weight [C, kernel taps·C]; out: x; attributes: a, b, lower (1: channel o sees i ≤ o of its own pixel),
 // transpose, then ops/conv2d_operands.h.

@@ -9,20 +9,9 @@
 #pragma once
 
 #include "isa.h"
+#include "math/activation.h"
 
 namespace flow::FLOW_ISA {
-
-/** What the epilogue applies to a value; `act_param` is named where there is one. */
-enum class Activation : int32_t {
-  none = 0,
-  relu = 1,        // max(0, z), NaN stays NaN
-  tanh = 2,
-  sigmoid = 3,
-  elu = 4,         // z > 0 ? z : α·(exp(z) − 1), α = param
-  leaky_relu = 5,  // z > 0 ? z : slope·z, slope = param
-  softplus = 6,    // log(1 + exp(z))
-  gelu = 7,        // z·Φ(z), the exact form by erf
-};
 
 /** A [rows, K] or its transpose: the stored matrix is read as it lies, or as its transpose. */
 enum class Trans : int32_t { no = 0, yes = 1 };
