@@ -133,12 +133,12 @@ describe('what JavaScript lets through', () => {
     [
       'maf without widths',
       () => maf(without({ features: 2 })),
-      /\[maf\] hidden: expected a list of widths, got undefined/,
+      /\[maf\] hidden: expected a list of widths, at least one, got undefined/,
     ],
     [
       'a width in words',
       () => realnvp(without({ features: 4, hidden: '64' })),
-      /\[realnvp\] hidden: expected a list of widths, got the text .64./,
+      /\[realnvp\] hidden: expected a list of widths, at least one, got the text .64./,
     ],
     [
       'glow without an image',

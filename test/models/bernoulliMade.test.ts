@@ -219,7 +219,7 @@ describe('memory and errors', () => {
 
   it('names sizes that make no sense', () => {
     expect(() => new BernoulliMade({ features: 4, hidden: [] })).toThrow(
-      /at least one hidden layer/,
+      /hidden: expected a list of widths, at least one, got \[\]/,
     );
     expect(() => new BernoulliMade({ features: 0, hidden: [3] })).toThrow(/whole number ≥ 1/);
   });
