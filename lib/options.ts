@@ -63,6 +63,11 @@ const isWhole = (value: unknown, least: number) =>
   Number.isSafeInteger(value) && (value as number) >= least;
 
 export const count = rule('a whole number ≥ 1', (value) => isWhole(value, 1));
+/** How often a part is repeated: a slip of the fingers is not to build until the memory is full. */
+export const depth = rule(
+  'a whole number from 1 to 10000',
+  (value) => isWhole(value, 1) && (value as number) <= 10_000,
+);
 export const countOrNone = rule('a whole number ≥ 0', (value) => isWhole(value, 0));
 export const counts = rule(
   'a list of widths',

@@ -15,7 +15,7 @@ import {
   callback,
   checkArgument,
   checkOptions,
-  count,
+  depth,
   flag,
   object,
   type Rules,
@@ -90,7 +90,7 @@ const { outputsPerFeature: _outputs, ...networkRules } = madeRules;
 export const autoregressiveFlowRules: Rules<AutoregressiveFlowOptions> = {
   ...recipeRules,
   ...networkRules,
-  transforms: count,
+  transforms: depth,
   batchNorm: flag,
   permutation: word(...orders),
 };

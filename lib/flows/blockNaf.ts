@@ -6,7 +6,7 @@ import {
   blockAutoregressiveRules,
 } from '../bijections/blockAutoregressive';
 import { Chain } from '../bijections/chain';
-import { checkOptions, count, type Rules, word } from '../options';
+import { checkOptions, depth, type Rules, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
@@ -22,7 +22,7 @@ export interface BlockNafOptions extends BlockAutoregressiveOptions, RecipeOptio
 const blockNafRules: Rules<BlockNafOptions> = {
   ...recipeRules,
   ...blockAutoregressiveRules,
-  transforms: count,
+  transforms: depth,
   permutation: word(...orders),
 };
 

@@ -8,7 +8,7 @@ import {
 } from '../bijections/continuousFlow';
 import { withoutUndefined } from '../nn/module';
 import { VectorField, type VectorFieldOptions, vectorFieldRules } from '../nn/vectorField';
-import { checkOptions, count, type Rules } from '../options';
+import { checkOptions, depth, type Rules } from '../options';
 import { requireSize } from '../shape';
 import type { Flow } from './flow';
 import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
@@ -27,7 +27,7 @@ const ffjordRules: Rules<FfjordOptions> = {
   ...recipeRules,
   ...vectorFieldRules,
   ...solveRules,
-  transforms: count,
+  transforms: depth,
 };
 
 /**

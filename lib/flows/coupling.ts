@@ -12,7 +12,17 @@ import { Chain } from '../bijections/chain';
 import { Permutation } from '../bijections/permutation';
 import { type Distribution, StandardLogistic } from '../distributions';
 import { Mlp, type MlpOptions, mlpRules } from '../nn/mlp';
-import { checkOptions, count, flag, object, type Rules, required, widths, word } from '../options';
+import {
+  checkOptions,
+  count,
+  depth,
+  flag,
+  object,
+  type Rules,
+  required,
+  widths,
+  word,
+} from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import type { Flow } from './flow';
@@ -91,7 +101,7 @@ const realnvpRules: Rules<RealNvpOptions> = {
   ...networkRules,
   features: required(count),
   hidden: required(widths),
-  transforms: count,
+  transforms: depth,
   scale: object,
   batchNorm: flag,
   permutation: word('swap', 'random'),
@@ -122,7 +132,7 @@ const niceRules: Rules<NiceOptions> = {
   ...networkRules,
   features: required(count),
   hidden: widths,
-  transforms: count,
+  transforms: depth,
 };
 
 /**

@@ -9,7 +9,7 @@ import {
   type SylvesterOptions,
   sylvesterRules as sylvesterMapRules,
 } from '../bijections/sylvester';
-import { checkOptions, count, picked, type Rules, word } from '../options';
+import { checkOptions, depth, picked, type Rules, word } from '../options';
 import { requireSize } from '../shape';
 import type { Flow } from './flow';
 import { flowOf, type RecipeOptions, recipeRules, seedOf } from './recipe';
@@ -45,7 +45,7 @@ function chainOf(
 
 const finiteRules: Rules<FiniteFlowOptions> = {
   ...recipeRules,
-  transforms: count,
+  transforms: depth,
   fastDirection: word('forward', 'inverse'),
 };
 

@@ -12,6 +12,7 @@ import {
   count,
   countOrNone,
   counts,
+  depth,
   dtype,
   finite,
   flag,
@@ -100,7 +101,7 @@ const residualRules: Rules<ResidualOptions> = {
 const residualFlowRules: Rules<ResidualFlowOptions> = {
   ...residualRules,
   features: required(count),
-  transforms: count,
+  transforms: depth,
   hidden: counts,
 };
 
@@ -121,7 +122,7 @@ const residualFlowImageRules: Rules<ResidualFlowImageOptions> = {
   ...residualRules,
   image: required(image),
   scales: count,
-  transforms: count,
+  transforms: depth,
   hidden: count,
   lambda: finite,
 };

@@ -10,7 +10,7 @@ import { SplineTransformer } from '../bijections/splineTransformer';
 import { madeRules } from '../nn/made';
 import { Mlp, type MlpOptions } from '../nn/mlp';
 import type { SplineOptions } from '../ops';
-import { checkOptions, count, object, type Rules, required, widths, word } from '../options';
+import { checkOptions, count, depth, object, type Rules, required, widths, word } from '../options';
 import { requireSize } from '../shape';
 import { oneOf } from './choice';
 import { networkRules } from './coupling';
@@ -56,7 +56,7 @@ const nsfRules: Rules<NsfOptions> = {
   features: required(count),
   hidden: required(widths),
   spline: object,
-  transforms: count,
+  transforms: depth,
   permutation: word('lu', 'random', 'swap'),
 };
 
@@ -110,7 +110,7 @@ const nsfAutoregressiveRules: Rules<NsfAutoregressiveOptions> = {
   ...recipeRules,
   ...madeNetworkRules,
   spline: object,
-  transforms: count,
+  transforms: depth,
   permutation: word('lu', 'reverse', 'random', 'none'),
 };
 

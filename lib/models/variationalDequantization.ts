@@ -10,7 +10,7 @@ import { BesideContext } from '../nn/besideContext';
 import type { Conditioner } from '../nn/conditioner';
 import { ConvNet } from '../nn/convNet';
 import { Mlp } from '../nn/mlp';
-import { checkOptions, count, image, orNull, type Rules, seed } from '../options';
+import { checkOptions, count, depth, image, orNull, type Rules, seed } from '../options';
 import { type ImageShape, requireSize } from '../shape';
 import { DequantizedFlow } from './dequantizedFlow';
 
@@ -34,7 +34,7 @@ function imageOf({ description }: Flow): ImageShape | null {
 
 const variationalDequantizationRules: Rules<VariationalDequantizationOptions> = {
   image: orNull(image),
-  transforms: count,
+  transforms: depth,
   hidden: count,
   seed,
 };

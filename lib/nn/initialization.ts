@@ -1,4 +1,5 @@
 /** Starting values of parameters. */
+import { totalmem } from 'node:os';
 import { type FloatDType, typedArray } from '../dtype';
 import { expected, FlowError } from '../errors';
 import type { RandomStream } from '../ops';
@@ -26,7 +27,8 @@ export function withElementBudget<T>(elements: number, body: () => T): T {
 /**
  * Claims `elements` of the budget.
  *
- * @throws FlowError FORMAT when there are not so many left; ARGUMENT where it is no number of elements
+ * @throws FlowError FORMAT when there are not so many left; ARGUMENT where it is no number of elements, or more than the machine's
+ *   memory holds
  */
 export function claimElements(elements: number): void {
   if (!Number.isSafeInteger(elements) || elements < 0) {
@@ -40,6 +42,13 @@ export function claimElements(elements: number): void {
         'pass whole numbers as widths and features',
       ),
     );
+  }
+  const gigabytes = (4 * elements) / 2 ** 30;
+  if (gigabytes > totalmem() / 2 ** 30 && budget === Number.POSITIVE_INFINITY) {
+    const most = `at most the ${(totalmem() / 2 ** 30).toFixed(0)} GiB of this machine`;
+    const got = `${elements} parameters, ${gigabytes.toFixed(0)} GiB`;
+    const remedy = 'make its widths or features smaller';
+    throw new FlowError('ARGUMENT', expected('model', 'size of a layer', most, got, remedy));
   }
   budget -= elements;
   if (budget < 0) {

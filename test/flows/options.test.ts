@@ -66,6 +66,11 @@ const refused: readonly (readonly [string, () => unknown, RegExp])[] = [
   ['umnn', () => umnn({ ...table, bound: Infinity }), /bound: expected a finite number above 0/],
   ['umnn', () => umnn({ ...table, leastSlope: 0 }), /leastSlope: expected a finite number above/],
   [
+    'realnvp beyond the memory',
+    () => realnvp({ features: 1e7, hidden: [1e7] }),
+    /size of a layer: expected at most the \d+ GiB of this machine, got \d+ parameters/,
+  ],
+  [
     'Sylvester',
     () => new Sylvester({ features: 4, basis: 'triangular', reflections: 2 }),
     /reflections: expected none with the basis triangular/,
@@ -85,7 +90,7 @@ it.each(refused)('%s refuses what it has not: %#', (_name, make, says) => {
   expect(make).toThrow(says);
 });
 
-it.each([Number.NaN, 0, 2.5])('a chain of %d transforms is none', (transforms) => {
+it.each([Number.NaN, 0, 2.5, 20_000])('a chain of %d transforms is none', (transforms) => {
   const makers: readonly (() => unknown)[] = [
     () => maf({ ...table, transforms }),
     () => umnn({ ...table, transforms }),
@@ -97,7 +102,9 @@ it.each([Number.NaN, 0, 2.5])('a chain of %d transforms is none', (transforms) =
     () => iafPosterior({ latents: 2, contextFeatures: 1, transforms }),
   ];
   for (const make of makers) {
-    expect(make).toThrow(/(transforms|steps): expected a whole number ≥ 1, got .*: correct/);
+    expect(make).toThrow(
+      /(transforms|steps): expected a whole number from 1 to 10000, got .*: correct/,
+    );
   }
 });
 

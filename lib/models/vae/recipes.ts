@@ -24,6 +24,7 @@ import {
   count,
   countOrNone,
   counts,
+  depth,
   dtype,
   finite,
   image,
@@ -70,7 +71,7 @@ export interface IafPosteriorOptions {
 const iafPosteriorRules: Rules<IafPosteriorOptions> = {
   latents: required(count),
   contextFeatures: required(count),
-  transforms: count,
+  transforms: depth,
   hidden: widths,
   bias: finite,
   scale: object,
@@ -127,7 +128,7 @@ const finitePosteriorRules: Rules<FinitePosteriorOptions> = {
   kind: required(word(...Object.keys(finiteMaps))),
   latents: required(count),
   contextFeatures: required(count),
-  transforms: count,
+  transforms: depth,
   hidden: counts,
   seed,
   dtype,
@@ -166,7 +167,7 @@ export interface MafPriorOptions {
 
 const mafPriorRules: Rules<MafPriorOptions> = {
   latents: required(count),
-  transforms: count,
+  transforms: depth,
   hidden: widths,
   activation: activationRule,
   contextFeatures: countOrNone,
