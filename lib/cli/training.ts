@@ -108,7 +108,7 @@ export async function runTraining(terminal: Terminal, job: Job): Promise<Outcome
 }
 
 /** The callbacks of `fit` that feed the display. */
-function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 'onEpoch'> {
+export function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 'onEpoch'> {
   const { epochs = Infinity, steps = Infinity, timeLimitSeconds = Infinity } = job.fit;
   const rows = job.parts.train.rows.rows;
   const batch = Math.min(job.fit.batchSize ?? 100, rows);
@@ -136,12 +136,15 @@ function trackProgress(job: Job, display: Display): Pick<FitOptions, 'onStep' | 
     onStep,
     onEpoch(epoch) {
       const { validationLogProbModel: nats, bitsPerDim, trainLoss, isBest } = epoch;
-      if (nats !== null && bitsPerDim !== null) {
-        validation = `${nats.toFixed(2)} nats ${bitsPerDim.toFixed(3)} bits/dim`;
-      }
+      // Not every epoch is validated: its line says only what is its own, the bar goes on saying the last one.
+      const own =
+        nats !== null && bitsPerDim !== null
+          ? `${nats.toFixed(2)} nats ${bitsPerDim.toFixed(3)} bits/dim`
+          : null;
+      validation = own ?? validation;
       display.epoch(
         `epoch ${epoch.epoch}: loss ${lossText(trainLoss)}` +
-          (validation ? `, validation ${validation}${isBest ? ' (best)' : ''}` : '') +
+          (own ? `, validation ${own}${isBest ? ' (best)' : ''}` : '') +
           `, ${Math.round(epoch.samplesPerSecond)} samples/s, ${duration(epoch.seconds)}`,
       );
     },
